@@ -1,0 +1,278 @@
+"""The feature store: dense features of every image, one image a chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from c2l import schema
+from c2l.artifacts.files import output_errors, partial_sibling, publish
+from c2l.artifacts.hdf5 import config_of, open_artifact, stamp
+from c2l.errors import BadInputError
+
+HINT = "make one with: c2l extract DATA -o features.h5"
+
+
+@dataclass(frozen=True)
+class StoreLayout:
+    """What a feature store will hold.
+
+    Attributes:
+        names: of the N images.
+        grid: height and width of the feature map.
+        channels: C.
+        pixels: P pixels kept an image, 0 for the whole map.
+        views: whether both augmented views are stored too.
+    """
+
+    names: tuple[str, ...]
+    grid: tuple[int, int]
+    channels: int
+    pixels: int = 0
+    views: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, h, w, C), or (N, P, C) when pixels were left out."""
+        inner = (self.pixels,) if self.pixels else self.grid
+        return (len(self.names), *inner, self.channels)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the features of all views."""
+        return int(np.prod(self.shape, dtype=np.int64)) * 2 * (3 if self.views else 1)
+
+
+class FeatureWriter:
+    """Writes a feature store under a temporary name and continues one that was stopped."""
+
+    def __init__(self, final: Path, file: h5py.File, layout: StoreLayout) -> None:
+        self._final, self._file, self.layout = final, file, layout
+        self.done: NDArray[np.bool_] = file[schema.DONE][:].astype(bool)
+
+    def write(self, index: int, arrays: dict[str, NDArray[Any]]) -> None:
+        """Store what belongs to one image, then mark it done."""
+        with output_errors(self._final, needed=self.layout.nbytes):
+            for name, value in arrays.items():
+                self._file[name][index] = value
+            self._file[schema.DONE][index] = 1
+        self.done[index] = True
+
+    def flush(self) -> None:
+        """Bring what was written to the disk, so that a stopped run can be continued."""
+        with output_errors(self._final, needed=self.layout.nbytes):
+            self._file.flush()
+
+    def finish(
+        self,
+        keep: NDArray[np.int64],
+        extras: dict[str, NDArray[Any]],
+        attributes: dict[str, str],
+    ) -> None:
+        """Drop the rows of skipped images, write what is known last, mark the store complete.
+
+        Args:
+            keep: indices of the images that were written, in order.
+            extras: small data sets.
+            attributes: root attributes.
+        """
+        with output_errors(self._final, needed=self.layout.nbytes):
+            if len(keep) < len(self.layout.names):
+                self._compact(keep)
+            for name, value in extras.items():
+                text = value.dtype == object
+                self._file.create_dataset(
+                    name, data=value, dtype=h5py.string_dtype() if text else None
+                )
+            for name, value_text in attributes.items():
+                self._file.attrs[name] = value_text
+            del self._file[schema.DONE]
+            self._file.attrs[schema.ATTR_COMPLETE] = True
+
+    def _compact(self, keep: NDArray[np.int64]) -> None:
+        for name in list(self._file):
+            if name == schema.DONE:
+                continue
+            data = self._file[name]
+            for row, index in enumerate(keep):
+                if row != index:
+                    data[row] = data[int(index)]
+            data.resize(len(keep), axis=0)
+
+    def stored_sha256(self, index: int) -> str:
+        """Hash of an image that is written already."""
+        return bytes(self._file[schema.IMAGE_SHA256][index]).decode("ascii")
+
+
+def _grow(file: h5py.File, name: str, shape: tuple[int, ...], dtype: Any) -> h5py.Dataset:
+    """A small data set a row an image, that can shrink when images are skipped."""
+    return file.create_dataset(
+        name, shape, dtype, maxshape=(None, *shape[1:]), chunks=True, track_times=False
+    )
+
+
+def _create(
+    path: Path, layout: StoreLayout, config: dict[str, Any], attributes: dict[str, str]
+) -> h5py.File:
+    file = h5py.File(path, "w", libver=("v110", "v110"), track_order=True)
+    stamp(file, schema.FORMAT_FEATURES, config, attributes)
+    shape, count = layout.shape, len(layout.names)
+    stored = [schema.FEATURES]
+    if layout.views:
+        stored += [schema.FEATURES_VIEW1, schema.FEATURES_VIEW2]
+    dims = ("image", "pixel", "channel") if layout.pixels else ("image", "row", "column", "channel")
+    for name in stored:
+        data = file.create_dataset(
+            name,
+            shape,
+            "float16",
+            maxshape=(None, *shape[1:]),
+            chunks=(1, *shape[1:]),
+            fletcher32=True,
+            track_times=False,
+        )
+        data.attrs["units"] = "1"
+        for axis, label in enumerate(dims):
+            data.dims[axis].label = label
+    if layout.pixels:
+        _grow(file, schema.PIXEL_INDEX, (count, layout.pixels), "int32")
+    file.attrs["grid"] = np.array(layout.grid, dtype=np.int32)
+    _grow(file, schema.NAMES, (count,), h5py.string_dtype())[:] = np.array(layout.names, object)
+    _grow(file, schema.ORIG_SIZE, (count, 2), "int32")
+    _grow(file, schema.IMAGE_SHA256, (count,), "S64")
+    _grow(file, schema.DONE, (count,), "uint8")
+    return file
+
+
+def _continued(
+    path: Path, layout: StoreLayout, config: dict[str, Any], attributes: dict[str, str]
+) -> h5py.File | None:
+    """The stopped store under ``path`` when it is sound and was made for the same output."""
+    if not path.exists():
+        return None
+    try:
+        file = h5py.File(path, "r+")
+    except OSError:
+        return None
+    try:
+        same = (
+            config_of(path, file) == config
+            and all(file.attrs.get(k) == v for k, v in attributes.items())
+            and file[schema.FEATURES].shape == layout.shape
+            and tuple(file[schema.NAMES].asstr()[:]) == layout.names
+        )
+        for index in np.flatnonzero(file[schema.DONE][:]) if same else ():
+            file[schema.FEATURES][index]  # a failed checksum raises
+    except (OSError, KeyError, ValueError, BadInputError):
+        same = False
+    if same:
+        return file
+    file.close()
+    return None
+
+
+@contextmanager
+def write_features(
+    path: Path, layout: StoreLayout, config: dict[str, Any], attributes: dict[str, str]
+) -> Iterator[FeatureWriter]:
+    """Write a feature store; it takes its name when the block ends without an error.
+
+    A stopped run leaves the temporary sibling, and the next one with the same options and
+    inputs writes only the images that are missing.
+
+    Raises:
+        OutputError: the store cannot be written.
+    """
+    partial = partial_sibling(path)
+    with output_errors(path, needed=layout.nbytes):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = _continued(partial, layout, config, attributes)
+        file = file or _create(partial, layout, config, attributes)
+    try:
+        yield FeatureWriter(path, file, layout)
+    except BaseException:
+        file.close()
+        raise
+    with output_errors(path, needed=layout.nbytes):
+        file.close()
+        publish(partial, path)
+
+
+class FeatureReader:
+    """Reads a feature store image by image; open one a process."""
+
+    def __init__(self, path: Path, file: h5py.File) -> None:
+        self._file, self.path = file, path
+        self.config = config_of(path, file)
+        try:
+            data = file[schema.FEATURES]
+            self.names: tuple[str, ...] = tuple(file[schema.NAMES].asstr()[:])
+            self.grid = tuple(int(v) for v in file.attrs["grid"])
+        except (KeyError, TypeError, UnicodeDecodeError) as error:
+            raise BadInputError(path, f"damaged: {error}", hint=HINT) from None
+        if data.ndim not in (3, 4) or data.dtype != np.float16 or len(data) != len(self.names):
+            raise BadInputError(
+                path, f"features are {data.dtype} {data.shape}; expected float16 (N, h, w, C)"
+            )
+        self.shape: tuple[int, ...] = data.shape
+        self.channels = int(data.shape[-1])
+
+    @property
+    def sampled(self) -> bool:
+        """Whether only some pixels of each image are stored."""
+        return len(self.shape) == 3
+
+    @property
+    def has_views(self) -> bool:
+        """Whether both augmented views are stored."""
+        return schema.FEATURES_VIEW1 in self._file and schema.FEATURES_VIEW2 in self._file
+
+    @property
+    def has_pca(self) -> bool:
+        """Whether the features are principal components."""
+        return schema.PCA_COMPONENTS in self._file
+
+    def projection(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(D, C) principal components and the (C,) mean that was taken off."""
+        return self._file[schema.PCA_COMPONENTS][:], self._file[schema.PCA_MEAN][:]
+
+    def attribute(self, name: str) -> str:
+        """A root attribute as text, empty when there is none."""
+        return str(self._file.attrs.get(name, ""))
+
+    def read(self, index: int, name: str = schema.FEATURES) -> NDArray[np.float16]:
+        """Features of one image.
+
+        Returns:
+            (h * w, C) float16, or (P, C) when pixels were left out.
+
+        Raises:
+            BadInputError: the image's checksum fails, or a value is not finite.
+        """
+        try:
+            values: NDArray[np.float16] = self._file[name][index]
+        except (OSError, KeyError) as error:
+            raise BadInputError(
+                self.path, f"image {self.names[index]!r}: {error}", hint="extract it again"
+            ) from None
+        if not np.isfinite(values).all():
+            raise BadInputError(self.path, f"image {self.names[index]!r}: NaN or Inf in features")
+        return values.reshape(-1, self.channels)
+
+
+@contextmanager
+def read_features(path: Path) -> Iterator[FeatureReader]:
+    """Open a feature store.
+
+    Raises:
+        BadInputError: see ``open_artifact``.
+    """
+    with open_artifact(path, schema.FORMAT_FEATURES, hint=HINT) as file:
+        yield FeatureReader(path, file)

@@ -1,0 +1,138 @@
+"""Files that appear under their final name only when they are complete."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from c2l.errors import BadInputError, OutputError, UsageError
+
+CHUNK_BYTES = 1 << 20
+
+
+def sha256_file(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def sha256_lines(lines: Iterator[str]) -> str:
+    """Hex SHA-256 of some lines, each ended by a newline."""
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
+    return digest.hexdigest()
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Stop before any work when the output is there already.
+
+    Raises:
+        UsageError: the path exists and ``overwrite`` is not given.
+    """
+    if path.exists() and not overwrite:
+        raise UsageError(
+            f"{path}: exists already", hint="add --overwrite to replace it, or name another output"
+        )
+
+
+@contextmanager
+def output_errors(path: Path, *, needed: int | None = None) -> Iterator[None]:
+    """Turn an OSError while writing into an error that names the output and the bytes needed."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT) and needed is not None:
+            reason += f" ({needed:,} bytes are needed)"
+        raise OutputError(
+            f"{path}: cannot be written: {reason}",
+            hint="free some space or name an output on another disk, then run the command again",
+        ) from error
+
+
+def partial_sibling(path: Path) -> Path:
+    """The hidden temporary name beside an output."""
+    return path.with_name(f".{path.name}.partial")
+
+
+def sync(path: Path) -> None:
+    """Flush a file or folder to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def publish(partial: Path, final: Path) -> None:
+    """Give a complete temporary file or folder its final name."""
+    if partial.is_file():
+        sync(partial)
+    elif final.is_dir():
+        # A folder cannot be replaced by a rename; move the old one aside first.
+        aside = final.with_name(f".{final.name}.replaced")
+        shutil.rmtree(aside, ignore_errors=True)
+        final.rename(aside)
+        partial.rename(final)
+        shutil.rmtree(aside, ignore_errors=True)
+        sync(final.parent)
+        return
+    partial.replace(final)
+    sync(final.parent)
+
+
+@contextmanager
+def replacing(path: Path, *, needed: int | None = None) -> Iterator[Path]:
+    """A temporary name to write to; it becomes ``path`` when the block ends without an error.
+
+    Args:
+        path: the final name.
+        needed: bytes the output takes, for the message when the disk is full.
+
+    Raises:
+        OutputError: the output cannot be written.
+    """
+    partial = partial_sibling(path)
+    with output_errors(path, needed=needed):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield partial
+            publish(partial, path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically; NaN is refused since JSON has none."""
+    text = json.dumps(value, indent=2, allow_nan=False) + "\n"
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def read_json(path: Path, *, what: str, hint: str | None = None) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        BadInputError: missing, not JSON, or not an object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInputError(path, f"no such file; expected {what}", hint=hint) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInputError(path, f"not {what}: {error}", hint=hint) from None
+    if not isinstance(value, dict):
+        raise BadInputError(path, f"not {what}: a JSON object is expected", hint=hint)
+    return value

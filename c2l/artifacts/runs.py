@@ -1,0 +1,229 @@
+"""A run folder: configuration, checkpoints with a commit marker, metrics, the final predictor."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from c2l import __version__, schema
+from c2l.artifacts.files import (
+    output_errors,
+    read_json,
+    sha256_file,
+    sync,
+    write_json,
+)
+from c2l.artifacts.tensors import load_tensors, save_tensors
+from c2l.errors import BadInputError, ConfigDiffersError, UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+HINT = "make one with: c2l fit DATA -o RUN"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything a run needs to go on.
+
+    Attributes:
+        step: optimiser steps taken.
+        model: parameters and buffers of every module, by name.
+        optimizer: tensors of the optimiser's state, by name.
+        state: JSON values: epoch, step in the epoch, size of the metrics file.
+    """
+
+    step: int
+    model: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    state: dict[str, Any]
+
+
+class Run:
+    """A run folder that is being written or read.
+
+    Args:
+        path: the folder.
+        config: its resolved configuration, as stored.
+    """
+
+    def __init__(self, path: Path, config: dict[str, Any]) -> None:
+        self.path, self.config = path, config
+
+    @property
+    def scratch(self) -> Path:
+        """Folder for what can be made again; removed when the run is done."""
+        return self.path / schema.RUN_SCRATCH
+
+    @property
+    def predictor(self) -> Path:
+        """The final network and centroids."""
+        return self.path / schema.PREDICTOR
+
+    @property
+    def metrics(self) -> Path:
+        """The metrics, a JSON object a line."""
+        return self.path / schema.RUN_METRICS
+
+    @classmethod
+    def create(cls, path: Path, config: dict[str, Any], *, overwrite: bool) -> Run:
+        """Start a new run folder.
+
+        Raises:
+            UsageError: the folder holds something already and ``overwrite`` is not given, or
+                holds something that is no run (which is never removed).
+            OutputError: it cannot be written.
+        """
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            if not overwrite:
+                raise UsageError(
+                    f"{path}: exists already",
+                    hint="go on with it by --resume, replace it by --overwrite",
+                )
+            if not (path / schema.RUN_CONFIG).is_file():
+                raise UsageError(f"{path}: is not a run folder, so --overwrite will not remove it")
+            with output_errors(path):
+                shutil.rmtree(path)
+        full = {
+            "format": schema.FORMAT_RUN,
+            "format_version": schema.FORMAT_VERSION,
+            "created_by": f"c2l {__version__}",
+            **config,
+        }
+        with output_errors(path):
+            path.mkdir(parents=True, exist_ok=True)
+        write_json(path / schema.RUN_CONFIG, full)
+        return cls(path, full)
+
+    @classmethod
+    def open(cls, path: Path) -> Run:
+        """Open an existing run folder.
+
+        Raises:
+            BadInputError: there is none, or it is of another program or version.
+        """
+        if not path.is_dir():
+            raise BadInputError(path, "no such run folder", hint=HINT)
+        config = read_json(path / schema.RUN_CONFIG, what="a run's configuration", hint=HINT)
+        found = (config.get("format"), config.get("format_version"))
+        if found != (schema.FORMAT_RUN, schema.FORMAT_VERSION):
+            raise BadInputError(path, f"not a run of this version of c2l: {found}", hint=HINT)
+        return cls(path, config)
+
+    def require_same(self, config: dict[str, Any]) -> None:
+        """Refuse to go on under a configuration that would give another result.
+
+        Raises:
+            ConfigDiffersError: names the keys with both values.
+        """
+        mine, theirs = _flat(self.config), _flat(config)
+        differing = [k for k in theirs if mine.get(k) != theirs[k]]
+        if differing:
+            lines = [f"  {k}: the run has {mine.get(k)!r}, now {theirs[k]!r}" for k in differing]
+            raise ConfigDiffersError(
+                f"{self.path}: cannot be resumed under another configuration\n" + "\n".join(lines),
+                hint="resume with the run's own options, or start a new run",
+            )
+
+    def steps(self) -> list[int]:
+        """Steps of the committed checkpoints, in order."""
+        found = []
+        for folder in self.path.glob(f"{schema.STEP_PREFIX}*"):
+            number = folder.name.removeprefix(schema.STEP_PREFIX)
+            if number.isdigit() and (folder / schema.STEP_COMMIT).is_file():
+                found.append(int(number))
+        return sorted(found)
+
+    def _step_folder(self, step: int) -> Path:
+        return self.path / f"{schema.STEP_PREFIX}{step:08d}"
+
+    def save(self, checkpoint: Checkpoint, *, keep: int) -> None:
+        """Write a checkpoint, the commit marker last, then remove the oldest beyond ``keep``.
+
+        Raises:
+            OutputError: it cannot be written; earlier checkpoints are intact.
+        """
+        final = self._step_folder(checkpoint.step)
+        if (final / schema.STEP_COMMIT).is_file():
+            return
+        with output_errors(self.path):
+            shutil.rmtree(final, ignore_errors=True)
+            final.mkdir()
+            save_tensors(final / schema.STEP_MODEL, checkpoint.model, {"kind": "model"})
+            save_tensors(final / schema.STEP_OPTIMIZER, checkpoint.optimizer, {"kind": "optimizer"})
+            write_json(final / schema.STEP_STATE, {"step": checkpoint.step, **checkpoint.state})
+            files = (schema.STEP_MODEL, schema.STEP_OPTIMIZER, schema.STEP_STATE)
+            write_json(final / schema.STEP_COMMIT, {n: sha256_file(final / n) for n in files})
+            sync(final)
+            sync(self.path)
+            for step in self.steps()[:-keep]:
+                # The marker goes first, so that a half-removed checkpoint is not believed.
+                (self._step_folder(step) / schema.STEP_COMMIT).unlink()
+                shutil.rmtree(self._step_folder(step))
+
+    def latest(self) -> Checkpoint | None:
+        """The newest checkpoint whose files match its commit marker, or None."""
+        for step in reversed(self.steps()):
+            folder = self._step_folder(step)
+            try:
+                sums = read_json(folder / schema.STEP_COMMIT, what="a commit marker")
+                if any(sha256_file(folder / name) != value for name, value in sums.items()):
+                    continue
+                state = read_json(folder / schema.STEP_STATE, what="a checkpoint's state")
+                model = load_tensors(folder / schema.STEP_MODEL)[0]
+                optimizer = load_tensors(folder / schema.STEP_OPTIMIZER)[0]
+            except (BadInputError, OSError):
+                continue
+            return Checkpoint(step, model, optimizer, state)
+        return None
+
+    def epoch_file(self, epoch: int) -> Path:
+        """Where an epoch's centroids and labels are kept."""
+        return self.path / f"{schema.EPOCH_PREFIX}{epoch:04d}" / schema.EPOCH_TARGETS
+
+    def forget_epochs(self, *, before: int) -> None:
+        """Remove the targets of epochs that no checkpoint needs any more."""
+        for folder in self.path.glob(f"{schema.EPOCH_PREFIX}*"):
+            number = folder.name.removeprefix(schema.EPOCH_PREFIX)
+            if number.isdigit() and int(number) < before:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def log(self, record: dict[str, Any]) -> None:
+        """Append a line to the metrics."""
+        with output_errors(self.metrics), self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record, allow_nan=False) + "\n")
+
+    def metrics_size(self) -> int:
+        """Bytes of the metrics so far."""
+        return self.metrics.stat().st_size if self.metrics.exists() else 0
+
+    def rewind_metrics(self, size: int) -> None:
+        """Drop the lines written after the checkpoint that is resumed."""
+        if self.metrics.exists():
+            with output_errors(self.metrics):
+                os.truncate(self.metrics, min(size, self.metrics_size()))
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """All metrics; a line cut off by a kill is left out."""
+        if not self.metrics.exists():
+            return []
+        records = []
+        for line in self.metrics.read_text(encoding="utf-8").splitlines():
+            try:
+                records.append(json.loads(line))
+            except ValueError:
+                continue
+        return records
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(value, dict):
+        return {prefix: value}
+    flat: dict[str, Any] = {}
+    for key, inner in value.items():
+        flat |= _flat(inner, f"{prefix}.{key}" if prefix else str(key))
+    return flat

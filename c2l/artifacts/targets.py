@@ -1,0 +1,75 @@
+"""An epoch's pseudo-labels and centroids of both views, kept so that the epoch can be resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from c2l import schema
+from c2l.artifacts.files import replacing
+from c2l.artifacts.hdf5 import open_artifact, stamp
+
+HINT = "resume the run; the epoch is clustered again"
+LABELS = (schema.ASSIGNMENTS_VIEW1, schema.ASSIGNMENTS_VIEW2)
+CENTROIDS = (schema.CENTROIDS_VIEW1, schema.CENTROIDS_VIEW2)
+COUNTS = (schema.COUNTS_VIEW1, schema.COUNTS_VIEW2)
+
+
+class TargetsWriter:
+    """Takes the labels of both views batch by batch, then the centroids."""
+
+    def __init__(self, file: h5py.File, count: int) -> None:
+        self._file, self._count = file, count
+
+    def store(self, view: int, indices: NDArray[np.int64], labels: NDArray[np.uint8]) -> None:
+        """Labels of some images in a view, (B, h, w) uint8."""
+        if LABELS[view] not in self._file:
+            shape = (self._count, *labels.shape[1:])
+            self._file.create_dataset(
+                LABELS[view], shape, "uint8", chunks=(1, *shape[1:]), fletcher32=True
+            )
+        for index, values in zip(indices, labels, strict=True):
+            self._file[LABELS[view]][int(index)] = values
+
+    def finish(
+        self, view: int, centroids: NDArray[np.float32], counts: NDArray[np.int64]
+    ) -> None:
+        """Centroids (K, C) and sizes (K,) of a view's clusters."""
+        self._file.create_dataset(CENTROIDS[view], data=centroids)
+        self._file.create_dataset(COUNTS[view], data=counts)
+
+
+@contextmanager
+def write_targets(path: Path, count: int, config: dict[str, Any]) -> Iterator[TargetsWriter]:
+    """Write an epoch's targets; the file takes its name when the block ends without an error."""
+    with replacing(path) as partial, h5py.File(partial, "w", libver=("v110", "v110")) as file:
+        stamp(file, schema.FORMAT_TARGETS, config, {})
+        yield TargetsWriter(file, count)
+        file.attrs[schema.ATTR_COMPLETE] = True
+
+
+class TargetsReader:
+    """Centroids and labels of an epoch."""
+
+    def __init__(self, file: h5py.File) -> None:
+        self._file = file
+        self.centroids = tuple(file[name][:] for name in CENTROIDS)
+        self.counts = tuple(file[name][:] for name in COUNTS)
+
+    def labels(self, view: int, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Labels of some images, (B, h, w) uint8."""
+        data = self._file[LABELS[view]]
+        return np.stack([data[int(index)] for index in indices])
+
+
+@contextmanager
+def read_targets(path: Path) -> Iterator[TargetsReader]:
+    """Open an epoch's targets."""
+    with open_artifact(path, schema.FORMAT_TARGETS, hint=HINT) as file:
+        yield TargetsReader(file)

@@ -1,0 +1,1 @@
+"""Clustering of dense features: k-means, NMF, and label-free merging of clusters."""

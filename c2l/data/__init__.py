@@ -1,0 +1,1 @@
+"""Data sets, label spaces and merges, images and masks as arrays."""

@@ -1,0 +1,101 @@
+"""Looks at one image with its mask, file by file, for a check of a whole data set."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2l.data.images import ImageHeader, read_header, read_rgb
+from c2l.data.labels import LabelSpace
+from c2l.data.masks import check_mask_size, read_mask
+from c2l.data.survey import Record
+from c2l.errors import BadInputError
+from c2l.schema import IGNORE
+
+# Decoding at this size lets a JPEG decode at 1/8 and still reads the file to its end.
+_DECODE_SIZE = 32
+_SHOWN_IDS = 8
+
+
+@dataclass
+class Finding:
+    """What one image and its mask hold.
+
+    Attributes:
+        record: the image.
+        digest: SHA-256 of the image file; None if it cannot be read.
+        header: None if the image is broken.
+        ids: label ids in the mask, ascending; empty without a readable mask.
+        pixels: pixels of each of ``ids``.
+        problems: (file, what is wrong with it).
+    """
+
+    record: Record
+    digest: bytes | None = None
+    header: ImageHeader | None = None
+    ids: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    pixels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    problems: list[tuple[Path, str]] = field(default_factory=list)
+
+
+def examine(record: Record, space: LabelSpace | None) -> Finding:
+    """Decode an image and its mask; what is wrong is listed, not raised.
+
+    Args:
+        record: the image.
+        space: what label ids there may be; None allows 0 to 254.
+    """
+    finding = Finding(record)
+    try:
+        finding.header = read_header(record.image)
+        read_rgb(record.image, size=_DECODE_SIZE)
+        finding.digest = _sha256(record.image)
+    except BadInputError as error:
+        finding.header = None
+        finding.problems.append((record.image, problem_of(error)))
+    if record.mask is not None:
+        _examine_mask(finding, record.mask, space)
+    return finding
+
+
+def problem_of(error: BadInputError) -> str:
+    """An error's text without the path that begins it."""
+    return error.message.removeprefix(f"{error.path}: ")
+
+
+def _examine_mask(finding: Finding, path: Path, space: LabelSpace | None) -> None:
+    try:
+        mask = read_mask(path)
+        if finding.header is not None:
+            check_mask_size(mask, (finding.header.height, finding.header.width), path)
+    except BadInputError as error:
+        finding.problems.append((path, problem_of(error)))
+        return
+    counts = np.bincount(mask.ravel())
+    finding.ids = np.flatnonzero(counts)
+    finding.pixels = counts[finding.ids]
+    if not np.any((finding.ids != 0) & (finding.ids != IGNORE)):
+        finding.problems.append((path, "the mask is empty: nothing but background or 255"))
+    limit = IGNORE if space is None else len(space.names)
+    outside = finding.ids[(finding.ids >= limit) & (finding.ids != IGNORE)]
+    if outside.size:
+        finding.problems.append((path, _outside(outside.tolist(), limit, space)))
+
+
+def _outside(ids: list[int], limit: int, space: LabelSpace | None) -> str:
+    found = ", ".join(str(i) for i in ids[:_SHOWN_IDS])
+    more = f" and {len(ids) - _SHOWN_IDS} more" if len(ids) > _SHOWN_IDS else ""
+    where = "" if space is None else f" in the label space '{space.name}'"
+    return f"expected label ids 0 to {limit - 1} or 255{where}, found {found}{more}"
+
+
+def _sha256(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise BadInputError(path, f"cannot be read: {error.strerror}") from None

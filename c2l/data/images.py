@@ -1,0 +1,208 @@
+"""The one home of image decoding: any photo file becomes an (H, W, 3) array by written rules.
+
+- EXIF orientation is applied; EXIF that cannot be read counts as upright.
+- Greyscale becomes three equal channels; 1-bit becomes 0 and 255.
+- CMYK, YCCK and YCbCr become RGB by Pillow, which undoes Adobe's inverted CMYK itself;
+  colour profiles are not applied.
+- A palette becomes RGB. Transparency of any kind (alpha, a transparent colour or index) is
+  composited on white (not the one transparent colour of a 16-bit RGB PNG, which stays).
+- 16 bits a channel keep their high byte (value >> 8); floating point is refused.
+- An animation or a file of many pages gives its first frame.
+- A truncated or otherwise broken file, one of no pixels, and one whose header declares more
+  than ``max_pixels`` is refused. The extension is not believed: the content decides.
+"""
+
+from __future__ import annotations
+
+import stat
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from c2l.errors import BadInputError
+
+MAX_PIXELS = 8944 * 8944
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")
+
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+_SIDEWAYS = (5, 6, 7, 8)  # orientations that swap height and width
+
+# Pillow warns of oddities that the rules above decide. A filter at import and not
+# warnings.catch_warnings, which would swap the process's filters under the other threads.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What a file's header says: size in pixels after EXIF orientation, format, Pillow mode."""
+
+    height: int
+    width: int
+    format: str
+    mode: str
+
+
+def read_header(path: Path, *, max_pixels: int = MAX_PIXELS) -> ImageHeader:
+    """The header of an image file; pixels are not decoded.
+
+    Raises:
+        BadInputError: as ``read_rgb``, as far as a header shows it.
+    """
+    with open_image(path, FORMATS, max_pixels) as image:
+        width, height = image.size
+        if _orientation(image) in _SIDEWAYS:
+            width, height = height, width
+        return ImageHeader(height, width, str(image.format), image.mode)
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """(height, width) in pixels after EXIF orientation, from the header alone.
+
+    Raises:
+        BadInputError: as ``read_rgb``, as far as a header shows it.
+    """
+    header = read_header(path)
+    return header.height, header.width
+
+
+def read_rgb(
+    path: Path, *, size: int | None = None, max_pixels: int = MAX_PIXELS
+) -> NDArray[np.uint8]:
+    """An image file as RGB; safe to call from many threads.
+
+    Args:
+        path: the file.
+        size: resize to (size, size) whatever the aspect, bilinear with antialiasing; a JPEG
+            is first decoded at the smallest of 1/1, 1/2, 1/4, 1/8 that has twice the pixels
+            a side.
+        max_pixels: most pixels a header may declare.
+
+    Returns:
+        (H, W, 3) uint8 sRGB values 0 to 255, H and W those of ``read_size`` or ``size``.
+
+    Raises:
+        BadInputError: the file is missing, no image, broken, empty or too large.
+    """
+    with open_image(path, FORMATS, max_pixels) as image:
+        box = _draft(image, size)
+        image.load()
+        orientation = _orientation(image)
+        rgb = _to_rgb(image, path)
+        if size is not None:
+            rgb = rgb.resize((size, size), Image.Resampling.BILINEAR, box=box)
+        if orientation in _TRANSPOSE:
+            rgb = rgb.transpose(_TRANSPOSE[orientation])
+        return np.array(rgb, dtype=np.uint8)
+
+
+@contextmanager
+def open_image(path: Path, formats: tuple[str, ...], max_pixels: int) -> Iterator[Image.Image]:
+    """An image opened for reading, its header checked; every failure is a BadInputError.
+
+    Args:
+        path: the file.
+        formats: the Pillow formats that are let in.
+        max_pixels: most pixels the header may declare.
+    """
+    try:
+        _check_file(path)
+        with Image.open(path, formats=formats) as image:
+            _check_size(image, path, max_pixels)
+            yield image
+    except (BadInputError, MemoryError):
+        raise
+    except UnidentifiedImageError:
+        expected = ", ".join(formats)
+        raise BadInputError(path, f"expected an image ({expected}), found something else") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _too_large(path, "far more pixels", max_pixels) from None
+    except Exception as error:
+        # Decoders meet broken bytes with OSError, SyntaxError, ValueError, struct.error, ...
+        reason = str(error) or type(error).__name__
+        raise BadInputError(path, f"the image cannot be decoded: {reason}") from None
+
+
+def _check_file(path: Path) -> None:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise BadInputError(path, f"cannot be read: {error.strerror}") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise BadInputError(path, "expected an image file, found a folder or a device")
+    if status.st_size == 0:
+        raise BadInputError(path, "expected an image, found an empty file")
+
+
+def _check_size(image: Image.Image, path: Path, max_pixels: int) -> None:
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise BadInputError(path, f"expected an image, found one of {width} x {height} pixels")
+    if width * height > max_pixels:
+        raise _too_large(path, f"{width} x {height}", max_pixels)
+
+
+def _too_large(path: Path, found: str, max_pixels: int) -> BadInputError:
+    return BadInputError(
+        path,
+        f"expected at most {max_pixels} pixels, the header declares {found}",
+        hint="make the image smaller, or leave it out",
+    )
+
+
+def _orientation(image: Image.Image) -> int:
+    if image.format == "TIFF":
+        return 1  # Pillow turns a TIFF itself while it loads, and gives the turned size before
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # whatever the broken bytes raise, the picture itself may be fine
+        return 1
+
+
+def _draft(image: Image.Image, size: int | None) -> tuple[float, float, float, float] | None:
+    """Choose a JPEG's decoding scale; the part of the decoded picture that the photo fills."""
+    if size is None or image.format not in ("JPEG", "MPO"):
+        return None
+    drafted = image.draft(None, (2 * size, 2 * size))
+    return None if drafted is None else drafted[1]
+
+
+def _to_rgb(image: Image.Image, path: Path) -> Image.Image:
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return _high_byte(image, path)
+    if image.mode == "F":
+        raise BadInputError(
+            path,
+            "expected integer pixels, found floating point",
+            hint="convert it to 8 or 16 bits: its range of values is not known",
+        )
+    if image.has_transparency_data:
+        picture = image.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(white, picture).convert("RGB")
+    return image.convert("RGB")
+
+
+def _high_byte(image: Image.Image, path: Path) -> Image.Image:
+    values = np.asarray(image)
+    if values.size and (values.min() < 0 or values.max() > 0xFFFF):
+        raise BadInputError(path, "expected at most 16 bits a pixel, found larger values")
+    grey = (values >> 8).astype(np.uint8)
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        grey[values == transparent] = 255
+    return Image.fromarray(grey).convert("RGB")

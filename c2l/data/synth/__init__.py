@@ -1,0 +1,1 @@
+"""Synthetic people: photo-like pictures of dressed figures with their pixel labels."""

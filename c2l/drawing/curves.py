@@ -1,0 +1,104 @@
+"""The report's section on how training went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from itertools import pairwise
+from typing import Any
+
+from c2l.drawing.charts import Series, line_chart
+from c2l.drawing.scores import number
+
+_LOSSES = (
+    ("loss", "total"),
+    ("loss_view", "clustering"),
+    ("loss_part", "part contrastive"),
+    ("loss_code", "sparse code"),
+)
+
+Records = Sequence[Mapping[str, Any]]
+
+
+def curves_section(metrics: Records) -> str:
+    """Charts of the loss terms and of the label-free health; empty without any record."""
+    steps = [record for record in metrics if record.get("kind") == "step"]
+    epochs = [record for record in metrics if record.get("kind") == "epoch"]
+    charts = [_losses(steps), *_health(epochs)]
+    shown = "".join(chart for chart in charts if chart)
+    if not shown:
+        return ""
+    return (
+        '<section><h2>Training</h2><p class="note">Read without any label: the loss terms, and '
+        "whether the clusters stay in use and the two views agree.</p>"
+        f'<div class="charts">{shown}</div></section>\n'
+    )
+
+
+def _losses(steps: Records) -> str:
+    at = _positions(steps, "step")
+    series = []
+    for key, name in _LOSSES:
+        line = _series(name, at, (record.get(key) for record in steps))
+        # A term that is zero throughout belongs to a module that is off.
+        if any(y for _, y in line.points):
+            series.append(line)
+    ends = [
+        x
+        for x, record, before in zip(at[1:], steps[1:], steps, strict=False)
+        if record.get("epoch") != before.get("epoch")
+    ]
+    return _chart("Loss", series, "step", ends)
+
+
+def _health(epochs: Records) -> list[str]:
+    at = _positions(epochs, "epoch")
+    entropy = _series("cluster entropy", at, (r.get("cluster_entropy") for r in epochs))
+    agreement = _series("view agreement", at, (r.get("view_agreement") for r in epochs))
+    shares = [_shares(record.get("cluster_sizes")) for record in epochs]
+    largest = _series("largest", at, (max(s, default=None) for s in shares))
+    smallest = _series("smallest", at, (min(s, default=None) for s in shares))
+    return [
+        _chart("Cluster entropy", [entropy], "epoch"),
+        _chart("Agreement of the two views", [agreement], "epoch"),
+        _chart("Share of the largest and smallest cluster", [largest, smallest], "epoch"),
+    ]
+
+
+def _chart(title: str, series: Sequence[Series], x_label: str, marks: Sequence[float] = ()) -> str:
+    lines = [line for line in series if line.points]
+    if not lines:
+        return ""
+    keys = ""
+    if len(lines) > 1:
+        items = "".join(
+            f'<li><span class="swatch s{index}"></span>{escape(line.name)}</li>'
+            for index, line in enumerate(lines)
+        )
+        keys = f'<ul class="keys">{items}</ul>'
+    # More marks than these would hide the lines.
+    shown = marks if len(marks) <= 40 else ()
+    chart = line_chart(title, lines, x_label, marks=shown)
+    return f'<div class="card"><h3>{escape(title)}</h3>{keys}{chart}</div>'
+
+
+def _series(name: str, at: Sequence[float], values: Iterable[object]) -> Series:
+    pairs = ((x, number(value)) for x, value in zip(at, values, strict=True))
+    return Series(name, tuple((x, y) for x, y in pairs if y is not None))
+
+
+def _positions(records: Records, key: str) -> list[float]:
+    """The records' own numbers; their order where those are missing or start again."""
+    given = [number(record.get(key)) for record in records]
+    known = [value for value in given if value is not None]
+    rising = all(a < b for a, b in pairwise(known))
+    if len(known) == len(given) and rising:
+        return known
+    return [float(index) for index in range(len(records))]
+
+
+def _shares(sizes: object) -> list[float]:
+    counts = [number(size) for size in sizes] if isinstance(sizes, list | tuple) else []
+    known = [count for count in counts if count is not None]
+    total = sum(known)
+    return [count / total for count in known] if total > 0 else []

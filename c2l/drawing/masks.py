@@ -1,0 +1,58 @@
+"""Masks as indexed PNGs that any image viewer shows in the field's colours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from c2l.drawing.files import complete_file
+from c2l.errors import UsageError
+from c2l.schema import FORMAT_MASKS, FORMAT_VERSION, IGNORE
+
+
+def write_indexed_png(path: Path, mask: NDArray[np.uint8], palette: Sequence[int]) -> None:
+    """Write a mask as an indexed PNG whose pixel values are the label ids.
+
+    Args:
+        path: the final name.
+        mask: (H, W) uint8 label ids; 255 means ignore.
+        palette: up to 768 integers in 0..255, red, green and blue of each id.
+
+    Raises:
+        UsageError: not a (H, W) uint8 mask.
+        OutputError: the file cannot be written.
+    """
+    if mask.ndim != 2 or mask.dtype != np.uint8 or mask.size == 0:
+        raise UsageError(f"expected a (H, W) uint8 mask, found {mask.dtype} {mask.shape}")
+    image = Image.fromarray(np.ascontiguousarray(mask))
+    image.putpalette(list(palette))
+    with complete_file(path) as file:
+        image.save(file, format="PNG")
+
+
+def write_legend(path: Path, entries: Sequence[tuple[int, str, Sequence[int]]]) -> None:
+    """Write what the ids of a folder of masks mean, as JSON.
+
+    Args:
+        path: the final name.
+        entries: id, name and RGB of each label, in the order of the ids.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    legend = {
+        "format": FORMAT_MASKS,
+        "format_version": FORMAT_VERSION,
+        "ignore": IGNORE,
+        "labels": [
+            {"id": int(label), "name": name, "rgb": [int(value) for value in rgb]}
+            for label, name, rgb in entries
+        ],
+    }
+    with complete_file(path) as file:
+        file.write((json.dumps(legend, indent=2, ensure_ascii=False) + "\n").encode())

@@ -1,0 +1,66 @@
+"""Colours of label ids."""
+
+from __future__ import annotations
+
+import colorsys
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Background first: grey, since it is not tinted. Then hues that stay apart in the common kinds
+# of colour blindness because their lightness differs too, the two most used ones first.
+_CHOSEN = (
+    (150, 156, 166),
+    (245, 132, 31),
+    (38, 103, 214),
+    (0, 168, 142),
+    (214, 62, 137),
+    (250, 204, 52),
+    (112, 196, 244),
+    (124, 66, 166),
+    (168, 92, 40),
+    (150, 206, 82),
+    (190, 30, 45),
+    (22, 92, 88),
+    (244, 166, 192),
+)
+_GOLDEN_ANGLE = 0.381966
+
+
+def pascal_palette(n: int = 256) -> list[int]:
+    """The colour map of the field's indexed masks (Pascal VOC's).
+
+    The bits of an id are dealt in turn to red, green and blue, from the highest bit of each
+    colour down.
+
+    Args:
+        n: number of ids, up to 256.
+
+    Returns:
+        3n integers in 0..255: red, green, blue of id 0, of id 1, and so on.
+    """
+    colours: list[int] = []
+    for label in range(n):
+        rgb = [0, 0, 0]
+        for bit in range(8):
+            rgb[bit % 3] |= ((label >> bit) & 1) << (7 - bit // 3)
+        colours.extend(rgb)
+    return colours
+
+
+def part_colours(n: int) -> NDArray[np.uint8]:
+    """Colours for overlays and legends, chosen to be told apart.
+
+    Args:
+        n: number of parts; part 0 is the background, in grey.
+
+    Returns:
+        (n, 3) uint8 RGB.
+    """
+    colours = list(_CHOSEN[:n])
+    for index in range(len(colours), n):
+        hue = (index * _GOLDEN_ANGLE) % 1
+        lightness = (0.42, 0.66, 0.54)[index % 3]
+        red, green, blue = colorsys.hls_to_rgb(hue, lightness, 0.62)
+        colours.append((round(red * 255), round(green * 255), round(blue * 255)))
+    return np.array(colours, dtype=np.uint8).reshape(n, 3)

@@ -1,0 +1,1 @@
+"""The network of C^2L and its losses: tensors in, tensors out, no paths."""

@@ -1,0 +1,44 @@
+"""Optimal one-to-one assignment for a whole batch of small score matrices."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import permutations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# 5! = 120 permutations of a batch are cheaper than one trip to the host.
+LARGEST_BRUTE_FORCE = 5
+
+
+@lru_cache(maxsize=8)
+def _permutations(size: int) -> Tensor:
+    return torch.tensor(list(permutations(range(size))), dtype=torch.int64)
+
+
+def assign_batch(scores_BNN: Tensor) -> Tensor:
+    """The permutation of columns with the largest sum, a matrix at a time.
+
+    Args:
+        scores_BNN: (B, N, N) float, no gradient needed.
+
+    Returns:
+        (B, N) int64: row i is matched to column ``result[:, i]``.
+    """
+    size = scores_BNN.shape[-1]
+    if size > LARGEST_BRUTE_FORCE:
+        return _hungarian(scores_BNN)
+    orders = _permutations(size).to(scores_BNN.device)
+    rows = torch.arange(size, device=scores_BNN.device)
+    totals = scores_BNN[:, rows, orders].sum(-1)
+    return orders[totals.argmax(1)]
+
+
+def _hungarian(scores_BNN: Tensor) -> Tensor:
+    from scipy.optimize import linear_sum_assignment
+
+    matrices = scores_BNN.detach().double().cpu().numpy()
+    columns = np.stack([linear_sum_assignment(m, maximize=True)[1] for m in matrices])
+    return torch.from_numpy(columns.astype(np.int64)).to(scores_BNN.device)

@@ -1,0 +1,145 @@
+"""The two views' transforms on whole batches, on the device that trains."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from c2l.data.views import ViewParameters
+
+# ITU-R BT.601 luma, as torchvision and Pillow use it.
+LUMA = (0.299, 0.587, 0.114)
+# RGB to YIQ; a hue shift is a rotation of (I, Q).
+YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
+# Three standard deviations of the widest blur.
+BLUR_RADIUS = 6
+
+
+def _tensor(values: np.ndarray, like: Tensor) -> Tensor:  # type: ignore[type-arg]
+    return torch.from_numpy(np.ascontiguousarray(values)).to(like.device, torch.float32)
+
+
+def _scaled_identity(scale: Tensor) -> Tensor:
+    return torch.eye(3, device=scale.device).expand(len(scale), 3, 3) * scale[:, None, None]
+
+
+def _hue_rotation(turns: Tensor) -> Tensor:
+    to_yiq = torch.tensor(YIQ, device=turns.device, dtype=torch.float32)
+    angle = turns * (2 * math.pi)
+    rotation = torch.zeros(len(turns), 3, 3, device=turns.device)
+    rotation[:, 0, 0] = 1
+    rotation[:, 1, 1] = rotation[:, 2, 2] = angle.cos()
+    rotation[:, 1, 2] = -angle.sin()
+    rotation[:, 2, 1] = angle.sin()
+    return torch.linalg.inv(to_yiq) @ rotation @ to_yiq
+
+
+def colour_transform(
+    parameters: ViewParameters, view: int, mean_grey: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Brightness, contrast, saturation, hue and grey as one affine map of colour an image.
+
+    Args:
+        parameters: of B images.
+        view: 0 or 1.
+        mean_grey: (B,) float32, each image's mean luma in [0, 1].
+
+    Returns:
+        (B, 3, 3) matrices and (B, 3, 1) offsets, float32: ``rgb' = matrix @ rgb + offset``.
+    """
+    pick = {
+        name: _tensor(getattr(parameters, name)[:, view], mean_grey)
+        for name in ("brightness", "contrast", "saturation", "hue", "grey")
+    }
+    luma = torch.tensor(LUMA, device=mean_grey.device).expand(3, 3)
+    # Contrast pulls towards the mean grey of the already brightened image.
+    matrix = _scaled_identity(pick["brightness"] * pick["contrast"])
+    offset = (mean_grey * pick["brightness"] * (1 - pick["contrast"]))[:, None, None]
+    saturation = _scaled_identity(pick["saturation"]) + (
+        (1 - pick["saturation"])[:, None, None] * luma
+    )
+    tint = _hue_rotation(pick["hue"]) @ saturation
+    grey = pick["grey"][:, None, None]
+    tint = grey * (luma @ tint) + (1 - grey) * tint
+    return tint @ matrix, tint @ offset.expand(-1, 3, 1)
+
+
+def gaussian_blur(images_B3HW: Tensor, sigma_B: Tensor) -> Tensor:
+    """Gaussian blur with a sigma an image, separable, edges replicated.
+
+    Args:
+        images_B3HW: (B, 3, H, W) float.
+        sigma_B: (B,) float32 in pixels; 0 leaves an image as it is.
+    """
+    chosen = torch.nonzero(sigma_B > 0).squeeze(1)
+    if not len(chosen):
+        return images_B3HW
+    batch = images_B3HW[chosen]
+    count, channels, height, width = batch.shape
+    # Reflection or replication needs no more rows than there are.
+    radius = min(BLUR_RADIUS, height - 1, width - 1)
+    offsets = torch.arange(-radius, radius + 1, device=batch.device)
+    taps = torch.exp(-0.5 * (offsets / sigma_B[chosen, None]) ** 2)
+    taps = (taps / taps.sum(1, keepdim=True)).repeat_interleave(channels, 0).to(batch.dtype)
+    flat = batch.reshape(1, count * channels, height, width)
+    flat = F.pad(flat, (radius, radius, radius, radius), mode="replicate")
+    flat = F.conv2d(flat, taps[:, None, None, :], groups=count * channels)
+    flat = F.conv2d(flat, taps[:, None, :, None], groups=count * channels)
+    blurred = images_B3HW.clone()
+    blurred[chosen] = flat.reshape(count, channels, height, width)
+    return blurred
+
+
+def photometric(images_B3HW: Tensor, parameters: ViewParameters, view: int) -> Tensor:
+    """P_i^view: colour changes and blur, independent a view.
+
+    Args:
+        images_B3HW: (B, 3, H, W) uint8.
+        parameters: of the same B images.
+        view: 0 or 1.
+
+    Returns:
+        (B, 3, H, W) float32 in [0, 1].
+    """
+    x = images_B3HW.float().div_(255)
+    luma = torch.tensor(LUMA, device=x.device)
+    mean_grey = torch.einsum("bcp,c->b", x.flatten(2), luma) / (x.shape[2] * x.shape[3])
+    matrix, offset = colour_transform(parameters, view, mean_grey)
+    coloured = torch.baddbmm(offset, matrix, x.flatten(2)).clamp_(0, 1).view_as(x)
+    return gaussian_blur(coloured, _tensor(parameters.blur[:, view], x))
+
+
+def _interpolation(start_B: Tensor, side_B: Tensor, flip_B: Tensor, size: int) -> Tensor:
+    """(B, size, size) float32 rows that interpolate linearly inside [start, start + side]."""
+    steps = (torch.arange(size, device=start_B.device) + 0.5) / size
+    steps = torch.where(flip_B[:, None], 1 - steps, steps)
+    source = (start_B[:, None] + side_B[:, None] * steps) * size - 0.5
+    cells = torch.arange(size, device=start_B.device)
+    # The hat function is bilinear interpolation; clamping replicates the border.
+    return (1 - (source.clamp(0, size - 1)[:, :, None] - cells).abs()).clamp_(min=0)
+
+
+def geometric(maps_BCHW: Tensor, parameters: ViewParameters) -> Tensor:
+    """G_i: square crop, resize and horizontal flip, shared by both views.
+
+    An axis-aligned crop is separable, so bilinear resampling is two matrix products, whose
+    backward pass is as fast and, unlike that of ``grid_sample`` on a GPU, deterministic.
+
+    Args:
+        maps_BCHW: (B, C, H, W) float: images, or feature maps on any grid of them.
+        parameters: of the same B images.
+
+    Returns:
+        (B, C, H, W), the same dtype.
+    """
+    height, width = maps_BCHW.shape[-2:]
+    side, top, left = _tensor(parameters.crop, maps_BCHW).unbind(1)
+    flip = torch.from_numpy(parameters.flip).to(maps_BCHW.device)
+    rows = _interpolation(top, side, torch.zeros_like(flip), height)
+    columns = _interpolation(left, side, flip, width)
+    rows, columns = rows[:, None].to(maps_BCHW.dtype), columns[:, None].to(maps_BCHW.dtype)
+    return rows @ (maps_BCHW.contiguous() @ columns.transpose(-1, -2))

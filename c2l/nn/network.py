@@ -1,0 +1,94 @@
+"""The whole network of C^2L, put together from its modules."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from c2l.nn.backbone import Backbone, FeaturePyramid
+from c2l.nn.part import PartContrastiveModule
+from c2l.nn.pixel import FeedForward, PixelConsistentModule, SparseCode
+
+
+class ParsingNetwork(nn.Module):
+    """Backbone and pyramid f, pixel consistent module S, part contrastive module C.
+
+    Without S and C this is PiCIE's network. With a projection it is a head on a frozen layer.
+
+    Args:
+        backbone: the ResNet.
+        pyramid: dense features at stride 4.
+        pixel: S, or None.
+        part: C, or None.
+        layer: where the features are read: ``fpn``, or a stage of the backbone.
+        projection: a 1x1 convolution on the normalised features of ``layer``, the first
+            trained layer when the backbone is frozen; None trains everything.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        pyramid: FeaturePyramid,
+        pixel: PixelConsistentModule | None,
+        part: PartContrastiveModule | None,
+        *,
+        layer: str = "fpn",
+        projection: nn.Conv2d | None = None,
+    ) -> None:
+        super().__init__()
+        self.backbone, self.pyramid, self.pixel, self.part = backbone, pyramid, pixel, part
+        self.layer, self.projection = layer, projection
+
+    def features(self, images_B3HW: Tensor) -> Tensor:
+        """m = f(x): (B, C, h, w) from (B, 3, H, W) float images in [0, 1]."""
+        stages = self.backbone(images_B3HW)
+        dense: Tensor = self.pyramid(stages) if self.layer == "fpn" else stages[self.layer]
+        return self.project_frozen(dense)
+
+    def project_frozen(self, dense_BCHW: Tensor) -> Tensor:
+        """The projection of a frozen layer's features; without one, the features themselves."""
+        if self.projection is None:
+            return dense_BCHW
+        projected: Tensor = self.projection(F.normalize(dense_BCHW.float(), dim=1))
+        return projected
+
+    def embed(self, features_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """y = S(m), of unit length at every position, float32; and the loss L_c."""
+        loss = features_BCHW.new_zeros(()).float()
+        y = features_BCHW
+        if self.pixel is not None:
+            y, loss = self.pixel(features_BCHW)
+        return F.normalize(y.float(), dim=1), loss
+
+    def forward(self, images_B3HW: Tensor) -> Tensor:
+        """The features that are clustered, (B, C, h, w) float32 of unit length."""
+        return self.embed(self.features(images_B3HW))[0]
+
+    def constrain(self) -> None:
+        """Bring the sparse code's dictionary back into its constraint set, after a step."""
+        if self.pixel is not None and isinstance(self.pixel.code, SparseCode):
+            self.pixel.code.project()
+
+
+def build_pixel_module(
+    dim: int,
+    *,
+    kind: str,
+    heads: int,
+    atoms: int,
+    sparsity: float,
+    ista_steps: int,
+    attention_stride: int,
+    code_input: str,
+) -> PixelConsistentModule | None:
+    """The pixel consistent module, or None for ``off``."""
+    if kind == "off":
+        return None
+    code: SparseCode | FeedForward
+    if kind == "sparse":
+        code = SparseCode(
+            dim, atoms, sparsity=sparsity, ista_steps=ista_steps, loss_input=code_input
+        )
+    else:
+        code = FeedForward(dim, 2 * dim)
+    return PixelConsistentModule(dim, heads, code, attention_stride=attention_stride)

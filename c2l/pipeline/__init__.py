@@ -1,0 +1,1 @@
+"""What several stages need: the device, batches of images, the network and the predictor."""

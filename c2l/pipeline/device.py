@@ -1,0 +1,58 @@
+"""The device a stage runs on, and its precision."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from c2l.data.pool import worker_count
+from c2l.errors import UsageError
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of that name; ``auto`` takes a GPU when there is one.
+
+    Raises:
+        UsageError: an unknown name, or a GPU that is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"--device {name}: expected auto, cpu, cuda or cuda:N") from None
+    if device.type not in ("cpu", "cuda"):
+        raise UsageError(f"--device {name}: expected auto, cpu, cuda or cuda:N")
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= count:
+            raise UsageError(
+                f"--device {name}: this machine shows {count} usable GPUs",
+                hint="use --device cpu, or check nvidia-smi and the installed torch build",
+            )
+    return device
+
+
+def limit_threads(workers: int) -> None:
+    """Give torch the cores that the scheduler granted, not all that the machine has."""
+    torch.set_num_threads(worker_count(workers))
+
+
+def precision(device: torch.device, amp: str) -> AbstractContextManager[object]:
+    """Autocast to bf16 where asked for and supported, else nothing.
+
+    ``auto`` takes bf16 on GPUs that have it and on CPUs with AVX-512 bf16 or AMX.
+    """
+    if amp == "off":
+        return nullcontext()
+    if amp == "auto" and not _has_bf16(device):
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+def _has_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -1,0 +1,193 @@
+"""Images in batches: decoded once by threads, then read from a cache of raw pixels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2l.artifacts.files import output_errors, publish, read_json, sha256_file, write_json
+from c2l.data.images import read_rgb, read_size
+from c2l.data.layouts import Record
+from c2l.data.pool import ordered_map
+from c2l.errors import BadInputError
+from c2l.pipeline.progress import steps, voice
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One image, resized.
+
+    Attributes:
+        index: its place in the list of records.
+        pixels: (S, S, 3) uint8.
+        size: (height, width) of the photo in pixels.
+        sha256: of the file's bytes.
+    """
+
+    index: int
+    pixels: NDArray[np.uint8]
+    size: tuple[int, int]
+    sha256: str
+
+
+@dataclass
+class Skips:
+    """Broken images that were left out, with the reasons."""
+
+    on_error: str
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def add(self, name: str, error: BadInputError) -> None:
+        """Note a broken image, or stop there.
+
+        Raises:
+            BadInputError: ``on_error`` is ``fail``.
+        """
+        if self.on_error == "fail":
+            raise BadInputError(
+                error.path,
+                error.message.removeprefix(f"{error.path}: "),
+                hint="mend or remove the file, or leave such files out by --on-error skip",
+            )
+        self.reasons[name] = error.message
+        voice.say(f"skipped {error.message}")
+
+
+def decode(records: Sequence[Record], size: int, workers: int, skips: Skips) -> Iterator[Decoded]:
+    """Decode images in order with a bounded look-ahead; broken ones are skipped or an error."""
+
+    def one(item: tuple[int, Record]) -> Decoded | tuple[str, BadInputError]:
+        index, record = item
+        try:
+            pixels = read_rgb(record.image, size=size)
+            return Decoded(index, pixels, read_size(record.image), sha256_file(record.image))
+        except BadInputError as error:
+            return record.name, error
+        except OSError as error:
+            return record.name, BadInputError(record.image, f"cannot be read: {error.strerror}")
+
+    for result in ordered_map(one, enumerate(records), workers=workers):
+        if isinstance(result, Decoded):
+            yield result
+        else:
+            skips.add(*result)
+
+
+def batched(items: Iterator[Decoded], size: int) -> Iterator[list[Decoded]]:
+    """Group decoded images into batches; the last one may be smaller."""
+    batch: list[Decoded] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+class PixelCache:
+    """All images as raw uint8 pixels in one file, read by position.
+
+    Plain reads, not a memory map: mapped pages count as the process's memory, which must not
+    grow with the number of images; the system's page cache serves both equally.
+
+    Args:
+        path: the raw file.
+        names: of the N images in it.
+        size: S; image i is the S * S * 3 bytes from i * S * S * 3.
+        inputs_sha256: digest of the images' names and contents.
+    """
+
+    def __init__(self, path: Path, names: tuple[str, ...], size: int, inputs_sha256: str) -> None:
+        self.path, self.names, self.size, self.inputs_sha256 = path, names, size, inputs_sha256
+        self._file = os.open(path, os.O_RDONLY)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Some images, (B, S, S, 3) uint8.
+
+        Raises:
+            BadInputError: the cache is shorter than it should be.
+        """
+        length = self.size * self.size * 3
+        out = np.empty((len(indices), length), dtype=np.uint8)
+        for row, index in enumerate(indices):
+            data = os.pread(self._file, length, int(index) * length)
+            if len(data) != length:
+                raise BadInputError(
+                    self.path, "the cache is cut short", hint="delete it; it is made again"
+                )
+            out[row] = np.frombuffer(data, dtype=np.uint8)
+        return out.reshape(len(indices), self.size, self.size, 3)
+
+    def prefetch(self, groups: Sequence[NDArray[np.int64]]) -> Iterator[NDArray[np.uint8]]:
+        """Batches in order, the next one read while this one is used."""
+        with ThreadPoolExecutor(1) as pool:
+            pending = [pool.submit(self.read, group) for group in groups[:2]]
+            for position in range(len(groups)):
+                batch = pending.pop(0).result()
+                if position + 2 < len(groups):
+                    pending.append(pool.submit(self.read, groups[position + 2]))
+                yield batch
+
+
+def inputs_digest(names: Sequence[str], sums: Sequence[str]) -> str:
+    """One digest of all images' names and contents."""
+    from c2l.artifacts.files import sha256_lines
+
+    return sha256_lines(f"{s}  {n}" for n, s in zip(names, sums, strict=True))
+
+
+def build_cache(
+    records: Sequence[Record], folder: Path, size: int, workers: int, skips: Skips
+) -> PixelCache:
+    """Decode every image once; a complete cache of the same list is used as it is.
+
+    Raises:
+        BadInputError: a broken image under ``--on-error fail``, or none left.
+        OutputError: the cache cannot be written.
+    """
+    final, manifest = folder / f"images-{size}.u8", folder / f"images-{size}.json"
+    listed = [[r.name, *_stamp(r.image)] for r in records]
+    if final.exists() and manifest.exists():
+        known = read_json(manifest, what="a cache manifest")
+        if known.get("listed") == listed:
+            skips.reasons.update(known["skipped"])
+            return PixelCache(final, tuple(known["names"]), size, known["inputs_sha256"])
+    names, sums = [], []
+    partial = folder / f".images-{size}.partial"
+    needed = len(records) * size * size * 3
+    with output_errors(final, needed=needed):
+        folder.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file, steps("decode", len(records)) as bar:
+            for image in decode(records, size, workers, skips):
+                file.write(image.pixels.tobytes())
+                names.append(records[image.index].name)
+                sums.append(image.sha256)
+                bar.advance()
+        publish(partial, final)
+    if not names:
+        raise BadInputError(folder, "not one image of the data set could be decoded")
+    digest = inputs_digest(names, sums)
+    write_json(
+        manifest,
+        {"listed": listed, "names": names, "skipped": skips.reasons, "inputs_sha256": digest},
+    )
+    return PixelCache(final, tuple(names), size, digest)
+
+
+def _stamp(path: Path) -> list[int]:
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]

@@ -1,0 +1,190 @@
+"""Building the network from its options, with weights from where the user says."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from c2l.artifacts.files import sha256_file
+from c2l.artifacts.tensors import load_pickled_tensors, load_tensors
+from c2l.errors import BadInputError, UsageError
+from c2l.nn.backbone import STAGES, Backbone, FeaturePyramid
+from c2l.nn.network import ParsingNetwork, build_pixel_module
+from c2l.nn.part import PartContrastiveModule
+from c2l.nn.pixel import PixelConsistentModule
+from c2l.options import FitOptions, ModuleOptions, NetworkOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WAYS_OUT = (
+    "put the file into torch's cache on a machine with a network, or use --weights FILE "
+    "(.safetensors or .pth), or --weights none --warmup EPOCHS"
+)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where a backbone's weights came from.
+
+    Attributes:
+        source: ``imagenet``, ``none`` or the file's path.
+        sha256: of the file, or of the tensors; empty for ``none``.
+    """
+
+    source: str
+    sha256: str
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Initialise parameters from a seed, without touching the caller's random state."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def load_backbone(options: NetworkOptions, *, seed: int) -> tuple[Backbone, Weights]:
+    """The backbone with its weights.
+
+    Raises:
+        BadInputError: the weights are missing, broken, or of another architecture.
+        UsageError: ``--gradients-input`` with weights that were trained without.
+    """
+    with seeded(seed):
+        backbone = Backbone(options.backbone, gradients_input=options.gradients_input)
+    if options.weights == "none":
+        return backbone, Weights("none", "")
+    if options.gradients_input:
+        raise UsageError("--gradients-input works with --weights none only")
+    if options.weights == "imagenet":
+        tensors, digest = _imagenet(options.backbone)
+        _load(backbone, tensors, Path(f"imagenet weights of {options.backbone}"))
+        return backbone, Weights("imagenet", digest)
+    path = Path(options.weights)
+    _load(backbone, _from_file(path), path)
+    return backbone, Weights(str(path), sha256_file(path))
+
+
+def _from_file(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".safetensors":
+        return load_tensors(path, hint=WAYS_OUT)[0]
+    if path.suffix in (".pth", ".pt"):
+        if not path.is_file():
+            raise BadInputError(path, "no such file", hint=WAYS_OUT)
+        return load_pickled_tensors(path)
+    raise BadInputError(path, "weights are imagenet, none, or a .safetensors or .pth file")
+
+
+def _imagenet(backbone: str) -> tuple[dict[str, Tensor], str]:
+    from urllib.parse import urlparse
+
+    import torchvision
+
+    weights = torchvision.models.get_model_weights(backbone).IMAGENET1K_V1
+    name = os.path.basename(urlparse(weights.url).path)
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / name
+    try:
+        tensors = weights.get_state_dict(progress=False, check_hash=True)
+    except (OSError, RuntimeError) as error:
+        first = str(error).split("\n", 1)[0]
+        raise BadInputError(
+            cached, f"ImageNet weights are not cached and cannot be fetched: {first}", hint=WAYS_OUT
+        ) from None
+    return dict(tensors), sha256_file(cached) if cached.is_file() else name
+
+
+def _load(backbone: Backbone, tensors: dict[str, Tensor], path: Path) -> None:
+    """Copy weights of torchvision's names; the classifier's are not needed."""
+    wanted = backbone.state_dict()
+    given = {k: v for k, v in tensors.items() if not k.startswith("fc.")}
+    missing = sorted(
+        k for k in wanted if k not in given and not k.endswith("num_batches_tracked")
+    )
+    wrong = sorted(k for k in given if k not in wanted or given[k].shape != wanted[k].shape)
+    if missing or wrong:
+        shown = ", ".join((missing + wrong)[:3])
+        raise BadInputError(
+            path,
+            f"not the weights of this backbone: {len(missing)} tensors missing, "
+            f"{len(wrong)} unknown or of another shape ({shown})",
+            hint="choose the matching --backbone",
+        )
+    backbone.load_state_dict({k: v.to(wanted[k].dtype) for k, v in given.items()}, strict=False)
+
+
+def build_network(
+    network: NetworkOptions,
+    modules: ModuleOptions | None,
+    clusters: int,
+    *,
+    seed: int,
+    layer: str = "fpn",
+    frozen_channels: int = 0,
+) -> tuple[ParsingNetwork, Weights]:
+    """The whole network: S and C only where ``modules`` asks for them.
+
+    Args:
+        network: backbone, weights, channels.
+        modules: of C^2L, or None for the backbone and pyramid alone.
+        clusters: K.
+        seed: of what is initialised at random.
+        layer: where features are read.
+        frozen_channels: channels of ``layer`` when heads are trained on it frozen, else 0.
+    """
+    backbone, weights = load_backbone(network, seed=seed)
+    with seeded(seed + 1):
+        pyramid = FeaturePyramid(backbone.channels, network.fpn_dim)
+    with seeded(seed + 2):
+        pixel = _pixel_module(network.fpn_dim, modules) if modules else None
+        part = None
+        if modules and modules.part != "off":
+            part = PartContrastiveModule(network.fpn_dim, clusters, modules.part)
+        projection = nn.Conv2d(frozen_channels, network.fpn_dim, 1) if frozen_channels else None
+    net = ParsingNetwork(backbone, pyramid, pixel, part, layer=layer, projection=projection)
+    return net.to(memory_format=torch.channels_last), weights  # type: ignore[call-overload]
+
+
+def _pixel_module(dim: int, modules: ModuleOptions) -> PixelConsistentModule | None:
+    if modules.pixel == "sparse" and modules.pixel_dim >= dim:
+        raise UsageError(f"--pixel-dim {modules.pixel_dim}: fewer than the {dim} channels (k < C)")
+    if dim % modules.heads:
+        raise UsageError(f"--heads {modules.heads}: must divide the {dim} channels")
+    return build_pixel_module(
+        dim,
+        kind=modules.pixel,
+        heads=modules.heads,
+        atoms=modules.pixel_dim,
+        sparsity=modules.sparsity,
+        ista_steps=modules.ista_steps,
+        attention_stride=modules.attention_stride,
+        code_input=modules.code_input,
+    )
+
+
+def effective(options: FitOptions) -> FitOptions:
+    """The options with the modules off for the method ``picie``."""
+    from dataclasses import replace
+
+    return replace(options, part="off", pixel="off") if options.method == "picie" else options
+
+
+def read_layer(net: ParsingNetwork, images_B3HW: Tensor, layer: str) -> Tensor:
+    """Features of a layer: ``fpn`` gives the clustered features, the rest a backbone stage.
+
+    Returns:
+        (B, C, h, w) float32; ``fpn`` is of unit length, a stage is non-negative.
+    """
+    if layer == "fpn":
+        features: Tensor = net(images_B3HW)
+        return features
+    if layer not in STAGES:
+        raise UsageError(f"--layer {layer}: expected fpn or one of {', '.join(STAGES)}")
+    stage: Tensor = net.backbone(images_B3HW)[layer]
+    return stage.float()

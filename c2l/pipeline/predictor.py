@@ -1,0 +1,256 @@
+"""The predictor: from a photo to its clusters or parts, however it was trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from c2l import schema
+from c2l.artifacts.clusters import read_clusters
+from c2l.artifacts.files import sha256_file
+from c2l.artifacts.runs import Run
+from c2l.artifacts.tensors import load_tensors, save_tensors
+from c2l.clustering.nmf import activations
+from c2l.errors import BadInputError
+from c2l.nn.network import ParsingNetwork
+from c2l.options import ExtractOptions, FitOptions
+from c2l.pipeline.device import precision
+from c2l.pipeline.network import build_network, effective, read_layer
+
+
+T = TypeVar("T")
+
+
+@dataclass
+class Predictor:
+    """A network, and the classifier on its features.
+
+    Attributes:
+        net: the network, in evaluation mode, on ``device``.
+        layer: where the features are read.
+        kind: ``kmeans`` (nearest centroid) or ``nmf`` (strongest factor).
+        centroids: (K, C) float32 centroids or factors.
+        groups: (K,) part of each cluster after the label-free merge, or None.
+        image_size: S the network sees.
+        method: ``c2l``, ``picie``, ``kmeans`` or ``nmf``.
+        sha256: of the file the predictor came from.
+        lineage: what it was made from.
+    """
+
+    net: ParsingNetwork
+    layer: str
+    kind: str
+    centroids: Tensor
+    groups: NDArray[np.uint8] | None
+    image_size: int
+    method: str
+    amp: str
+    device: torch.device
+    sha256: str
+    lineage: dict[str, Any]
+
+    @property
+    def clusters(self) -> int:
+        """Number of clusters that predictions take: K, or the parts after the merge."""
+        return len(self.centroids) if self.groups is None else 3
+
+    @torch.no_grad()
+    def scores(self, images_BHW3: NDArray[np.uint8]) -> Tensor:
+        """Scores of every cluster on the feature grid.
+
+        Args:
+            images_BHW3: (B, S, S, 3) uint8.
+
+        Returns:
+            (B, K, h, w) float32 on the device; the largest is the pixel's cluster.
+        """
+        x = to_batch(images_BHW3, self.device).float() / 255
+        with precision(self.device, self.amp):
+            features = read_layer(self.net, x, self.layer)
+        batch, channels, height, width = features.shape
+        if channels != self.centroids.shape[1]:
+            raise BadInputError(
+                self.lineage.get("path", "clusters"),
+                f"centroids of {self.centroids.shape[1]} channels, features of {channels}",
+            )
+        points = features.float().permute(0, 2, 3, 1).reshape(-1, channels)
+        if self.kind == "nmf":
+            values = activations(points, self.centroids)
+        else:
+            points = F.normalize(points, dim=1)
+            half = self.centroids.square().sum(1) / 2
+            values = torch.addmm(-half, points, self.centroids.T)
+        return values.view(batch, height, width, -1).permute(0, 3, 1, 2)
+
+    def predict(
+        self, images_BHW3: NDArray[np.uint8], sizes: Sequence[tuple[int, int]]
+    ) -> list[NDArray[np.uint8]]:
+        """The cluster (or merged part) of every pixel at each photo's own size.
+
+        Scores are brought to the photo's size bilinearly, then the largest is taken.
+
+        Args:
+            images_BHW3: (B, S, S, 3) uint8.
+            sizes: (height, width) of each of the B photos.
+
+        Returns:
+            B arrays (height, width) uint8.
+        """
+        scores = self.scores(images_BHW3)
+        results = []
+        for score, size in zip(scores, sizes, strict=True):
+            full = F.interpolate(score[None], size, mode="bilinear")[0]
+            labels = full.argmax(0).to(torch.uint8).cpu().numpy()
+            results.append(labels if self.groups is None else self.groups[labels])
+        return results
+
+
+def to_batch(images_BHW3: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """(B, 3, H, W) uint8 on the device, from (B, H, W, 3)."""
+    return torch.from_numpy(images_BHW3).to(device, non_blocking=True).permute(0, 3, 1, 2)
+
+
+def save_predictor(
+    path: Path,
+    net: ParsingNetwork,
+    centroids: Tensor,
+    counts: Tensor,
+    groups: NDArray[np.uint8] | None,
+    config: dict[str, Any],
+) -> None:
+    """Store the network and the classifier in one file."""
+    tensors = {f"model.{k}": v for k, v in net.state_dict().items()}
+    tensors |= {schema.CENTROIDS: centroids, schema.COUNTS: counts}
+    if groups is not None:
+        tensors[schema.GROUPS] = torch.from_numpy(groups)
+    save_tensors(path, tensors, {"format": schema.FORMAT_PREDICTOR, "config": json.dumps(config)})
+
+
+def load_predictor(path: Path, device: torch.device, weights: str | None) -> Predictor:
+    """The predictor of a run folder or of a clusters file.
+
+    Args:
+        path: a run folder, or a clusters file.
+        device: where it will run.
+        weights: where the backbone's weights lie now, for a clusters file.
+
+    Raises:
+        BadInputError: missing, unfinished, damaged, or its weights differ from those it used.
+    """
+    if path.is_dir():
+        return _from_run(path, device)
+    return _from_clusters(path, device, weights)
+
+
+def options_from(kind: type[T], values: dict[str, Any], path: Path) -> T:
+    """Options stored with an artifact.
+
+    Raises:
+        BadInputError: they do not fit.
+    """
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    try:
+        return kind(**{k: v for k, v in values.items() if k in known})
+    except TypeError as error:
+        raise BadInputError(path, f"its stored configuration does not fit: {error}") from None
+
+
+def _from_run(path: Path, device: torch.device) -> Predictor:
+    run = Run.open(path)
+    if not run.predictor.is_file():
+        raise BadInputError(
+            path,
+            "the run is not finished: it has no predictor yet",
+            hint=f"finish it with its own command and --resume, for example: "
+            f"c2l fit {run.config.get('data', {}).get('root', 'DATA')} -o {path} --resume",
+        )
+    options = effective(options_from(FitOptions, run.config.get("options", {}), path))
+    net, _ = build_network(_without_weights(options), options, options.clusters, seed=options.seed)
+    tensors, _ = load_tensors(run.predictor)
+    model = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+    try:
+        net.load_state_dict(model)
+        centroids = tensors[schema.CENTROIDS]
+    except (RuntimeError, KeyError) as error:
+        first = str(error).split("\n", 1)[0]
+        raise BadInputError(run.predictor, f"does not fit its run: {first}") from None
+    groups = tensors.get(schema.GROUPS)
+    return Predictor(
+        net=net.to(device).eval(),
+        layer="fpn",
+        kind="kmeans",
+        centroids=centroids.to(device),
+        groups=groups.numpy() if groups is not None else None,
+        image_size=options.image_size,
+        method=options.method,
+        amp=options.amp,
+        device=device,
+        sha256=sha256_file(run.predictor),
+        lineage={"path": str(path), "kind": "run", "config": run.config},
+    )
+
+
+def _without_weights(options: FitOptions) -> FitOptions:
+    from dataclasses import replace
+
+    return replace(options, weights="none")
+
+
+def _from_clusters(path: Path, device: torch.device, weights: str | None) -> Predictor:
+    clusters = read_clusters(path)
+    extract = options_from(ExtractOptions, clusters.config.get("features", {}), path)
+    net = network_of(extract, clusters.attributes, path, device, weights)
+    return Predictor(
+        net=net,
+        layer=extract.layer,
+        kind=str(clusters.config.get("method", "kmeans")),
+        centroids=torch.from_numpy(clusters.centroids).to(device),
+        groups=clusters.groups,
+        image_size=extract.image_size,
+        method=str(clusters.config.get("method", "kmeans")),
+        amp=extract.amp,
+        device=device,
+        sha256=sha256_file(path),
+        lineage={"path": str(path), "kind": "clusters", "config": clusters.config},
+    )
+
+
+def network_of(
+    extract: ExtractOptions,
+    attributes: dict[str, str],
+    path: Path,
+    device: torch.device,
+    weights: str | None,
+) -> ParsingNetwork:
+    """The network that made a feature store, checked against the hash stored with it.
+
+    Raises:
+        BadInputError: the weights or the run are gone or have changed since.
+    """
+    from dataclasses import replace
+
+    recorded = attributes.get(schema.ATTR_WEIGHTS_SHA256, "")
+    if extract.checkpoint is not None:
+        source = Path(weights or extract.checkpoint)
+        predictor = _from_run(source, device)
+        net, found = predictor.net, predictor.sha256
+    else:
+        chosen = replace(extract, weights=weights) if weights else extract
+        net, used = build_network(chosen, None, 0, seed=extract.seed)
+        source, found = Path(used.source), used.sha256
+    if found != recorded:
+        raise BadInputError(
+            source,
+            f"its weights are not the ones {path} was made with",
+            hint="name the right ones by --weights, or make the features and clusters again",
+        )
+    return net.to(device).eval()

@@ -1,0 +1,200 @@
+"""What a training run carries from step to step, all of which is in its checkpoints."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from c2l.artifacts.runs import Checkpoint, Run
+from c2l.errors import BadInputError, NonFiniteError, StoppedError
+from c2l.nn.network import ParsingNetwork
+from c2l.nn.warmup import PositionHead
+from c2l.options import FitOptions
+from c2l.pipeline.signals import StopRequest
+
+
+@dataclass
+class Position:
+    """Where a run is.
+
+    Attributes:
+        epoch: counted from 0, the warm-up's epochs first.
+        batch: batches of the epoch that are done.
+        step: optimiser steps since the start.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+
+
+class Trainer:
+    """Network, optimiser and position; saves and restores them, and takes steps.
+
+    Args:
+        run: the run folder.
+        net: the network on its device.
+        options: of the run.
+        stop: the request to stop.
+    """
+
+    def __init__(
+        self, run: Run, net: ParsingNetwork, options: FitOptions, stop: StopRequest
+    ) -> None:
+        self.run, self.net, self.options, self.stop = run, net, options, stop
+        self.position = Position()
+        self.head: PositionHead | None = None
+        self._saved_at = time.monotonic()
+        self.optimizer = self._begin_phase(0)
+
+    def _begin_phase(self, epoch: int) -> torch.optim.Adam:
+        """A fresh optimiser for the warm-up or the training proper, and the warm-up's head."""
+        warming = epoch < self.options.warmup
+        self.head = None
+        if warming:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.options.seed + 3)
+                self.head = PositionHead(self.options.fpn_dim)
+            self.head.to(next(self.net.parameters()).device)
+        rate = self.options.warmup_lr if warming else self.options.lr
+        return torch.optim.Adam(self.trained(), lr=rate)
+
+    def trained(self) -> list[nn.Parameter]:
+        """The parameters that are trained; a frozen backbone's are not."""
+        frozen = self.net.projection is not None
+        own = [
+            p
+            for name, p in self.net.named_parameters()
+            if not (frozen and name.startswith(("backbone.", "pyramid.")))
+        ]
+        return own + (list(self.head.parameters()) if self.head else [])
+
+    def enter_epoch(self, epoch: int) -> None:
+        """Begin an epoch; leaving the warm-up starts the optimiser anew."""
+        if epoch == self.options.warmup and self.options.warmup and not self.position.batch:
+            self.optimizer = self._begin_phase(epoch)
+
+    @property
+    def finished(self) -> bool:
+        """Whether ``--max-steps`` is reached."""
+        return 0 < self.options.max_steps <= self.position.step
+
+    def step(self, loss: Tensor, names: list[str]) -> None:
+        """One optimiser step, unless loss or gradient is not finite.
+
+        Raises:
+            NonFiniteError: names the batch; no step was taken.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        grads = [p.grad for p in self.trained() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(grads)
+        if not bool(torch.isfinite(norm + loss.detach())):
+            raise NonFiniteError(
+                f"epoch {self.position.epoch}, batch {self.position.batch}: loss {float(loss)}, "
+                f"gradient norm {float(norm)}; no step was taken. Images: {', '.join(names[:8])}"
+                + (" ..." if len(names) > 8 else ""),
+                hint="lower --lr, or try --amp off; go on from the last checkpoint by --resume",
+            )
+        self.optimizer.step()
+        self.net.constrain()
+        self.position.batch += 1
+        self.position.step += 1
+
+    def pause(self) -> None:
+        """At a step boundary: save when it is time to, stop when asked to.
+
+        Raises:
+            StoppedError: a signal came, and the state is saved.
+        """
+        due = time.monotonic() - self._saved_at > self.options.save_minutes * 60
+        if due or self.stop.received:
+            self.save()
+        if self.stop.received:
+            raise StoppedError(
+                f"{self.stop.received}: stopped at step {self.position.step}, state saved in "
+                f"{self.run.path}",
+                hint="go on with the same command and --resume",
+            )
+
+    def end_epoch(self) -> None:
+        """Move on to the next epoch and save."""
+        self.position.epoch, self.position.batch = self.position.epoch + 1, 0
+        self.save()
+        self.run.forget_epochs(before=self.position.epoch)
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        model = dict(self.net.state_dict())
+        if self.head is not None:
+            model |= {f"warmup_head.{k}": v for k, v in self.head.state_dict().items()}
+        state = {
+            "epoch": self.position.epoch,
+            "batch": self.position.batch,
+            "metrics_bytes": self.run.metrics_size(),
+            "parameters_sha256": digest(model),
+        }
+        optimizer = {
+            f"{index}.{name}": value
+            for index, values in self.optimizer.state_dict()["state"].items()
+            for name, value in values.items()
+        }
+        self.run.save(
+            Checkpoint(self.position.step, model, optimizer, state), keep=self.options.keep
+        )
+        self._saved_at = time.monotonic()
+
+    def restore(self) -> bool:
+        """Take up the newest sound checkpoint.
+
+        Returns:
+            False when there is none yet.
+
+        Raises:
+            BadInputError: it does not fit the network.
+        """
+        checkpoint = self.run.latest()
+        if checkpoint is None:
+            self.run.rewind_metrics(0)
+            return False
+        state = checkpoint.state
+        self.position = Position(state["epoch"], state["batch"], checkpoint.step)
+        # At the very end of the warm-up the saved optimiser is still the warm-up's.
+        ended = self.position.epoch - (0 if self.position.batch else 1)
+        self.optimizer = self._begin_phase(max(ended, 0))
+        head = {k: v for k, v in checkpoint.model.items() if k.startswith("warmup_head.")}
+        try:
+            self.net.load_state_dict(
+                {k: v for k, v in checkpoint.model.items() if k not in head}
+            )
+            if self.head is not None:
+                self.head.load_state_dict(
+                    {k.removeprefix("warmup_head."): v for k, v in head.items()}
+                )
+            self._restore_optimizer(checkpoint.optimizer)
+        except (RuntimeError, ValueError, KeyError) as error:
+            first = str(error).split("\n", 1)[0]
+            raise BadInputError(self.run.path, f"its checkpoint does not fit: {first}") from None
+        self.run.rewind_metrics(state["metrics_bytes"])
+        return True
+
+    def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
+        states: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            index, name = key.split(".", 1)
+            states.setdefault(int(index), {})[name] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": states, "param_groups": groups})
+
+
+def digest(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of all parameters' bytes in the order of their names."""
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        total.update(name.encode())
+        total.update(tensors[name].detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    return total.hexdigest()

@@ -1,0 +1,71 @@
+"""The names, dtypes and versions of everything the stages write; prose is in docs/artifacts.md."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FORMAT_VERSION: Final = 1
+
+# Root attributes of every HDF5 artifact.
+ATTR_FORMAT: Final = "format"
+ATTR_VERSION: Final = "format_version"
+ATTR_COMPLETE: Final = "complete"
+ATTR_CREATED_BY: Final = "created_by"
+ATTR_CONFIG: Final = "config_json"
+ATTR_INPUTS: Final = "inputs_sha256"
+ATTR_BACKBONE: Final = "backbone"
+ATTR_WEIGHTS: Final = "weights"
+ATTR_WEIGHTS_SHA256: Final = "weights_sha256"
+ATTR_PREPROCESSING: Final = "preprocessing_json"
+
+FORMAT_FEATURES: Final = "c2l-features"
+FORMAT_CLUSTERS: Final = "c2l-clusters"
+FORMAT_RUN: Final = "c2l-run"
+FORMAT_TARGETS: Final = "c2l-targets"
+FORMAT_PREDICTOR: Final = "c2l-predictor"
+FORMAT_EVAL: Final = "c2l-eval"
+FORMAT_MASKS: Final = "c2l-masks"
+
+# Feature store (HDF5).
+FEATURES: Final = "features"  # (N, h, w, C) float16, or (N, P, C) with --pixels-per-image
+FEATURES_VIEW1: Final = "features_view1"
+FEATURES_VIEW2: Final = "features_view2"
+NAMES: Final = "names"  # (N,) UTF-8, variable length
+ORIG_SIZE: Final = "orig_size"  # (N, 2) int32: height, width in pixels
+IMAGE_SHA256: Final = "image_sha256"  # (N,) fixed 64 ASCII
+PIXEL_INDEX: Final = "pixel_index"  # (N, P) int32 into the flattened h x w grid
+PCA_COMPONENTS: Final = "pca_components"  # (D, C) float32
+PCA_MEAN: Final = "pca_mean"  # (C,) float32
+SKIPPED: Final = "skipped"  # (M,) UTF-8: "name<TAB>reason" of each image left out
+DONE: Final = "done"  # (N,) uint8, only while incomplete: which images are written
+
+# Clusters (HDF5).
+CENTROIDS: Final = "centroids"  # (K, C) float32
+CENTROIDS_VIEW1: Final = "centroids_view1"
+CENTROIDS_VIEW2: Final = "centroids_view2"
+COUNTS: Final = "counts"  # (K,) int64 pixels
+OBJECTIVE: Final = "objective"  # (iterations,) float64
+ASSIGNMENTS: Final = "assignments"  # (N, h, w) uint8 or uint16
+ASSIGNMENTS_VIEW1: Final = "assignments_view1"
+ASSIGNMENTS_VIEW2: Final = "assignments_view2"
+COUNTS_VIEW1: Final = "counts_view1"
+COUNTS_VIEW2: Final = "counts_view2"
+GROUPS: Final = "groups"  # (K,) uint8: part of each cluster after the label-free merge
+
+# A run folder.
+RUN_CONFIG: Final = "config.json"
+RUN_METRICS: Final = "metrics.jsonl"
+RUN_SCRATCH: Final = "scratch"
+RUN_LOCK: Final = "lock.json"
+STEP_PREFIX: Final = "step-"
+STEP_MODEL: Final = "model.safetensors"
+STEP_OPTIMIZER: Final = "optimizer.safetensors"
+STEP_STATE: Final = "state.json"
+STEP_COMMIT: Final = "COMMITTED"
+EPOCH_PREFIX: Final = "epoch-"
+EPOCH_TARGETS: Final = "clusters.h5"
+PREDICTOR: Final = "predictor.safetensors"
+
+# Masks.
+IGNORE: Final = 255
+LEGEND: Final = "legend.json"

@@ -1,0 +1,1 @@
+"""Scores of cluster maps against label masks, beside the trivial predictors they must beat."""

@@ -1,0 +1,92 @@
+"""Intervals that say how far a score depends on which images were drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2l.errors import UsageError
+from c2l.scoring.metrics import NothingToScoreError, matched_counts
+
+# Weights held at once: 2**22 of them are 32 MiB as integers and 32 MiB as floats.
+_CHUNK_WEIGHTS = 2**22
+
+METRICS = ("miou", "pixel_accuracy", "mean_class_accuracy")
+
+
+def bootstrap(
+    per_image: NDArray[np.int64],
+    matching: NDArray[np.int64],
+    resamples: int,
+    seed: int,
+    level: float = 0.95,
+) -> dict[str, list[float]]:
+    """Percentile intervals over resampled images, under one fixed matching.
+
+    The matching is not fitted anew a resample, so the intervals leave out its own choice.
+    A resample without a labelled pixel is left out; a class that a resample lacks is left out
+    of that resample's means.
+
+    Args:
+        per_image: (M, K, N) int64 confusion matrix of each image.
+        matching: (K,) int64 class of each cluster or -1.
+        resamples: number of resamples; 0 gives no intervals.
+        seed: decides every draw.
+        level: share of the resamples inside the interval, in 0..1.
+
+    Returns:
+        ``[low, high]`` as fractions for ``miou``, ``pixel_accuracy`` and
+        ``mean_class_accuracy``; empty when ``resamples`` is 0.
+
+    Raises:
+        UsageError: a shape or a level that cannot be.
+        NothingToScoreError: no image has a labelled pixel.
+    """
+    if per_image.ndim != 3 or 0 in per_image.shape or not 0 < level < 1 or resamples < 0:
+        raise UsageError(
+            "expected confusion matrices of images x clusters x classes, a level between 0 "
+            f"and 1 and no negative number of resamples, found shape {per_image.shape}, "
+            f"level {level} and {resamples} resamples"
+        )
+    if resamples == 0:
+        return {}
+    if not per_image.any():
+        raise NothingToScoreError("expected labelled pixels to resample, found none")
+    hit, predicted, true = matched_counts(per_image, matching)
+    # Float matrix products are BLAS calls; counts stay exact below 2**53.
+    stacked = np.concatenate([hit, predicted, true], axis=1).astype(np.float64)
+    draws = np.concatenate(_draws(stacked, resamples, seed), axis=1)
+    tail = (1 - level) / 2
+    intervals = np.nanquantile(draws, [tail, 1 - tail], axis=1).T
+    return dict(zip(METRICS, intervals.tolist(), strict=True))
+
+
+def _draws(stacked: NDArray[np.float64], resamples: int, seed: int) -> list[NDArray[np.float64]]:
+    """The three metrics of each resample, in chunks of (3, r)."""
+    rng = np.random.default_rng(seed)
+    images = stacked.shape[0]
+    chunk = max(1, _CHUNK_WEIGHTS // images)
+    uniform = np.full(images, 1 / images)
+    scores = []
+    for start in range(0, resamples, chunk):
+        size = min(chunk, resamples - start)
+        weights = rng.multinomial(images, uniform, size=size).astype(np.float64)
+        scores.append(_metrics(weights @ stacked))
+    return scores
+
+
+def _metrics(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(r, 3N) hit, predicted and true pixels to (3, r) metrics, NaN without any pixel."""
+    hit, predicted, true = np.split(counts, 3, axis=1)
+    present = true > 0
+    classes = present.sum(axis=1)
+    iou = np.divide(hit, true + predicted - hit, out=np.zeros_like(hit), where=present)
+    recall = np.divide(hit, true, out=np.zeros_like(hit), where=present)
+    with np.errstate(invalid="ignore"):
+        return np.stack(
+            [
+                iou.sum(axis=1) / classes,
+                hit.sum(axis=1) / true.sum(axis=1),
+                recall.sum(axis=1) / classes,
+            ]
+        )

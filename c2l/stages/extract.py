@@ -1,0 +1,315 @@
+"""extract: images to dense features of a backbone or of a trained network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from c2l import schema
+from c2l.artifacts.features import FeatureWriter, StoreLayout, write_features
+from c2l.artifacts.files import refuse_existing, sha256_file
+from c2l.data.layouts import Dataset, Record, open_dataset
+from c2l.data.views import Purpose, stream, view_parameters
+from c2l.errors import BadInputError, UsageError
+from c2l.nn.augment import geometric, photometric
+from c2l.nn.backbone import MEAN, STD
+from c2l.nn.network import ParsingNetwork
+from c2l.options import ExtractOptions, identity
+from c2l.pipeline.device import limit_threads, pick_device, precision
+from c2l.pipeline.images import Decoded, Skips, batched, decode, inputs_digest
+from c2l.pipeline.network import build_network, read_layer
+from c2l.pipeline.predictor import load_predictor, to_batch
+from c2l.pipeline.progress import steps, voice
+
+# Images whose features the principal components are computed from, evenly spread.
+PCA_IMAGES = 256
+
+
+@dataclass(frozen=True)
+class Source:
+    """The network whose features are extracted.
+
+    Attributes:
+        net: in evaluation mode, on its device.
+        weights: where its weights came from, and their hash.
+        amp: its mixed precision.
+    """
+
+    net: ParsingNetwork
+    weights: tuple[str, str]
+    amp: str
+    device: torch.device
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Principal components of normalised features: ``(x / |x| - mean) @ components.T``."""
+
+    mean: Tensor
+    components: Tensor
+
+
+def plan(data: Path, options: ExtractOptions) -> dict[str, Any]:
+    """What ``--dry-run`` says: items, shape, bytes on disk and in memory."""
+    dataset = open_dataset(data, split=options.split)
+    source = _open_source(options)
+    layout, _ = _probe(source, dataset, options)
+    image = options.image_size**2 * 3 * options.batch_size
+    return {
+        "images": len(layout.names),
+        "shape": list(layout.shape),
+        "disk_bytes": layout.nbytes,
+        "memory_bytes_for_a_batch": image * 5 + layout.nbytes // len(layout.names) * 2
+        * options.batch_size,
+        "device": str(source.device),
+        "weights": source.weights[0],
+    }
+
+
+def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: bool = False) -> Path:
+    """Write the feature store of a data set.
+
+    A store that was stopped half-way goes on where it was.
+
+    Returns:
+        The path of the store.
+
+    Raises:
+        BadInputError: the data set, an image, or the weights.
+        UsageError: the output exists; or options that do not go together.
+        OutputError: the output cannot be written.
+    """
+    refuse_existing(output, overwrite=overwrite)
+    limit_threads(options.workers)
+    dataset = open_dataset(data, split=options.split)
+    source = _open_source(options)
+    layout, projection = _probe(source, dataset, options)
+    skips = Skips(options.on_error)
+    with write_features(output, layout, _config(dataset, options), _attributes(source, options)) as (
+        writer
+    ):
+        sums = _continue(writer, dataset)
+        if sums:
+            voice.say(f"going on with {output}: {len(sums)} images are there already")
+        with steps("extract", len(layout.names)) as bar, ThreadPoolExecutor(1) as pool:
+            bar.done = len(sums)
+            pending: Future[None] | None = None
+            for group in _missing(dataset, writer, options, skips):
+                rows = _rows(source, group, options, projection)
+                # One batch is written while the next one is computed.
+                if pending:
+                    pending.result()
+                pending = pool.submit(_store, writer, rows)
+                sums |= {image.index: image.sha256 for image in group}
+                bar.advance(len(group))
+            if pending:
+                pending.result()
+        _finish(writer, dataset, sums, skips, projection)
+    return output
+
+
+def _open_source(options: ExtractOptions) -> Source:
+    device = pick_device(options.device)
+    if options.checkpoint is not None:
+        path = Path(options.checkpoint)
+        predictor = load_predictor(path, device, None)
+        if predictor.lineage["kind"] != "run":
+            raise BadInputError(path, "expected a run folder", hint="make one with: c2l fit")
+        if predictor.image_size != options.image_size:
+            voice.say(
+                f"the run was trained at {predictor.image_size} pixels; "
+                f"features are extracted at {options.image_size}"
+            )
+        return Source(predictor.net, (str(path), predictor.sha256), predictor.amp, device)
+    net, weights = build_network(options, None, 0, seed=options.seed)
+    return Source(
+        net.to(device).eval(), (weights.source, weights.sha256), options.amp, device
+    )
+
+
+def _config(dataset: Dataset, options: ExtractOptions) -> dict[str, Any]:
+    return {**identity(options), "data": str(dataset.root.resolve()), "layout": dataset.layout}
+
+
+def _attributes(source: Source, options: ExtractOptions) -> dict[str, str]:
+    preprocessing = {"size": options.image_size, "mean": MEAN, "std": STD, "resize": "bilinear"}
+    return {
+        schema.ATTR_BACKBONE: options.backbone,
+        schema.ATTR_WEIGHTS: source.weights[0],
+        schema.ATTR_WEIGHTS_SHA256: source.weights[1],
+        schema.ATTR_PREPROCESSING: json.dumps(preprocessing, sort_keys=True),
+    }
+
+
+def _continue(writer: FeatureWriter, dataset: Dataset) -> dict[int, str]:
+    """Hashes of the images a stopped run wrote, by index; images changed since are done again."""
+    sums = {}
+    for index in np.flatnonzero(writer.done):
+        stored = writer.stored_sha256(int(index))
+        if sha256_file(dataset.records[int(index)].image) == stored:
+            sums[int(index)] = stored
+        else:
+            writer.done[index] = False
+    return sums
+
+
+def _missing(
+    dataset: Dataset, writer: FeatureWriter, options: ExtractOptions, skips: Skips
+) -> Iterator[list[Decoded]]:
+    wanted = np.flatnonzero(~writer.done)
+    records = [dataset.records[int(i)] for i in wanted]
+    decoded = decode(records, options.image_size, options.workers, skips)
+    for group in batched(decoded, options.batch_size):
+        yield [Decoded(int(wanted[d.index]), d.pixels, d.size, d.sha256) for d in group]
+
+
+@torch.no_grad()
+def _features(source: Source, images: Tensor, options: ExtractOptions) -> Tensor:
+    """(B, C, h, w) float32 of a layer, strided."""
+    with precision(source.device, source.amp):
+        features = read_layer(source.net, images, options.layer)
+    return features[:, :, :: options.stride, :: options.stride].float()
+
+
+def _probe(
+    source: Source, dataset: Dataset, options: ExtractOptions
+) -> tuple[StoreLayout, Projection | None]:
+    """The layout of the store, from one blank image; and the principal components."""
+    size = options.image_size
+    blank = torch.zeros(1, 3, size, size, device=source.device)
+    _, channels, height, width = _features(source, blank, options).shape
+    if options.pixels_per_image > height * width:
+        raise UsageError(
+            f"--pixels-per-image {options.pixels_per_image}: the map has {height * width} pixels"
+        )
+    if options.pixels_per_image and options.views:
+        raise UsageError("--views stores whole maps; leave out --pixels-per-image")
+    projection = None
+    if options.pca:
+        if options.pca > channels:
+            raise UsageError(f"--pca {options.pca}: the features have {channels} channels")
+        projection = _principal_components(source, dataset.records, options, channels)
+        channels = options.pca
+    layout = StoreLayout(
+        names=tuple(r.name for r in dataset.records),
+        grid=(height, width),
+        channels=channels,
+        pixels=options.pixels_per_image,
+        views=options.views,
+    )
+    return layout, projection
+
+
+def _principal_components(
+    source: Source, records: tuple[Record, ...], options: ExtractOptions, channels: int
+) -> Projection:
+    chosen = records[:: max(1, len(records) // PCA_IMAGES)]
+    total, count = torch.zeros(channels, dtype=torch.float64), 0
+    outer = torch.zeros(channels, channels, dtype=torch.float64)
+    decoded = decode(chosen, options.image_size, options.workers, Skips("skip"))
+    with steps("pca", len(chosen)) as bar:
+        for group in batched(decoded, options.batch_size):
+            x = to_batch(np.stack([d.pixels for d in group]), source.device).float() / 255
+            features = F.normalize(_features(source, x, options), dim=1)
+            points = features.permute(0, 2, 3, 1).reshape(-1, channels).double().cpu()
+            total, outer, count = total + points.sum(0), outer + points.T @ points, count + len(points)
+            bar.advance(len(group))
+    mean = total / max(count, 1)
+    covariance = outer / max(count, 1) - torch.outer(mean, mean)
+    vectors = torch.linalg.eigh(covariance).eigenvectors.flip(1)[:, : options.pca]
+    # The sign of an eigenvector is arbitrary; fix it so that the same input gives the same bytes.
+    vectors = vectors * vectors.gather(0, vectors.abs().argmax(0, keepdim=True)).sign()
+    return Projection(mean.float().to(source.device), vectors.T.float().to(source.device))
+
+
+def _pack(features_BCHW: Tensor, projection: Projection | None) -> Tensor:
+    """(B, h, w, C) float16, projected when asked for."""
+    x = features_BCHW.permute(0, 2, 3, 1)
+    if projection is not None:
+        x = (F.normalize(x, dim=-1) - projection.mean) @ projection.components.T
+    return x.to(torch.float16)
+
+
+def _rows(
+    source: Source, group: list[Decoded], options: ExtractOptions, projection: Projection | None
+) -> list[tuple[int, dict[str, NDArray[Any]]]]:
+    """What is stored for each image of a batch."""
+    pixels = to_batch(np.stack([d.pixels for d in group]), source.device)
+    maps = {schema.FEATURES: _features(source, pixels.float() / 255, options)}
+    if options.views:
+        indices = np.array([d.index for d in group], dtype=np.int64)
+        maps[schema.FEATURES_VIEW1], maps[schema.FEATURES_VIEW2] = _views(
+            source, pixels, indices, options
+        )
+    packed = {name: _pack(m, projection).cpu().numpy() for name, m in maps.items()}
+    rows = []
+    for row, image in enumerate(group):
+        arrays = {name: values[row] for name, values in packed.items()}
+        if options.pixels_per_image:
+            _sample(arrays, image.index, options)
+        arrays[schema.ORIG_SIZE] = np.array(image.size, dtype=np.int32)
+        arrays[schema.IMAGE_SHA256] = np.array(image.sha256, dtype="S64")
+        rows.append((image.index, arrays))
+    return rows
+
+
+def _sample(arrays: dict[str, NDArray[Any]], index: int, options: ExtractOptions) -> None:
+    """Keep random pixels of an image, in raster order."""
+    flat = arrays[schema.FEATURES].reshape(-1, arrays[schema.FEATURES].shape[-1])
+    generator = stream(options.seed, Purpose.PIXELS, 0, index)
+    chosen = np.sort(generator.choice(len(flat), options.pixels_per_image, replace=False))
+    arrays[schema.FEATURES] = flat[chosen]
+    arrays[schema.PIXEL_INDEX] = chosen.astype(np.int32)
+
+
+@torch.no_grad()
+def _views(
+    source: Source, pixels: Tensor, indices: NDArray[np.int64], options: ExtractOptions
+) -> tuple[Tensor, Tensor]:
+    """Epoch 0's G(f(P1(x))) and f(G(P2(x))) (Eq. 5)."""
+    parameters = view_parameters(options.seed, 0, indices)
+    first, second = photometric(pixels, parameters, 0), photometric(pixels, parameters, 1)
+    with precision(source.device, source.amp):
+        if options.layer == "fpn":
+            warped = geometric(source.net.features(first), parameters)
+            view1 = source.net.embed(warped)[0]
+        else:
+            view1 = geometric(read_layer(source.net, first, options.layer), parameters)
+    view2 = _features(source, geometric(second, parameters), options)
+    return view1.float()[:, :, :: options.stride, :: options.stride], view2
+
+
+def _store(writer: FeatureWriter, rows: list[tuple[int, dict[str, NDArray[Any]]]]) -> None:
+    for index, arrays in rows:
+        writer.write(index, arrays)
+    writer.flush()
+
+
+def _finish(
+    writer: FeatureWriter,
+    dataset: Dataset,
+    sums: dict[int, str],
+    skips: Skips,
+    projection: Projection | None,
+) -> None:
+    if not sums:
+        raise BadInputError(dataset.root, "not one image could be decoded")
+    keep = np.array(sorted(sums), dtype=np.int64)
+    names = [dataset.records[int(i)].name for i in keep]
+    reasons = [f"{name}\t{reason}" for name, reason in sorted(skips.reasons.items())]
+    extras: dict[str, NDArray[Any]] = {schema.SKIPPED: np.array(reasons, dtype=object)}
+    if projection is not None:
+        extras[schema.PCA_COMPONENTS] = projection.components.cpu().numpy()
+        extras[schema.PCA_MEAN] = projection.mean.cpu().numpy()
+    digest = inputs_digest(names, [sums[int(i)] for i in keep])
+    writer.finish(keep, extras, {schema.ATTR_INPUTS: digest})
