@@ -28,6 +28,8 @@ from c2l.pipeline.network import build_network, effective, read_layer
 
 
 T = TypeVar("T")
+# Score values held at once while a photo's labels are decided: 64 MiB.
+MAP_VALUES = 1 << 24
 
 
 @dataclass
@@ -108,10 +110,33 @@ class Predictor:
         scores = self.scores(images_BHW3)
         results = []
         for score, size in zip(scores, sizes, strict=True):
-            full = F.interpolate(score[None], size, mode="bilinear")[0]
-            labels = full.argmax(0).to(torch.uint8).cpu().numpy()
+            labels = argmax_at(score, size).to(torch.uint8).cpu().numpy()
             results.append(labels if self.groups is None else self.groups[labels])
         return results
+
+
+def argmax_at(scores_Khw: Tensor, size: tuple[int, int]) -> Tensor:
+    """The strongest cluster of every pixel, scores brought to ``size`` bilinearly.
+
+    A few clusters at a time, so that a large photo with many clusters does not need K maps of
+    its size at once.
+
+    Returns:
+        (height, width) int64; ties go to the lower index.
+    """
+    at_once = max(1, MAP_VALUES // (size[0] * size[1]))
+    best: Tensor | None = None
+    labels = torch.zeros(size, dtype=torch.int64, device=scores_Khw.device)
+    for first in range(0, len(scores_Khw), at_once):
+        maps = F.interpolate(scores_Khw[None, first : first + at_once], size, mode="bilinear")[0]
+        value, index = maps.max(0)
+        if best is None:
+            best, labels = value, index
+        else:
+            better = value > best
+            labels[better] = index[better] + first
+            best = torch.maximum(best, value)
+    return labels
 
 
 def to_batch(images_BHW3: NDArray[np.uint8], device: torch.device) -> Tensor:

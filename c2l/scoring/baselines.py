@@ -21,6 +21,7 @@ BORDER_WIDTH = 1 / 16
 
 EVERYTHING_BACKGROUND = "everything-background"
 XY_BORDER = "xy-border"
+CENTRE_THIRD = "centre-third"
 
 # The columns of the pixel features (red, green, blue, x, y) each predictor clusters, and the
 # weight of place against colour.
@@ -43,6 +44,8 @@ class TrivialBaselines:
     - ``everything-background``: class 0 everywhere.
     - ``kmeans-rgb``, ``kmeans-xy``, ``kmeans-rgb+2xy``: k-means on colour (0..1), on place
       (0..1 of the width and height) or on both, with as many clusters as classes.
+    - ``centre-third``: the middle third of the columns is the person, upper above half the
+      height and lower below; only for three classes. No image is looked at.
     - ``xy-border``: k-means on place with 32 clusters, joined to background, upper and lower
       by the label-free border rule: how far position alone goes.
 
@@ -101,7 +104,8 @@ class TrivialBaselines:
     @property
     def names(self) -> tuple[str, ...]:
         """The predictors there are, in the order they are shown."""
-        return (EVERYTHING_BACKGROUND, *self.centroids)
+        third = (CENTRE_THIRD,) if self.groups is not None else ()
+        return (EVERYTHING_BACKGROUND, *third, *self.centroids)
 
     def clusters(self, name: str) -> int:
         """Number of ids that ``predict`` may give for a predictor: that of the classes."""
@@ -120,7 +124,7 @@ class TrivialBaselines:
             (N,) int64: the Hungarian matching, or the identity where the predictor names
             its classes itself.
         """
-        if name in (EVERYTHING_BACKGROUND, XY_BORDER):
+        if name in (EVERYTHING_BACKGROUND, CENTRE_THIRD, XY_BORDER):
             return identity(self.clusters(name), confusion.shape[1])
         return hungarian(confusion)
 
@@ -136,12 +140,27 @@ class TrivialBaselines:
         shape = image.shape[:2]
         features = _pixel_features(image, np.arange(shape[0] * shape[1]))
         maps = {EVERYTHING_BACKGROUND: np.zeros(shape, dtype=np.uint8)}
+        if self.groups is not None:
+            maps[CENTRE_THIRD] = centre_third(*shape)
         for name, centroids in self.centroids.items():
             clusters = nearest(_features_of(name, features), centroids)
             if name == XY_BORDER and self.groups is not None:
                 clusters = self.groups[clusters]
             maps[name] = clusters.reshape(shape)
         return maps
+
+
+def centre_third(height: int, width: int) -> NDArray[np.uint8]:
+    """A person in the middle third of the columns, upper above half the height, lower below.
+
+    Returns:
+        (height, width) uint8: 0 background, 1 upper, 2 lower.
+    """
+    mask = np.zeros((height, width), dtype=np.uint8)
+    left, right = round(width / 3), round(2 * width / 3)
+    mask[: height // 2, left:right] = 1
+    mask[height // 2 :, left:right] = 2
+    return mask
 
 
 def border_groups(

@@ -220,7 +220,7 @@ def stairs(board: Board, horizon: float, feet: float) -> float:
              (0, y - step * 0.6)], tread,
         )  # fmt: skip
         y -= step
-        step *= 0.95
+        step *= 0.98  # sums to 50 steps at most, more than the picture is high
     r0, r1, ys, xs = board.rows(0.0, low)
     board.modulate(0.0, low, 1.0 + 0.07 * board.field("cloud", 1.0, ys, xs))
     floor(board, pick(rng, ("paving", "asphalt", "plain")), low, low - 0.3)

@@ -70,7 +70,9 @@ def limb(
         best = np.where(near, f, best)
         ex, ey = np.where(near, rx, ex), np.where(near, ry, ey)
         side = np.where(near, ry * ux - rx * uy, side)
-        along, radius = np.where(near, walked + t, along), np.where(near, r, radius)
+        # Round ends run on past the joints, or a pattern would smear over them.
+        run = np.clip(raw, 0.0 if i else -most, length if i < last else length + most)
+        along, radius = np.where(near, walked + run, along), np.where(near, r, radius)
         walked += length
     mask = best < 1.0
     nz = np.sqrt(np.clip(1.0 - best[mask], 0.0, 1.0))

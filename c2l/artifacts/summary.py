@@ -1,0 +1,165 @@
+"""What is in an artifact, for a person or a script; torch is never imported."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from c2l import schema
+from c2l.artifacts.files import read_json
+from c2l.artifacts.hdf5 import SIGNATURE, config_of, open_artifact
+from c2l.errors import BadInputError
+
+HDF5_KINDS = (schema.FORMAT_FEATURES, schema.FORMAT_CLUSTERS, schema.FORMAT_TARGETS)
+# A safetensors header longer than this is none that this program wrote.
+LONGEST_HEADER = 10_000_000
+# Rows that health is computed from; a store may be larger than memory.
+HEALTH_ROWS = 64
+
+
+def summarise(path: Path) -> dict[str, Any]:
+    """Kind, shapes, units, lineage and health of an artifact.
+
+    Raises:
+        BadInputError: missing, damaged, or of no kind that c2l writes.
+    """
+    if path.is_dir():
+        return _run(path)
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+    except OSError as error:
+        raise BadInputError(path, f"cannot be read: {error.strerror}") from None
+    if start == SIGNATURE:
+        return _hdf5(path)
+    if path.suffix == ".json":
+        return _json(path)
+    if path.suffix == ".safetensors":
+        return _safetensors(path)
+    raise BadInputError(
+        path, "of no kind that c2l writes", hint="inspect takes .h5, .safetensors, .json or a run"
+    )
+
+
+def _hdf5(path: Path) -> dict[str, Any]:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            kind = str(file.attrs.get(schema.ATTR_FORMAT, ""))
+    except OSError as error:
+        raise BadInputError(path, f"damaged: {error}") from None
+    if kind not in HDF5_KINDS:
+        raise BadInputError(path, f"an HDF5 file of another program (format {kind!r})")
+    with open_artifact(path, kind) as file:
+        arrays = {
+            name: {
+                "shape": list(data.shape),
+                "dtype": "text" if data.dtype.kind == "O" else str(data.dtype),
+                **({"units": str(data.attrs["units"])} if "units" in data.attrs else {}),
+            }
+            for name, data in file.items()
+        }
+        text = {k: v for k, v in file.attrs.items() if isinstance(v, str)}
+        summary = {
+            "path": str(path),
+            "kind": kind,
+            "bytes": path.stat().st_size,
+            "arrays": arrays,
+            "lineage": {k: v for k, v in text.items() if not k.endswith("_json")},
+            "config": config_of(path, file),
+            "health": _health(file),
+        }
+        if schema.SKIPPED in file:
+            summary["skipped"] = list(file[schema.SKIPPED].asstr()[:])
+        return summary
+
+
+def _health(file: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if schema.FEATURES in file:
+        data = file[schema.FEATURES]
+        rows = np.unique(np.linspace(0, len(data) - 1, HEALTH_ROWS).astype(int))
+        values = [data[int(i)].astype(np.float32) for i in rows]
+        norms = [float(np.linalg.norm(v.reshape(-1, v.shape[-1]), axis=1).mean()) for v in values]
+        found["finite"] = all(bool(np.isfinite(v).all()) for v in values)
+        found["mean_norm"] = round(float(np.mean(norms)), 4)
+        found["constant_channels"] = int(
+            (np.concatenate([v.reshape(-1, v.shape[-1]) for v in values]).std(0) == 0).sum()
+        )
+    for name in (schema.COUNTS, schema.COUNTS_VIEW1, schema.COUNTS_VIEW2):
+        if name in file:
+            counts = file[name][:]
+            shares = counts / max(int(counts.sum()), 1)
+            found[f"{name}_shares"] = [round(float(s), 4) for s in shares]
+            found[f"{name}_empty"] = [int(k) for k in np.flatnonzero(counts == 0)]
+    if schema.OBJECTIVE in file:
+        trace = file[schema.OBJECTIVE][:]
+        found["objective"] = {"first": float(trace[0]), "last": float(trace[-1])}
+    if schema.GROUPS in file:
+        found["groups"] = [int(g) for g in file[schema.GROUPS][:]]
+    return found
+
+
+def _json(path: Path) -> dict[str, Any]:
+    value = read_json(path, what="a JSON artifact of c2l")
+    kind = value.get("format")
+    if kind not in (schema.FORMAT_EVAL, schema.FORMAT_MASKS, schema.FORMAT_RUN):
+        raise BadInputError(path, f"of no kind that c2l writes (format {kind!r})")
+    wide = ("confusion_raw", "baseline_confusions_raw")
+    return {
+        "path": str(path),
+        "kind": kind,
+        "bytes": path.stat().st_size,
+        "values": {k: v for k, v in value.items() if k not in wide},
+    }
+
+
+def _safetensors(path: Path) -> dict[str, Any]:
+    """Names and shapes from the header alone, which is JSON behind its length in 8 bytes."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        raw = file.read(8)
+        length = struct.unpack("<Q", raw)[0] if len(raw) == 8 else size
+        if length > min(LONGEST_HEADER, size - 8):
+            raise BadInputError(path, "not a sound safetensors file: its header is cut short")
+        try:
+            header = json.loads(file.read(length))
+            metadata = header.pop("__metadata__", {})
+            arrays = {n: {"shape": v["shape"], "dtype": v["dtype"]} for n, v in header.items()}
+            end = max((v["data_offsets"][1] for v in header.values()), default=0)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise BadInputError(path, f"not a sound safetensors file: {error}") from None
+    if end + length + 8 != size:
+        raise BadInputError(path, f"holds {size} bytes, its header declares {end + length + 8}")
+    parameters = sum(int(np.prod(a["shape"], dtype=np.int64)) for a in arrays.values())
+    return {
+        "path": str(path),
+        "kind": metadata.get("format", metadata.get("kind", "tensors")),
+        "bytes": size,
+        "values_stored": parameters,
+        "arrays": arrays,
+        "lineage": {k: v for k, v in metadata.items() if k != "config"},
+    }
+
+
+def _run(path: Path) -> dict[str, Any]:
+    from c2l.artifacts.runs import Run
+
+    run = Run.open(path)
+    metrics = run.read_metrics()
+    epochs = [m for m in metrics if m.get("kind") == "epoch"]
+    taken = [m for m in metrics if m.get("kind") == "step"]
+    return {
+        "path": str(path),
+        "kind": schema.FORMAT_RUN,
+        "finished": run.predictor.is_file(),
+        "checkpoints": run.steps(),
+        "last_step": taken[-1] if taken else None,
+        "health": epochs[-1] if epochs else None,
+        "config": run.config,
+    }

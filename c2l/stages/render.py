@@ -1,0 +1,325 @@
+"""render: masks, overlays, a contact sheet and a report of what a predictor finds."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2l import __version__, schema
+from c2l.artifacts.files import (
+    output_errors,
+    partial_sibling,
+    publish,
+    read_json,
+    refuse_existing,
+)
+from c2l.artifacts.runs import Run
+from c2l.clustering.merge import PARTS
+from c2l.data.images import read_rgb
+from c2l.data.labels import Merge, load_merge
+from c2l.data.layouts import Dataset, Record, open_dataset
+from c2l.data.masks import read_mask
+from c2l.data.pool import ordered_map
+from c2l.drawing.content import ReportContent, Rival, Tile
+from c2l.drawing.masks import write_indexed_png, write_legend
+from c2l.drawing.overlay import overlay
+from c2l.drawing.palette import part_colours, pascal_palette
+from c2l.drawing.report import write_report
+from c2l.drawing.sheet import contact_sheet
+from c2l.errors import BadInputError, UsageError
+from c2l.options import RenderOptions, resolved
+from c2l.pipeline.device import limit_threads, pick_device
+from c2l.pipeline.predictor import Predictor, load_predictor
+from c2l.pipeline.progress import steps
+
+# Pixels of the longer side of a picture in the report.
+PANEL = 360
+SHEET_COLUMNS = 4
+TILE_WIDTH = 160
+METHOD_NAMES = {"c2l": "C2L", "picie": "PiCIE", "kmeans": "k-means", "nmf": "DFF (NMF)"}
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What the ids in the written masks mean.
+
+    Attributes:
+        table: (256,) uint8 from cluster to id.
+        names: of the ids.
+        colours: (n, 3) uint8.
+    """
+
+    table: NDArray[np.uint8]
+    names: tuple[str, ...]
+    colours: NDArray[np.uint8]
+
+    @property
+    def legend(self) -> list[tuple[str, Sequence[int]]]:
+        """Name and colour of each id."""
+        return [(n, tuple(map(int, c))) for n, c in zip(self.names, self.colours, strict=True)]
+
+
+def render(
+    artifact: Path,
+    images: Path,
+    output: Path,
+    options: RenderOptions,
+    rivals: Sequence[tuple[str, Path]] = (),
+    *,
+    overwrite: bool = False,
+) -> Path:
+    """Draw what a predictor finds in photos, labelled or not.
+
+    Args:
+        artifact: a run folder or a clusters file.
+        images: a data set, a folder of photos, or one photo.
+        output: the folder to write.
+        options: see ``RenderOptions``.
+        rivals: names and eval.json files of other methods, for the report's table.
+        overwrite: replace an existing folder.
+
+    Returns:
+        The folder, with ``masks/``, ``overlays/``, ``sheet.png``, ``report.html``,
+        ``legend.json``.
+    """
+    refuse_existing(output, overwrite=overwrite)
+    if output.exists() and not (output / "masks" / schema.LEGEND).is_file():
+        raise UsageError(f"{output}: was not written by render, so --overwrite will not remove it")
+    limit_threads(options.workers)
+    dataset = open_dataset(images, split=options.split)
+    records = _spread(dataset.records, options.limit)
+    predictor = load_predictor(artifact, pick_device(options.device), options.weights)
+    scores = _read_scores(options.scores, predictor)
+    meaning = _meaning(predictor, scores)
+    partial = partial_sibling(output)
+    with output_errors(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+    try:
+        tiles = _draw_all(predictor, records, partial, meaning, options)
+        with output_errors(output):
+            _write_sheet(tiles, partial / "sheet.png", meaning)
+        others = [_rival(name, path) for name, path in rivals]
+        truth = _truth_drawer(dataset, scores, meaning, options)
+        content = _content(predictor, artifact, dataset, scores, meaning, tiles, others, truth)
+        write_report(partial / "report.html", content)
+        with output_errors(output):
+            publish(partial, output)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return output
+
+
+def _spread(records: Sequence[Record], limit: int) -> list[Record]:
+    if not limit or limit >= len(records):
+        return list(records)
+    chosen = np.linspace(0, len(records) - 1, limit).round().astype(int)
+    return [records[int(i)] for i in chosen]
+
+
+def _read_scores(path: str | None, predictor: Predictor) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    scores = read_json(Path(path), what="an eval.json", hint="make one with: c2l eval")
+    found = scores.get("lineage", {}).get("predictor_sha256")
+    if scores.get("format") != schema.FORMAT_EVAL or found != predictor.sha256:
+        raise BadInputError(
+            path,
+            "these are not the scores of this predictor",
+            hint="score it again: c2l eval RUN DATA -o eval.json --overwrite",
+        )
+    return scores
+
+
+def _meaning(predictor: Predictor, scores: dict[str, Any] | None) -> Meaning:
+    """Ids as classes where a matching names the clusters, else as clusters."""
+    table = np.arange(256, dtype=np.uint8)
+    if scores is not None:
+        names = tuple(scores["classes"])
+        kind = "matching" if predictor.clusters <= len(names) else "many_to_one"
+        matching = scores[kind]["clusters_to_classes"]
+        for cluster, found in enumerate(matching):
+            table[cluster] = schema.IGNORE if found < 0 else found
+    elif predictor.groups is not None:
+        names = PARTS
+    else:
+        names = tuple(f"cluster {k}" for k in range(predictor.clusters))
+    return Meaning(table, names, part_colours(len(names)))
+
+
+def _draw_all(
+    predictor: Predictor,
+    records: list[Record],
+    folder: Path,
+    meaning: Meaning,
+    options: RenderOptions,
+) -> list[tuple[Record, Path]]:
+    """Write every mask and overlay; returns the images of the sheet and their masks."""
+    palette = _palette(meaning)
+    chosen = {r.name for r in _spread(records, options.sheet)}
+    picked = []
+    entries = [(i, n, c) for i, (n, c) in enumerate(meaning.legend)]
+    with steps("render", len(records)) as bar:
+        for group in _batches(records, predictor.image_size, options):
+            pixels = np.stack([small for _, small, _ in group])
+            sizes = [(full.shape[0], full.shape[1]) for _, _, full in group]
+            found = predictor.predict(pixels, sizes)
+            for (record, _, full), labels in zip(group, found, strict=True):
+                mask = meaning.table[labels]
+                relative = Path(record.name).with_suffix(".png")
+                with output_errors(folder):
+                    for kind in ("masks", "overlays"):
+                        (folder / kind / relative).parent.mkdir(parents=True, exist_ok=True)
+                write_indexed_png(folder / "masks" / relative, mask, palette)
+                drawn = _overlay(full, mask, meaning, options)
+                with output_errors(folder):
+                    _save_picture(folder / "overlays" / relative, drawn)
+                if record.name in chosen:
+                    picked.append((record, folder / "masks" / relative))
+            bar.advance(len(group))
+    write_legend(folder / "masks" / schema.LEGEND, entries)
+    return picked
+
+
+def _palette(meaning: Meaning) -> list[int]:
+    """The field's palette: Pascal VOC's."""
+    return pascal_palette(256)
+
+
+def _overlay(
+    image: NDArray[np.uint8], mask: NDArray[np.uint8], meaning: Meaning, options: RenderOptions
+) -> NDArray[np.uint8]:
+    background = 0 if meaning.names[0] == "background" else None
+    return overlay(image, mask, meaning.colours, options.opacity, background=background)
+
+
+def _save_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
+    from PIL import Image
+
+    Image.fromarray(pixels).save(path)
+
+
+def _batches(
+    records: list[Record], size: int, options: RenderOptions
+) -> Iterator[list[tuple[Record, NDArray[np.uint8], NDArray[np.uint8]]]]:
+    def read(record: Record) -> tuple[Record, NDArray[np.uint8], NDArray[np.uint8]]:
+        return record, read_rgb(record.image, size=size), read_rgb(record.image)
+
+    group = []
+    for item in ordered_map(read, records, workers=options.workers):
+        group.append(item)
+        if len(group) == options.batch_size:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _small(image: NDArray[np.uint8], *, nearest: bool = False) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    picture = Image.fromarray(image)
+    method = Image.Resampling.NEAREST if nearest else Image.Resampling.LANCZOS
+    picture.thumbnail((PANEL, PANEL), method)
+    return np.asarray(picture)
+
+
+def _write_sheet(tiles: list[tuple[Record, Path]], path: Path, meaning: Meaning) -> None:
+    def pairs() -> Iterator[tuple[str, list[NDArray[np.uint8]]]]:
+        for record, mask_path in tiles:
+            photo, mask = _panel(record, mask_path)
+            drawn = _overlay(photo, mask, meaning, RenderOptions())
+            yield record.name, [photo, drawn]
+
+    contact_sheet(pairs(), SHEET_COLUMNS, TILE_WIDTH, legend=meaning.legend).save(path)
+
+
+def _panel(record: Record, mask_path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A photo and its mask at the report's size."""
+    photo = _small(read_rgb(record.image))
+    mask = np.asarray(read_mask(mask_path))
+    rows = ((np.arange(photo.shape[0]) + 0.5) * mask.shape[0] / photo.shape[0]).astype(int)
+    columns = ((np.arange(photo.shape[1]) + 0.5) * mask.shape[1] / photo.shape[1]).astype(int)
+    return photo, mask[rows[:, None], columns].astype(np.uint8)
+
+
+def _truth_drawer(
+    dataset: Dataset, scores: dict[str, Any] | None, meaning: Meaning, options: RenderOptions
+) -> Any:
+    """Draws an image's labels under the merge that was scored; None where there is none."""
+    if scores is None or dataset.space is None:
+        return None
+    try:
+        merge: Merge = load_merge(scores["lineage"]["options"]["merge"], dataset.space)
+    except (BadInputError, KeyError):
+        return None
+
+    def draw(record: Record, photo: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+        if record.mask is None:
+            return None
+        mask = merge.apply(read_mask(record.mask))
+        rows = ((np.arange(photo.shape[0]) + 0.5) * mask.shape[0] / photo.shape[0]).astype(int)
+        across = ((np.arange(photo.shape[1]) + 0.5) * mask.shape[1] / photo.shape[1]).astype(int)
+        return _overlay(photo, mask[rows[:, None], across], meaning, options)
+
+    return draw
+
+
+def _rival(name: str, path: Path) -> Rival:
+    scores = read_json(path, what="an eval.json", hint="make one with: c2l eval")
+    if scores.get("format") != schema.FORMAT_EVAL:
+        raise BadInputError(path, "not an eval.json of c2l")
+    return Rival(name, scores["miou"], scores["pixel_accuracy"])
+
+
+def _content(
+    predictor: Predictor,
+    artifact: Path,
+    dataset: Dataset,
+    scores: dict[str, Any] | None,
+    meaning: Meaning,
+    tiles: list[tuple[Record, Path]],
+    rivals: list[Rival],
+    truth: Any,
+) -> ReportContent:
+    def pictures() -> Iterable[Tile]:
+        for record, mask_path in tiles:
+            photo, mask = _panel(record, mask_path)
+            drawn = _overlay(photo, mask, meaning, RenderOptions())
+            labels = truth(record, photo) if truth is not None else None
+            yield Tile(record.name, photo, drawn, labels)
+
+    method = METHOD_NAMES.get(predictor.method, predictor.method)
+    config = predictor.lineage["config"]
+    metrics = Run.open(artifact).read_metrics() if artifact.is_dir() else []
+    return ReportContent(
+        title=f"Parts found by {method}",
+        subtitle="Learned from photos alone; no label was read in training.",
+        facts=[
+            ("photos", str(dataset.root)),
+            ("split", dataset.split or "all"),
+            ("clusters", len(predictor.centroids)),
+            ("parts", ", ".join(meaning.names[:8])),
+        ],
+        legend=meaning.legend,
+        tiles=pictures(),
+        scores=scores,
+        rivals=rivals,
+        metrics=metrics,
+        configuration=config.get("options", config),
+        lineage={
+            "c2l": __version__,
+            "predictor": str(artifact),
+            "sha256": predictor.sha256,
+            "settings": json.dumps(resolved(RenderOptions())),
+        },
+    )

@@ -1,0 +1,130 @@
+"""c2l data: make a synthetic set, or check a folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import click
+
+from c2l.errors import ExitCode, UsageError
+from c2l.options import SynthOptions
+
+from .shared import SETTINGS, as_json, common, pick, set_voice, show, stage_options
+
+
+@click.group("data", context_settings=SETTINGS)
+def command() -> None:
+    """Make a synthetic set of people, or check what a folder holds."""
+
+
+@command.command("synth", context_settings=SETTINGS)
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--overwrite", is_flag=True, help="Replace an existing synthetic set.")
+@stage_options(SynthOptions)
+@as_json
+@common
+def synth(
+    out: Path, overwrite: bool, as_json: bool, quiet: bool, verbose: bool, **values: Any
+) -> None:
+    """Write synthetic people with pixel labels to OUT, in the layout of ATR.
+
+    \b
+    Example:
+      c2l data synth people -n 200 --image-size 160
+    """
+    from c2l.artifacts.files import output_errors, refuse_existing
+    from c2l.data.synth.writer import write_synthetic_set
+    from c2l.pipeline.progress import steps
+
+    set_voice(quiet, verbose)
+    refuse_existing(out, overwrite=overwrite)
+    if out.exists():
+        if not (out / "SegmentationClassAug").is_dir():
+            raise UsageError(f"{out}: is no synthetic set, so --overwrite will not remove it")
+        with output_errors(out):
+            shutil.rmtree(out)
+    options = pick(SynthOptions, values)
+    with steps("synth", options.count) as bar:
+        write_synthetic_set(out, options, progress=lambda done, _: bar.advance(done - bar.done))
+    show({"data": str(out), "images": options.count}, json_wanted=as_json)
+
+
+@command.command("check", context_settings=SETTINGS)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--split", help="Read only this split.")
+@click.option("--merge", metavar="NAME|FILE", help="Label merge of the histogram.")
+@click.option("--workers", default=0, help="Decoding threads; 0 for all cores.")
+@as_json
+@common
+def check(
+    folder: Path,
+    split: str | None,
+    merge: str | None,
+    workers: int,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Say what FOLDER is as a data set, and what is wrong with it, file by file.
+
+    The exit code is 3 when something is wrong.
+
+    \b
+    Example:
+      c2l data check photos/
+    """
+    from c2l.data.check import check_dataset
+    from c2l.pipeline.progress import steps
+
+    set_voice(quiet, verbose)
+    with steps("check", 0, "files") as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.advance(done - bar.done)
+
+        report = check_dataset(
+            folder, split=split, merge=merge, workers=workers, progress=progress
+        )
+    if as_json:
+        click.echo(json.dumps(report.as_dict()))
+    else:
+        _print(report.as_dict())
+    return int(ExitCode.BAD_INPUT if report.problems else ExitCode.OK)
+
+
+def _print(report: dict[str, Any]) -> None:
+    images = report["images"]
+    click.echo(f"{report['root']}: layout {report['layout']}")
+    click.echo(f"images        {_count(images)}")
+    for name, count in report["splits"].items():
+        click.echo(f"  split {name:<15} {_count(count)}")
+    for side in ("height", "width"):
+        if spread := report[side]:
+            click.echo(
+                f"{side:<13} {spread['min']} to {spread['max']}, "
+                f"median {spread['median']} pixels"
+            )
+    click.echo("formats       " + ", ".join(f"{n} {k}" for k, n in report["formats"].items()))
+    _histogram("labels", report["labels"])
+    if report["merge"]:
+        _histogram(f"classes of {report['merge']}", report["classes"])
+    for problem in report["problems"]:
+        click.echo(f"WRONG {problem['file']}: {problem['problem']}")
+    count = len(report["problems"])
+    click.echo(f"{count} problems" if count else "nothing wrong")
+
+
+def _count(count: dict[str, int]) -> str:
+    return f"{count['images']} ({count['labelled']} labelled)"
+
+
+def _histogram(title: str, pixels: dict[str, int]) -> None:
+    total = sum(pixels.values())
+    if total:
+        click.echo(title)
+        for name, count in pixels.items():
+            click.echo(f"  {name:<16} {100 * count / total:6.2f} %")

@@ -1,0 +1,43 @@
+"""c2l inspect."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .shared import SETTINGS, as_json, common, set_voice
+
+
+@click.command("inspect", context_settings=SETTINGS)
+@click.argument("artifacts", nargs=-1, required=True, type=click.Path(path_type=Path))
+@as_json
+@common
+def command(artifacts: tuple[Path, ...], as_json: bool, quiet: bool, verbose: bool) -> None:
+    """Say what is in each ARTIFACT: shapes, units, lineage, health.
+
+    \b
+    Example:
+      c2l inspect features.h5 run
+    """
+    from c2l.artifacts.summary import summarise
+
+    set_voice(quiet, verbose)
+    found = [summarise(path) for path in artifacts]
+    if as_json:
+        click.echo(json.dumps({"artifacts": found}))
+        return
+    for summary in found:
+        _print(summary, "")
+
+
+def _print(value: dict[str, Any], indent: str) -> None:
+    for key, inner in value.items():
+        if isinstance(inner, dict) and inner and len(json.dumps(inner)) > 80:
+            click.echo(f"{indent}{key}:")
+            _print(inner, indent + "  ")
+        else:
+            text = inner if isinstance(inner, str) else json.dumps(inner)
+            click.echo(f"{indent}{key}: {text}")

@@ -1,0 +1,86 @@
+"""The group of commands and the way errors leave it: a message, the next step, an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from c2l import __version__
+from c2l.errors import C2LError, ExitCode
+
+from .shared import SETTINGS
+
+COMMANDS = {
+    "data": "Make a synthetic set, or check a folder.",
+    "extract": "Images to dense features.",
+    "cluster": "Features to clusters (k-means or NMF).",
+    "fit": "Train C2L or PiCIE on images.",
+    "eval": "Score predictions against masks.",
+    "render": "Draw masks, overlays and a report.",
+    "inspect": "Say what is in an artifact.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command only when it is called, so that --help is instant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"{__package__}.{cmd_name}_")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings=SETTINGS)
+@click.version_option(__version__, prog_name="c2l")
+def main() -> None:
+    """Find body parts in photographs of people, without a single label.
+
+    The stages meet through files:
+
+    \b
+      c2l extract DATA -o features.h5
+      c2l cluster features.h5 -o clusters.h5 -k 3
+      c2l fit DATA -o RUN
+      c2l eval RUN DATA -o eval.json
+      c2l render RUN DATA -o OUT
+    """
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """The entry point: errors of the user leave no traceback.
+
+    Args:
+        arguments: without it, the process's own.
+    """
+    try:
+        code: Any = main.main(args=arguments, prog_name="c2l", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else ExitCode.OK)
+    except C2LError as error:
+        click.echo(f"c2l: error: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"  next: {error.hint}", err=True)
+        sys.exit(error.exit_code)
+    except click.exceptions.Abort:
+        sys.exit(ExitCode.INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(ExitCode.USAGE)
+    except KeyboardInterrupt:
+        click.echo("c2l: interrupted", err=True)
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of stdout went away (a pager, head): not an error of ours.
+        sys.stderr.close()
+        sys.exit(ExitCode.OK)

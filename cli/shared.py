@@ -1,0 +1,142 @@
+"""Options that every command shares, made from the one place where defaults are written."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any, TypeVar, Union
+
+import click
+
+from c2l.errors import BadInputError, UsageError
+
+T = TypeVar("T")
+Command = Callable[..., Any]
+
+SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def _click_type(annotation: Any, metadata: Any) -> Any:
+    if metadata.get("choices"):
+        return click.Choice(list(metadata["choices"]))
+    arguments = [a for a in typing.get_args(annotation) if a is not types.NoneType]
+    is_union = typing.get_origin(annotation) in (Union, types.UnionType)
+    kind = arguments[0] if is_union else annotation
+    if kind is int and ("minimum" in metadata or "maximum" in metadata):
+        return click.IntRange(metadata.get("minimum"), metadata.get("maximum"))
+    if kind is float and "minimum" in metadata:
+        return click.FloatRange(metadata["minimum"], metadata.get("maximum"))
+    return kind
+
+
+def stage_options(kind: type[Any]) -> Callable[[Command], Command]:
+    """Add a click option for every field of a stage's options."""
+
+    def decorate(command: Command) -> Command:
+        hints = typing.get_type_hints(kind)
+        for item in reversed(fields(kind)):
+            name = item.name.replace("_", "-")
+            flag = f"--{name}/--no-{name}" if hints[item.name] is bool else f"--{name}"
+            default = None if item.default is MISSING else item.default
+            command = click.option(
+                flag,
+                *item.metadata.get("flags", ()),
+                item.name,
+                default=default,
+                show_default=default is not None,
+                type=None if hints[item.name] is bool else _click_type(
+                    hints[item.name], item.metadata
+                ),
+                metavar=item.metadata.get("metavar"),
+                help=item.metadata["help"],
+            )(command)
+        return command
+
+    return decorate
+
+
+def common(command: Command) -> Command:
+    """-q, -v, --config: what every command takes."""
+    command = click.option("-q", "--quiet", is_flag=True, help="Errors only.")(command)
+    command = click.option("-v", "--verbose", is_flag=True, help="Say more.")(command)
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        is_eager=True,
+        expose_value=False,
+        callback=_read_config,
+        help="A TOML file of options; those on the command line win.",
+    )(command)
+
+
+def output(what: str) -> Callable[[Command], Command]:
+    """-o and --overwrite."""
+
+    def decorate(command: Command) -> Command:
+        command = click.option("--overwrite", is_flag=True, help="Replace an existing output.")(
+            command
+        )
+        return click.option(
+            "-o", "--output", required=True, type=click.Path(path_type=Path), help=what
+        )(command)
+
+    return decorate
+
+
+dry_run = click.option(
+    "--dry-run", is_flag=True, help="Say what would be done: items, disk, memory."
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+
+
+def _read_config(context: click.Context, _: click.Parameter, path: Path | None) -> None:
+    if path is None:
+        return
+    import tomllib
+
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadInputError(path, f"not a TOML file of options: {error}") from None
+    command = context.command.name or ""
+    # Keys under the command's own table win over those at the top.
+    flat = {k: v for k, v in values.items() if not isinstance(v, dict)}
+    flat |= {k: v for k, v in values.get(command, {}).items()}
+    known = {p.name for p in context.command.params}
+    settled = {k.replace("-", "_"): v for k, v in flat.items()}
+    unknown = sorted(
+        k for k in (values.get(command, {}) or {}) if k.replace("-", "_") not in known
+    )
+    if not any(isinstance(v, dict) for v in values.values()):
+        unknown = sorted(k for k in flat if k.replace("-", "_") not in known)
+    if unknown:
+        raise UsageError(f"{path}: unknown options of {command}: {', '.join(unknown)}")
+    context.default_map = {k: v for k, v in settled.items() if k in known}
+
+
+def pick(kind: type[T], values: dict[str, Any]) -> T:
+    """The options of a stage out of a command's parameters."""
+    return kind(**{f.name: values[f.name] for f in fields(kind)})  # type: ignore[arg-type]
+
+
+def set_voice(quiet: bool, verbose: bool) -> None:
+    """How much is said on stderr."""
+    from c2l.pipeline.progress import voice
+
+    voice.level = 0 if quiet else 2 if verbose else 1
+
+
+def show(values: dict[str, Any], *, json_wanted: bool) -> None:
+    """A small result on stdout."""
+    if json_wanted:
+        import json
+
+        click.echo(json.dumps(values))
+        return
+    width = max(len(k) for k in values)
+    for key, value in values.items():
+        text = f"{value:,}" if isinstance(value, int) else value
+        click.echo(f"{key.replace('_', ' '):<{width}}  {text}")
