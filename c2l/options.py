@@ -69,6 +69,10 @@ class NetworkOptions:
     )
 
 
+THRESHOLD = (
+    "border: a cluster is background from this ratio of its share of the border to its share "
+    "of all pixels."
+)
 LAYERS = ("fpn", "layer1", "layer2", "layer3", "layer4")
 
 
@@ -97,33 +101,21 @@ class KMeansOptions:
         20, "Mini-batches that are buffered for the initial full k-means.", minimum=1
     )
     kmeans_iterations: int = option(20, "Iterations of the initial full k-means.", minimum=1)
-    kmeans_pixels: int = option(
-        256, "Random pixels an image in the initial k-means.", minimum=1
-    )
+    kmeans_pixels: int = option(256, "Random pixels an image in the initial k-means.", minimum=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class MergeOptions:
-    """Joining many clusters to background and parts without labels."""
-
-    merge_clusters: str = option(
-        "none",
-        "Join clusters to background, upper and lower by where they lie, without labels.",
-        choices=("none", "border"),
-    )
-    merge_threshold: float = option(
-        0.5,
-        "A cluster is background from this ratio of its share of the border to its share of all.",
-        minimum=0.0,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClusterOptions(CommonOptions, KMeansOptions, MergeOptions):
+class ClusterOptions(CommonOptions, KMeansOptions):
     """Options of ``cluster``."""
 
     method: str = option("kmeans", "FAISS k-means, or NMF (DFF).", choices=("kmeans", "nmf"))
     clusters: int = option(3, "Number of clusters K.", minimum=1, maximum=65535, flags=("-k",))
+    merge_clusters: str = option(
+        "none",
+        "Join clusters to background, upper and lower without labels, by the image border.",
+        choices=("none", "border"),
+    )
+    merge_threshold: float = option(0.5, THRESHOLD, minimum=0.0)
     nmf_iterations: int = option(200, "Most iterations of NMF.", minimum=1)
     nmf_tolerance: float = option(
         1e-4, "NMF stops when the error falls by less than this share of its first value."
@@ -156,15 +148,13 @@ class ModuleOptions:
     )
     code_input: str = option(
         "detach",
-        "What the sparse code's loss sees: F itself, F normalised, or F detached.",
+        "What the sparse code sees: F as the paper has it, F of unit length, or that detached.",
         choices=("raw", "normalise", "detach"),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitOptions(
-    CommonOptions, ImageOptions, NetworkOptions, ModuleOptions, KMeansOptions, MergeOptions
-):
+class FitOptions(CommonOptions, ImageOptions, NetworkOptions, ModuleOptions, KMeansOptions):
     """Options of ``fit``."""
 
     method: str = option(
@@ -182,10 +172,20 @@ class FitOptions(
         "Weights of the clustering loss.",
         choices=("none", "frequency", "inverse"),
     )
+    merge_clusters: str = option(
+        "none",
+        "Join clusters to background, upper and lower without labels: by the image border, or "
+        "by each photo's own figure.",
+        choices=("none", "border", "figure"),
+    )
+    merge_threshold: float = option(0.5, THRESHOLD, minimum=0.0)
     warmup: int = option(
-        0, "Epochs of self-supervised dense contrastive warm-up of the backbone first.", minimum=0
+        0, "Epochs of label-free warm-up on the photos' own figures first.", minimum=0
     )
     warmup_lr: float = option(1e-3, "Learning rate of the warm-up.", minimum=0.0)
+    checkpoint: str | None = option(
+        None, "A run folder whose network this run starts from.", metavar="RUN"
+    )
     init: str | None = option(None, "A clusters file: its centroids start the first epoch.")
     features: str | None = option(
         None, "A feature store: train the heads alone on stored features."

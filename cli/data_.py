@@ -86,9 +86,7 @@ def check(
             bar.total = total
             bar.advance(done - bar.done)
 
-        report = check_dataset(
-            folder, split=split, merge=merge, workers=workers, progress=progress
-        )
+        report = check_dataset(folder, split=split, merge=merge, workers=workers, progress=progress)
     if as_json:
         click.echo(json.dumps(report.as_dict()))
     else:
@@ -105,8 +103,7 @@ def _print(report: dict[str, Any]) -> None:
     for side in ("height", "width"):
         if spread := report[side]:
             click.echo(
-                f"{side:<13} {spread['min']} to {spread['max']}, "
-                f"median {spread['median']} pixels"
+                f"{side:<13} {spread['min']} to {spread['max']}, median {spread['median']} pixels"
             )
     click.echo("formats       " + ", ".join(f"{n} {k}" for k, n in report["formats"].items()))
     _histogram("labels", report["labels"])

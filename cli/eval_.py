@@ -9,13 +9,23 @@ import click
 
 from c2l.options import EvalOptions
 
-from .shared import SETTINGS, as_json, common, output, pick, set_voice, stage_options
+from .shared import (
+    SETTINGS,
+    as_json,
+    common,
+    output,
+    pick,
+    rivals_option,
+    set_voice,
+    stage_options,
+)
 
 
 @click.command("eval", context_settings=SETTINGS)
 @click.argument("artifact", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path), required=False)
 @output("The JSON file to write.")
+@rivals_option
 @stage_options(EvalOptions)
 @as_json
 @common
@@ -23,6 +33,7 @@ def command(
     artifact: Path,
     data: Path | None,
     output: Path,
+    rivals: list[tuple[str, Path]],
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -44,4 +55,4 @@ def command(
 
     set_voice(quiet, verbose)
     path = evaluate(artifact, data, output, pick(EvalOptions, values), overwrite=overwrite)
-    print_scores(path, json_wanted=as_json)
+    print_scores(path, rivals, json_wanted=as_json)

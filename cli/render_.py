@@ -9,31 +9,24 @@ import click
 
 from c2l.options import RenderOptions
 
-from .shared import SETTINGS, as_json, common, output, pick, set_voice, show, stage_options
-
-
-def _rivals(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> list[Any]:
-    pairs = []
-    for value in values:
-        name, separator, path = value.partition("=")
-        if not separator or not name or not path:
-            raise click.BadParameter(f"{value!r}: expected NAME=eval.json")
-        pairs.append((name, Path(path)))
-    return pairs
+from .shared import (
+    SETTINGS,
+    as_json,
+    common,
+    output,
+    pick,
+    rivals_option,
+    set_voice,
+    show,
+    stage_options,
+)
 
 
 @click.command("render", context_settings=SETTINGS)
 @click.argument("artifact", type=click.Path(path_type=Path))
 @click.argument("images", type=click.Path(path_type=Path))
 @output("The folder to write.")
-@click.option(
-    "--rival",
-    "rivals",
-    multiple=True,
-    metavar="NAME=FILE",
-    callback=_rivals,
-    help="Another method's eval.json for the report's table; may be repeated.",
-)
+@rivals_option
 @stage_options(RenderOptions)
 @as_json
 @common

@@ -47,9 +47,9 @@ def stage_options(kind: type[Any]) -> Callable[[Command], Command]:
                 item.name,
                 default=default,
                 show_default=default is not None,
-                type=None if hints[item.name] is bool else _click_type(
-                    hints[item.name], item.metadata
-                ),
+                type=None
+                if hints[item.name] is bool
+                else _click_type(hints[item.name], item.metadata),
                 metavar=item.metadata.get("metavar"),
                 help=item.metadata["help"],
             )(command)
@@ -92,6 +92,28 @@ dry_run = click.option(
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 
+def _rivals(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> list[tuple[str, Path]]:
+    pairs = []
+    for value in values:
+        name, separator, path = value.partition("=")
+        if not separator or not name or not path:
+            raise click.BadParameter(f"{value!r}: expected NAME=eval.json")
+        pairs.append((name, Path(path)))
+    return pairs
+
+
+rivals_option = click.option(
+    "--rival",
+    "rivals",
+    multiple=True,
+    metavar="NAME=FILE",
+    callback=_rivals,
+    help="Another method's eval.json for the score table; may be repeated.",
+)
+
+
 def _read_config(context: click.Context, _: click.Parameter, path: Path | None) -> None:
     if path is None:
         return
@@ -107,9 +129,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     flat |= {k: v for k, v in values.get(command, {}).items()}
     known = {p.name for p in context.command.params}
     settled = {k.replace("-", "_"): v for k, v in flat.items()}
-    unknown = sorted(
-        k for k in (values.get(command, {}) or {}) if k.replace("-", "_") not in known
-    )
+    unknown = sorted(k for k in (values.get(command, {}) or {}) if k.replace("-", "_") not in known)
     if not any(isinstance(v, dict) for v in values.values()):
         unknown = sorted(k for k in flat if k.replace("-", "_") not in known)
     if unknown:

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from c2l.artifacts.files import read_json
+
 METHODS = {"c2l": "C2L", "picie": "PiCIE", "kmeans": "k-means", "nmf": "DFF (NMF)"}
 
 
@@ -15,31 +17,27 @@ def _percent(value: Any) -> str:
     return "   -" if value is None else f"{100 * value:4.1f}"
 
 
-def print_scores(path: Path, *, json_wanted: bool) -> None:
-    """The scores of one eval.json, the trivial predictors beside."""
-    scores = json.loads(path.read_text(encoding="utf-8"))
+def print_scores(path: Path, rivals: list[tuple[str, Path]], *, json_wanted: bool) -> None:
+    """The scores of one eval.json beside those of rivals and the trivial predictors."""
+    scores = _read(path)
     if json_wanted:
         click.echo(json.dumps(scores))
         return
-    rows = [(METHODS.get(scores.get("method"), "scored"), scores, False)]
+    rows = [(METHODS.get(scores.get("method", ""), "scored"), scores, False)]
+    rows += [(name, _read(other), False) for name, other in rivals]
     rows += [(name, found, True) for name, found in scores.get("baselines", {}).items()]
     _table(rows)
     interval = scores.get("intervals", {}).get("miou")
     if interval:
         low, high = (100 * v for v in interval)
-        click.echo(f"95 % interval of the mIoU over images: {low:.1f} to {high:.1f}")
+        click.echo(f"95 % interval of {rows[0][0]}'s mIoU over images: {low:.1f} to {high:.1f}")
     found = scores["iou"].items()
     click.echo("IoU: " + "  ".join(f"{name} {_percent(v).strip()}" for name, v in found))
     click.echo(f"scores in {path}")
 
 
-def print_comparison(paths: dict[str, Path]) -> None:
-    """Several methods' scores in one table, the first one's trivial predictors below."""
-    loaded = {n: json.loads(p.read_text(encoding="utf-8")) for n, p in paths.items()}
-    rows = [(name, scores, False) for name, scores in loaded.items()]
-    first = next(iter(loaded.values()))
-    rows += [(name, found, True) for name, found in first.get("baselines", {}).items()]
-    _table(rows)
+def _read(path: Path) -> dict[str, Any]:
+    return read_json(path, what="an eval.json", hint="make one with: c2l eval")
 
 
 def _table(rows: list[tuple[str, dict[str, Any], bool]]) -> None:
@@ -47,8 +45,6 @@ def _table(rows: list[tuple[str, dict[str, Any], bool]]) -> None:
     click.echo(f"{'':<{width}}  mIoU %  pixel acc. %  class acc. %")
     for name, scores, trivial in rows:
         shown = f"({name})" if trivial else name
-        values = [
-            _percent(scores[k]) for k in ("miou", "pixel_accuracy", "mean_class_accuracy")
-        ]
+        values = [_percent(scores[k]) for k in ("miou", "pixel_accuracy", "mean_class_accuracy")]
         click.echo(f"{shown:<{width}}  {values[0]:>6}  {values[1]:>12}  {values[2]:>12}")
     click.echo("(in brackets: nothing is learned)")

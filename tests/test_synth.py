@@ -59,8 +59,10 @@ def test_scenes_of_other_seeds_and_indices_differ() -> None:
 
 def test_pictures_and_labels_have_the_promised_types() -> None:
     picture, labels = make_scene(0, 0, 50, 77)
-    assert (picture.shape, picture.dtype) == ((77, 50, 3), np.uint8)
-    assert (labels.shape, labels.dtype) == ((77, 50), np.uint8)
+    assert picture.shape == (77, 50, 3)
+    assert picture.dtype == np.dtype(np.uint8)
+    assert labels.shape == (77, 50)
+    assert labels.dtype == np.dtype(np.uint8)
 
 
 def test_streams_of_one_scene_are_independent() -> None:

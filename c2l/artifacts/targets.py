@@ -37,9 +37,7 @@ class TargetsWriter:
         for index, values in zip(indices, labels, strict=True):
             self._file[LABELS[view]][int(index)] = values
 
-    def finish(
-        self, view: int, centroids: NDArray[np.float32], counts: NDArray[np.int64]
-    ) -> None:
+    def finish(self, view: int, centroids: NDArray[np.float32], counts: NDArray[np.int64]) -> None:
         """Centroids (K, C) and sizes (K,) of a view's clusters."""
         self._file.create_dataset(CENTROIDS[view], data=centroids)
         self._file.create_dataset(COUNTS[view], data=counts)

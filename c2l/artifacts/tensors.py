@@ -37,7 +37,9 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str
             raise OSError(str(error)) from error
 
 
-def load_tensors(path: Path, *, hint: str | None = None) -> tuple[dict[str, Tensor], dict[str, str]]:
+def load_tensors(
+    path: Path, *, hint: str | None = None
+) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read all tensors and the metadata.
 
     Raises:

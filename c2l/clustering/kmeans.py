@@ -77,9 +77,9 @@ def assign(points_PC: Tensor, centroids_KC: Tensor) -> Tensor:
     labels = torch.empty(len(points_PC), dtype=torch.int64, device=points_PC.device)
     for start in range(0, len(points_PC), CHUNK_ROWS):
         rows = points_PC[start : start + CHUNK_ROWS].float()
-        labels[start : start + CHUNK_ROWS] = torch.addmm(
-            -half_norms, rows, centroids_KC.T
-        ).argmax(1)
+        labels[start : start + CHUNK_ROWS] = torch.addmm(-half_norms, rows, centroids_KC.T).argmax(
+            1
+        )
     return labels
 
 

@@ -18,8 +18,9 @@ class SparseCode(nn.Module):
         atoms: k, fewer than C.
         sparsity: lambda of Eq. 2.
         ista_steps: proximal gradient steps after the encoder.
-        loss_input: ``raw`` scores F itself, ``normalise`` F of unit length (or the loss can be
-            lowered by shrinking F), ``detach`` F without gradient.
+        loss_input: ``raw`` codes F itself, as the paper has it, and the loss can be lowered by
+            shrinking F; ``normalise`` codes F of unit length; ``detach`` does so without sending
+            the loss's gradient on to F.
     """
 
     def __init__(
@@ -45,19 +46,28 @@ class SparseCode(nn.Module):
         Returns:
             (B, T, C) D alpha in F's scale, and a scalar float32.
         """
-        scale = tokens_BTC.detach().float().norm(dim=-1, keepdim=True).clamp_min(1e-6)
         x = tokens_BTC.float()
-        if self.loss_input == "normalise":
-            x, scale = F.normalize(x, dim=-1), scale
-        target = x.detach() if self.loss_input == "detach" else x
-        alpha = F.relu(self.encoder(target))
+        scale = torch.ones_like(x[..., :1])
+        if self.loss_input != "raw":
+            scale = x.detach().norm(dim=-1, keepdim=True).clamp_min(1e-6)
+            x = F.normalize(x, dim=-1)
         decoder = self.dictionary.float()
-        alpha = self._ista(target, alpha.float(), decoder)
+        alpha = self._ista(x, F.relu(self.encoder(x)).float(), decoder)
         decoded = alpha @ decoder.T
-        error = 0.5 * (target - decoded).square().sum(-1) + self.sparsity * alpha.sum(-1)
-        if self.loss_input == "normalise":
-            decoded = decoded * scale
-        return decoded.to(tokens_BTC.dtype), error.mean()
+        if self.loss_input == "detach":
+            loss = self._loss(x.detach(), decoder)
+        else:
+            loss = self._objective(x, alpha, decoder)
+        return (decoded * scale).to(tokens_BTC.dtype), loss
+
+    def _loss(self, x: Tensor, decoder: Tensor) -> Tensor:
+        alpha = self._ista(x, F.relu(self.encoder(x)).float(), decoder)
+        return self._objective(x, alpha, decoder)
+
+    def _objective(self, x: Tensor, alpha: Tensor, decoder: Tensor) -> Tensor:
+        """Eq. 4, a mean over positions."""
+        error = 0.5 * (x - alpha @ decoder.T).square().sum(-1) + self.sparsity * alpha.sum(-1)
+        return error.mean()
 
     def _ista(self, x: Tensor, alpha: Tensor, decoder: Tensor) -> Tensor:
         if not self.ista_steps:

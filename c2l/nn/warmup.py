@@ -1,54 +1,49 @@
-"""A self-supervised start for a backbone without weights: where in the photo does a pixel lie?"""
+"""A start without labels: the network learns what the photos' own figures have in common."""
 
 from __future__ import annotations
 
-import numpy as np
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from c2l.data.views import ViewParameters
+# Ground, upper part of the figure, lower part of the figure.
+SIDES = 3
+# Cosines span [-1, 1]; a tenth lets the softmax be certain.
+TEMPERATURE = 0.1
 
-# Rows and columns of the grid whose cells are told apart.
-CELLS = 8
 
+class FigureHead(nn.Module):
+    """A prototype each for ground, upper and lower, compared with the features by cosine.
 
-class PositionHead(nn.Module):
-    """Logits of the cell of the whole photo that each pixel of a crop comes from.
-
-    People are photographed upright and whole, so what is told apart by its place in the photo
-    is head, trunk, legs and surroundings; random crops keep the network from reading the place
-    off the image border. Related to position prediction of patches (Doersch et al., ICCV 2015).
+    Each photo's figure is a guess from place and colour (``clustering.figure``), wrong in its
+    own way; a network that sees many of them under random crops and colours keeps what they
+    share, which is people. Prototypes on the unit-length features that are clustered, not a
+    free linear layer, so that what is learned is where k-means looks for it.
 
     Args:
-        dim: channels of the features m.
+        dim: channels of the features y.
     """
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.classify = nn.Conv2d(dim, CELLS * CELLS, 1)
+        self.prototypes = nn.Parameter(torch.randn(SIDES, dim))
 
-    def forward(self, features_BCHW: Tensor) -> Tensor:
-        """(B, 64, H, W) logits."""
-        logits: Tensor = self.classify(features_BCHW)
-        return logits
+    def forward(self, clustered_BCHW: Tensor) -> Tensor:
+        """(B, 3, H, W) logits from unit-length features y."""
+        prototypes = F.normalize(self.prototypes, dim=1)
+        return torch.einsum("bchw,kc->bkhw", clustered_BCHW.float(), prototypes) / TEMPERATURE
 
 
-def position_targets(parameters: ViewParameters, height: int, width: int) -> Tensor:
-    """The cell of each feature pixel after the geometric transform.
+def figure_loss(logits_B3HW: Tensor, targets_B3HW: Tensor) -> Tensor:
+    """Cross-entropy with soft targets that sum to 1, a mean over pixels."""
+    return -(targets_B3HW * logits_B3HW.float().log_softmax(1)).sum(1).mean()
 
-    Returns:
-        (B, height, width) int64 in [0, 64), row-major over the photo's 8 x 8 cells.
+
+def warmup_rate(rate: float, step: int, steps: int) -> float:
+    """Learning rate after ``step`` of ``steps``: half a cosine from ``rate`` to near zero.
+
+    A function of the step alone, so that a resumed run has the same.
     """
-    side, top, left = parameters.crop[:, :1], parameters.crop[:, 1:2], parameters.crop[:, 2:]
-    steps = (np.arange(width) + 0.5)[None] / width
-    across = left + side * np.where(parameters.flip[:, None], 1 - steps, steps)
-    down = top + side * (np.arange(height) + 0.5)[None] / height
-    rows = np.minimum((down * CELLS).astype(np.int64), CELLS - 1)
-    columns = np.minimum((across * CELLS).astype(np.int64), CELLS - 1)
-    return torch.from_numpy(rows[:, :, None] * CELLS + columns[:, None, :])
-
-
-def position_loss(logits_BKHW: Tensor, targets_BHW: Tensor) -> Tensor:
-    """Cross-entropy over cells, a mean over pixels."""
-    return F.cross_entropy(logits_BKHW.float(), targets_BHW)
+    return rate * max(0.5 * (1 + math.cos(math.pi * step / max(steps, 1))), 0.01)

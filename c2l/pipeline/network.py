@@ -104,9 +104,7 @@ def _load(backbone: Backbone, tensors: dict[str, Tensor], path: Path) -> None:
     """Copy weights of torchvision's names; the classifier's are not needed."""
     wanted = backbone.state_dict()
     given = {k: v for k, v in tensors.items() if not k.startswith("fc.")}
-    missing = sorted(
-        k for k in wanted if k not in given and not k.endswith("num_batches_tracked")
-    )
+    missing = sorted(k for k in wanted if k not in given and not k.endswith("num_batches_tracked"))
     wrong = sorted(k for k in given if k not in wanted or given[k].shape != wanted[k].shape)
     if missing or wrong:
         shown = ", ".join((missing + wrong)[:3])

@@ -224,6 +224,38 @@ def _from_run(path: Path, device: torch.device) -> Predictor:
     )
 
 
+def load_start(net: ParsingNetwork, path: Path) -> str:
+    """Copy another run's network into a new one; modules that it lacks stay as they are.
+
+    Returns:
+        SHA-256 of the file it came from.
+
+    Raises:
+        BadInputError: no finished run, or a backbone or pyramid of another shape.
+    """
+    run = Run.open(path)
+    if not run.predictor.is_file():
+        raise BadInputError(path, "the run is not finished: it has no predictor yet")
+    tensors, _ = load_tensors(run.predictor)
+    given = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+    own = net.state_dict()
+    wrong = [
+        k
+        for k in own
+        if k.startswith(("backbone.", "pyramid."))
+        and (k not in given or given[k].shape != own[k].shape)
+    ]
+    if wrong:
+        raise BadInputError(
+            run.predictor,
+            f"its network is another one: {len(wrong)} tensors do not fit ({wrong[0]})",
+            hint="use the run's own --backbone and --fpn-dim",
+        )
+    fitting = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
+    net.load_state_dict(fitting, strict=False)
+    return sha256_file(run.predictor)
+
+
 def _without_weights(options: FitOptions) -> FitOptions:
     from dataclasses import replace
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from c2l.artifacts.runs import Checkpoint, Run
 from c2l.errors import BadInputError, NonFiniteError, StoppedError
 from c2l.nn.network import ParsingNetwork
-from c2l.nn.warmup import PositionHead
+from c2l.nn.warmup import FigureHead, warmup_rate
 from c2l.options import FitOptions
 from c2l.pipeline.signals import StopRequest
 
@@ -40,14 +40,16 @@ class Trainer:
         net: the network on its device.
         options: of the run.
         stop: the request to stop.
+        images: number of images.
     """
 
     def __init__(
-        self, run: Run, net: ParsingNetwork, options: FitOptions, stop: StopRequest
+        self, run: Run, net: ParsingNetwork, options: FitOptions, stop: StopRequest, images: int
     ) -> None:
         self.run, self.net, self.options, self.stop = run, net, options, stop
+        self.batches = -(-images // options.batch_size)
         self.position = Position()
-        self.head: PositionHead | None = None
+        self.head: FigureHead | None = None
         self._saved_at = time.monotonic()
         self.optimizer = self._begin_phase(0)
 
@@ -58,7 +60,7 @@ class Trainer:
         if warming:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.options.seed + 3)
-                self.head = PositionHead(self.options.fpn_dim)
+                self.head = FigureHead(self.options.fpn_dim)
             self.head.to(next(self.net.parameters()).device)
         rate = self.options.warmup_lr if warming else self.options.lr
         return torch.optim.Adam(self.trained(), lr=rate)
@@ -89,13 +91,18 @@ class Trainer:
         Raises:
             NonFiniteError: names the batch; no step was taken.
         """
+        if self.head is not None:
+            done = self.position.epoch * self.batches + self.position.batch
+            rate = warmup_rate(self.options.warmup_lr, done, self.options.warmup * self.batches)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         grads = [p.grad for p in self.trained() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(grads)
         if not bool(torch.isfinite(norm + loss.detach())):
             raise NonFiniteError(
-                f"epoch {self.position.epoch}, batch {self.position.batch}: loss {float(loss)}, "
+                f"epoch {self.position.epoch}, batch {self.position.batch}: loss {float(loss.detach())}, "
                 f"gradient norm {float(norm)}; no step was taken. Images: {', '.join(names[:8])}"
                 + (" ..." if len(names) > 8 else ""),
                 hint="lower --lr, or try --amp off; go on from the last checkpoint by --resume",
@@ -168,9 +175,7 @@ class Trainer:
         self.optimizer = self._begin_phase(max(ended, 0))
         head = {k: v for k, v in checkpoint.model.items() if k.startswith("warmup_head.")}
         try:
-            self.net.load_state_dict(
-                {k: v for k, v in checkpoint.model.items() if k not in head}
-            )
+            self.net.load_state_dict({k: v for k, v in checkpoint.model.items() if k not in head})
             if self.head is not None:
                 self.head.load_state_dict(
                     {k.removeprefix("warmup_head."): v for k, v in head.items()}

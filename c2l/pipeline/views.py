@@ -15,6 +15,7 @@ from c2l.data.views import Purpose, view_parameters
 from c2l.nn.augment import geometric, photometric
 from c2l.nn.network import ParsingNetwork
 from c2l.pipeline.device import precision
+from c2l.pipeline.figures import FigureCache
 from c2l.pipeline.images import PixelCache
 from c2l.pipeline.predictor import to_batch
 
@@ -76,12 +77,18 @@ class PhotoViews:
         with precision(self.device, self.amp):
             return net.features(x)
 
-    def warmup(self, loaded: tuple[Indices, NDArray[np.uint8]], epoch: int) -> tuple[Tensor, Any]:
-        """One augmented crop of each image and its parameters, of a stream of their own."""
+    def warmup(
+        self, loaded: tuple[Indices, NDArray[np.uint8]], figures: FigureCache, epoch: int
+    ) -> tuple[Tensor, Tensor]:
+        """An augmented crop of each image and its targets, of a random stream of their own.
+
+        Returns:
+            (B, 3, S, S) float32 in [0, 1] and (B, 3, S / 4, S / 4) float32.
+        """
         indices, pixels = loaded
         parameters = view_parameters(self.seed, epoch, indices, purpose=Purpose.WARMUP)
         x = photometric(to_batch(pixels, self.device), parameters, 0)
-        return geometric(x, parameters), parameters
+        return geometric(x, parameters), geometric(figures.sides(indices), parameters)
 
 
 class StoredViews:

@@ -142,9 +142,7 @@ def _read(size: int) -> Any:
     return read
 
 
-def _batches(
-    dataset: Dataset, size: int, batch: int, workers: int
-) -> Iterator[list[Labelled]]:
+def _batches(dataset: Dataset, size: int, batch: int, workers: int) -> Iterator[list[Labelled]]:
     group: list[Labelled] = []
     for item in ordered_map(_read(size), dataset.records, workers=workers):
         group.append(item)
@@ -182,9 +180,7 @@ def _confusions(
     raw = np.zeros((predictor.clusters, labels), dtype=np.int64)
     per_image = []
     with steps(title, len(dataset.records)) as bar:
-        for group in _batches(
-            dataset, predictor.image_size, options.batch_size, options.workers
-        ):
+        for group in _batches(dataset, predictor.image_size, options.batch_size, options.workers):
             pixels = np.stack([item.pixels for item in group])
             sizes = [(item.mask.shape[0], item.mask.shape[1]) for item in group]
             for item, found in zip(group, predictor.predict(pixels, sizes), strict=True):

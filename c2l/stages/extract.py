@@ -69,8 +69,8 @@ def plan(data: Path, options: ExtractOptions) -> dict[str, Any]:
         "images": len(layout.names),
         "shape": list(layout.shape),
         "disk_bytes": layout.nbytes,
-        "memory_bytes_for_a_batch": image * 5 + layout.nbytes // len(layout.names) * 2
-        * options.batch_size,
+        "memory_bytes_for_a_batch": image * 5
+        + layout.nbytes // len(layout.names) * 2 * options.batch_size,
         "device": str(source.device),
         "weights": source.weights[0],
     }
@@ -95,9 +95,9 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
     source = _open_source(options)
     layout, projection = _probe(source, dataset, options)
     skips = Skips(options.on_error)
-    with write_features(output, layout, _config(dataset, options), _attributes(source, options)) as (
-        writer
-    ):
+    with write_features(
+        output, layout, _config(dataset, options), _attributes(source, options)
+    ) as (writer):
         sums = _continue(writer, dataset)
         if sums:
             voice.say(f"going on with {output}: {len(sums)} images are there already")
@@ -132,9 +132,7 @@ def _open_source(options: ExtractOptions) -> Source:
             )
         return Source(predictor.net, (str(path), predictor.sha256), predictor.amp, device)
     net, weights = build_network(options, None, 0, seed=options.seed)
-    return Source(
-        net.to(device).eval(), (weights.source, weights.sha256), options.amp, device
-    )
+    return Source(net.to(device).eval(), (weights.source, weights.sha256), options.amp, device)
 
 
 def _config(dataset: Dataset, options: ExtractOptions) -> dict[str, Any]:
@@ -222,7 +220,11 @@ def _principal_components(
             x = to_batch(np.stack([d.pixels for d in group]), source.device).float() / 255
             features = F.normalize(_features(source, x, options), dim=1)
             points = features.permute(0, 2, 3, 1).reshape(-1, channels).double().cpu()
-            total, outer, count = total + points.sum(0), outer + points.T @ points, count + len(points)
+            total, outer, count = (
+                total + points.sum(0),
+                outer + points.T @ points,
+                count + len(points),
+            )
             bar.advance(len(group))
     mean = total / max(count, 1)
     covariance = outer / max(count, 1) - torch.outer(mean, mean)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +16,37 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from c2l import schema
 from c2l.artifacts.clusters import read_clusters
 from c2l.artifacts.features import read_features
-from c2l.artifacts.files import output_errors, refuse_existing, sha256_file
+from c2l.artifacts.files import (
+    output_errors,
+    read_json,
+    refuse_existing,
+    sha256_file,
+    write_json,
+)
 from c2l.artifacts.runs import Run
 from c2l.artifacts.targets import TargetsReader, read_targets, write_targets
-from c2l.clustering.merge import PositionStatistics, merge_by_border
+from c2l.clustering.merge import (
+    FigureStatistics,
+    PositionStatistics,
+    merge_by_border,
+    merge_by_figure,
+)
 from c2l.data.layouts import open_dataset
 from c2l.data.views import epoch_order
 from c2l.errors import BadInputError, UsageError
 from c2l.nn.losses import class_weights, clustering_loss
 from c2l.nn.part import part_contrastive_loss
-from c2l.nn.warmup import position_loss, position_targets
+from c2l.nn.warmup import figure_loss
 from c2l.options import ExtractOptions, FitOptions, identity
 from c2l.pipeline.device import limit_threads, pick_device, precision
+from c2l.pipeline.figures import FigureCache, build_figures
 from c2l.pipeline.health import health
 from c2l.pipeline.images import Skips, build_cache
 from c2l.pipeline.network import build_network, effective
-from c2l.pipeline.predictor import options_from, save_predictor
+from c2l.pipeline.predictor import load_start, options_from, save_predictor
 from c2l.pipeline.progress import Steps, steps, voice
 from c2l.pipeline.signals import StopRequest
 from c2l.pipeline.targets import cluster_pass, feature_buffer
@@ -55,6 +68,7 @@ class Job:
         options: of the run, with the method's modules settled.
         device: of the network.
         start: centroids of both views that start the first epoch, or None.
+        figures: the photos' own figures, where the warm-up or the merge needs them.
     """
 
     trainer: Trainer
@@ -62,6 +76,7 @@ class Job:
     options: FitOptions
     device: torch.device
     start: tuple[Tensor, Tensor] | None
+    figures: FigureCache | None
 
     @property
     def count(self) -> int:
@@ -139,8 +154,14 @@ def _prepare(
 ) -> tuple[Run, Job]:
     device = pick_device(options.device)
     frozen = _frozen_layer(options, stack)
+    if options.checkpoint and frozen:
+        raise UsageError("--checkpoint and --features cannot both give the start")
+    made = frozen[0] if frozen else options
+    if options.checkpoint:
+        # Whatever the weights, the run's network replaces them.
+        made = replace(options, weights="none")
     net, weights = build_network(
-        frozen[0] if frozen else options,
+        made,
         options,
         options.clusters,
         seed=frozen[0].seed if frozen else options.seed,
@@ -153,6 +174,9 @@ def _prepare(
         )
     config: dict[str, Any] = {"options": identity(options), "weights_sha256": weights.sha256}
     config["init_sha256"] = sha256_file(Path(options.init)) if options.init else ""
+    config["checkpoint_sha256"] = (
+        load_start(net, Path(options.checkpoint)) if options.checkpoint else ""
+    )
     config["frozen_layer"] = frozen[0].layer if frozen else ""
     if frozen:
         config["frozen_channels"] = frozen[1].reader.channels
@@ -170,10 +194,14 @@ def _prepare(
         views = frozen[1]
     else:
         views = _photo_views(stack, run, dataset.records, options, device)
-    trainer = Trainer(run, net.to(device), options, stop)
+    trainer = Trainer(run, net.to(device), options, stop, len(views.names))
     if resume and trainer.restore():
         voice.say(f"resumed at step {trainer.position.step}, epoch {trainer.position.epoch}")
-    return run, Job(trainer, views, options, device, _start_centroids(options, device))
+    figures = None
+    if isinstance(views, PhotoViews) and (options.warmup or options.merge_clusters == "figure"):
+        figures = build_figures(views.cache, device)
+    start = _start_centroids(options, device)
+    return run, Job(trainer, views, options, device, start, figures)
 
 
 def _open_run(output: Path, config: dict[str, Any], *, resume: bool, overwrite: bool) -> Run:
@@ -194,15 +222,11 @@ def _photo_views(
     inputs = run.path / "inputs.json"
     known = _inputs(cache.inputs_sha256, skips)
     if inputs.is_file():
-        from c2l.artifacts.files import read_json
-
         if read_json(inputs, what="a run's inputs")["inputs_sha256"] != cache.inputs_sha256:
             raise BadInputError(
                 run.path, "the photos have changed since the run began", hint="start a new run"
             )
     else:
-        from c2l.artifacts.files import write_json
-
         write_json(inputs, known)
     return PhotoViews(cache, options.seed, device, options.amp)
 
@@ -217,8 +241,6 @@ def _frozen_layer(
     """The feature store of a heads-only run, and how its features were made."""
     if options.features is None:
         return None
-    from c2l import schema
-
     path = Path(options.features)
     reader = stack.enter_context(read_features(path))
     made = options_from(ExtractOptions, reader.config, path)
@@ -228,6 +250,8 @@ def _frozen_layer(
             "heads are trained on both views of whole maps of a backbone",
             hint="make them with: c2l extract DATA -o features.h5 --views",
         )
+    if options.merge_clusters == "figure":
+        raise UsageError("--merge-clusters figure needs photos, not --features")
     if options.warmup:
         raise UsageError("--warmup trains the backbone, which --features leaves frozen")
     device = pick_device(options.device)
@@ -290,21 +314,20 @@ def _prefetch(
 
 
 def _warmup_epoch(job: Job, epoch: int) -> None:
-    """Self-supervised: where in its photo does each pixel of a random crop lie?"""
+    """Label-free: ground, upper and lower of each photo's own figure, under random crops."""
     trainer, options = job.trainer, job.options
-    if not isinstance(job.views, PhotoViews) or trainer.head is None:
+    if not isinstance(job.views, PhotoViews) or trainer.head is None or job.figures is None:
         raise UsageError("--warmup needs photos")
     groups = job.groups(options.batch_size, epoch)[trainer.position.batch :]
     trainer.net.train()
     with steps(f"warm-up {epoch + 1}/{options.warmup}", job.count) as bar:
         for group, loaded, _ in _prefetch(job.views, groups, None):
-            x, parameters = job.views.warmup(loaded, epoch)
+            x, targets = job.views.warmup(loaded, job.figures, epoch)
             with precision(job.device, options.amp):
-                logits = trainer.head(trainer.net.features(x))
-            target = position_targets(parameters, *logits.shape[-2:]).to(job.device)
-            loss = position_loss(logits, target)
+                y = trainer.net(x)
+            loss = figure_loss(trainer.head(y), targets)
             trainer.step(loss, [job.views.names[int(i)] for i in group])
-            _log_step(job, epoch, {"loss_position": loss}, loss, bar, len(group), len(groups))
+            _log_step(job, epoch, {"loss_figure": loss}, loss, bar, len(group), len(groups))
             trainer.pause()
             if trainer.finished:
                 return
@@ -442,10 +465,10 @@ def _log_step(
     position = job.trainer.position
     info = ""
     if position.step % LOG_EVERY == 0 or position.batch >= -(-job.count // job.options.batch_size):
-        values = {name: round(float(value), 6) for name, value in terms.items()}
+        values = {name: round(float(value.detach()), 6) for name, value in terms.items()}
         record = {"kind": "step", "epoch": epoch, "step": position.step}
-        job.trainer.run.log({**record, "loss": round(float(loss), 6), **values})
-        info = f"loss {float(loss):.3f}"
+        job.trainer.run.log({**record, "loss": round(float(loss.detach()), 6), **values})
+        info = f"loss {float(loss.detach()):.3f}"
     bar.advance(count, info)
 
 
@@ -457,6 +480,7 @@ def _store_predictor(job: Job) -> None:
     epoch = options.warmup + options.epochs
     groups = job.groups(min(options.kmeans_batch, options.batch_size * 2), epoch)
     positions = PositionStatistics(options.clusters)
+    figures = FigureStatistics(options.clusters)
     side = options.image_size // 4
     needed = job.count * side * side * options.fpn_dim * 2
 
@@ -467,11 +491,14 @@ def _store_predictor(job: Job) -> None:
 
     def store(group: Indices, labels: NDArray[np.uint8]) -> None:
         positions.add(labels)
+        if job.figures is not None:
+            figures.add(labels, job.figures.sides(group).cpu().numpy())
 
     started = time.monotonic()
     scratch = job.trainer.run.scratch / "plain.f16"
-    with steps("final k-means", job.count) as bar, feature_buffer(scratch, job.device, needed) as (
-        buffer
+    with (
+        steps("final k-means", job.count) as bar,
+        feature_buffer(scratch, job.device, needed) as (buffer),
     ):
         found = cluster_pass(
             encode,
@@ -488,6 +515,8 @@ def _store_predictor(job: Job) -> None:
     groups_K = None
     if options.merge_clusters == "border":
         groups_K = merge_by_border(positions, options.merge_threshold)
+    elif options.merge_clusters == "figure":
+        groups_K = merge_by_figure(figures)
     save_predictor(
         job.trainer.run.predictor, net, found.centroids, found.counts, groups_K, identity(options)
     )

@@ -9,7 +9,7 @@ import numpy as np
 from c2l.data.synth import indoors, outdoors
 from c2l.data.synth.board import Board
 from c2l.data.synth.camera import Camera
-from c2l.data.synth.noise import Floats, blur, smoothstep
+from c2l.data.synth.noise import Floats, blur, smoothstep, vec
 from c2l.data.synth.streams import pick
 
 Painter = Callable[[Board, float, float], float]
@@ -67,5 +67,5 @@ def _daylight(board: Board, image: Floats, camera: Camera) -> Floats:
         slope, at = rng.uniform(-1.2, 1.2), rng.uniform(0.1, 0.9)
         edge = smoothstep(-0.04, 0.04, (xs - 0.5) * slope + ys - at)
         light = light * (1.0 - camera.shadow * 0.75 * edge)
-    haze = np.float32(camera.light.key) + np.float32(camera.light.fill)
+    haze = vec(*camera.light.key) + vec(*camera.light.fill)
     return np.asarray(image * light[..., None] * (haze / haze.mean()), dtype=np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from c2l.data.synth import palette
-from c2l.data.synth.noise import Floats, sample
+from c2l.data.synth.noise import Floats, sample, vec
 from c2l.data.synth.streams import pick
 
 SCALE = 2  # places are drawn this much larger than the picture, then reduced
@@ -41,9 +41,7 @@ class Board:
     def oval(self, x: float, y: float, rx: float, ry: float, colour: Floats) -> None:
         """A filled ellipse around (x, y); both radii are shares of the width."""
         w, cy = self.width, y * self.height
-        self.draw.ellipse(
-            ((x - rx) * w, cy - ry * w, (x + rx) * w, cy + ry * w), fill=_ink(colour)
-        )
+        self.draw.ellipse(((x - rx) * w, cy - ry * w, (x + rx) * w, cy + ry * w), fill=_ink(colour))
 
     def line(self, points: Sequence[tuple[float, float]], colour: Floats, thick: float) -> None:
         """A line whose thickness is a share of the width."""
@@ -51,11 +49,15 @@ class Board:
         spots = [(x * w, y * h) for x, y in points]
         self.draw.line(spots, fill=_ink(colour), width=max(1, round(thick * w)), joint="curve")
 
-    def rows(self, y0: float, y1: float) -> tuple[int, int, Floats, Floats]:
-        """Rows between two heights, with their y (n, 1) and all x (1, W) coordinates."""
-        r0 = min(max(int(y0 * self.height), 0), self.height)
-        r1 = min(max(int(y1 * self.height), r0), self.height)
-        return r0, r1, self.ys[r0:r1], self.xs
+    def rows(self, y0: float, y1: float) -> tuple[int, int]:
+        """First row and row after the last between two heights, inside the picture."""
+        first = min(max(int(y0 * self.height), 0), self.height)
+        return first, min(max(int(y1 * self.height), first), self.height)
+
+    def grid(self, y0: float, y1: float) -> tuple[Floats, Floats]:
+        """The y (n, 1) of the rows between two heights and all x (1, W) coordinates."""
+        first, last = self.rows(y0, y1)
+        return self.ys[first:last], self.xs
 
     def field(self, name: str, scale: float, ys: Floats, xs: Floats, squash: float = 1.0) -> Floats:
         """Noise over the picture; `scale` periods a width, `squash` times as many downward."""
@@ -64,15 +66,22 @@ class Board:
 
     def band(self, y0: float, colours: Floats) -> None:
         """Paste rows of colours (n, W, 3) in 0 to 1 from height `y0` down."""
+        if colours.size == 0:
+            return
         eight = np.clip(colours * 255.0 + 0.5, 0, 255).astype(np.uint8)
-        self.image.paste(Image.fromarray(eight), (0, min(int(y0 * self.height), self.height)))
+        self.image.paste(Image.fromarray(eight), (0, self.rows(y0, 1.0)[0]))
 
     def modulate(self, y0: float, y1: float, factor: Floats) -> None:
         """Multiply the rows between two heights by factors that broadcast to (n, W)."""
-        r0, r1, _, _ = self.rows(y0, y1)
-        if r1 > r0:
-            rows = self.image.crop((0, r0, self.width, r1))
-            self.band(r0 / self.height + 1e-6, np.asarray(rows) / np.float32(255.0) * factor[..., None])
+        first, last = self.rows(y0, y1)
+        if last > first:
+            self.band(y0, self.read(y0, y1) * factor[..., None])
+
+    def read(self, y0: float, y1: float) -> Floats:
+        """The colours (n, W, 3) in 0 to 1 of the rows between two heights."""
+        first, last = self.rows(y0, y1)
+        rows = self.image.crop((0, first, self.width, last))
+        return np.asarray(rows, dtype=np.float32) / np.float32(255.0)
 
     def finish(self) -> Floats:
         """The picture (H, W, 3) float32 in 0 to 1, reduced to its final size."""
@@ -97,16 +106,14 @@ def floor(board: Board, kind: str, top: float, horizon: float) -> None:
         horizon: height of the vanishing line, above `top`.
     """
     rng = board.rng
-    r0, r1, ys, xs = board.rows(top, 1.0)
-    if r1 <= r0:
-        return
+    ys, xs = board.grid(top, 1.0)
     deep = 1.0 / (ys - min(horizon, top - 0.02))
     wx = (xs - rng.uniform(0.2, 0.8)) * deep * 0.5
     wz = deep * rng.uniform(0.55, 0.8)
     base, joint = _floor_colour(rng, kind)
     grain = sample("fine", wz * 0.9, wx * 0.9) * 0.05 + sample("cloud", wz * 0.13, wx * 0.13) * 0.09
-    tone = 1.0 + grain
-    gap = np.zeros_like(tone)
+    tone: Floats = 1.0 + grain
+    gap: Floats = np.zeros_like(tone)
     if kind in ("paving", "cobble", "tiles", "planks"):
         size = {"paving": 0.55, "cobble": 0.2, "tiles": 0.4, "planks": 0.16}[kind]
         u, v = wx / size, wz / (size * (5.0 if kind == "planks" else 0.9))
@@ -126,7 +133,7 @@ def floor(board: Board, kind: str, top: float, horizon: float) -> None:
     elif kind == "asphalt" and rng.random() < 0.5:
         line = np.abs(wx - rng.uniform(-1.0, 1.0) - wz * rng.uniform(-0.4, 0.4))
         gap = 0.85 * (line < rng.uniform(0.03, 0.1)).astype(np.float32)
-        joint = np.float32((0.85, 0.84, 0.80))
+        joint = vec(0.85, 0.84, 0.80)
     colour = base * tone[..., None]
     board.band(top, np.asarray(colour + gap[..., None] * (joint * tone[..., None] - colour)))
 
@@ -135,13 +142,13 @@ def _floor_colour(rng: np.random.Generator, kind: str) -> tuple[Floats, Floats]:
     if kind == "grass":
         return palette.foliage(rng), palette.foliage(rng)
     if kind == "sand":
-        return palette.jitter(rng, (0.78, 0.69, 0.55), 0.08), np.float32((0.5, 0.45, 0.4))
+        return palette.jitter(rng, (0.78, 0.69, 0.55), 0.08), vec(0.5, 0.45, 0.4)
     if kind == "planks":
-        base = pick(rng, ((0.55, 0.38, 0.24), (0.36, 0.24, 0.16), (0.72, 0.62, 0.5)))
-        colour = palette.jitter(rng, base, 0.05)
+        wood = pick(rng, ((0.55, 0.38, 0.24), (0.36, 0.24, 0.16), (0.72, 0.62, 0.5)))
+        colour = palette.jitter(rng, wood, 0.05)
         return colour, colour * 0.45
-    grey = rng.uniform(0.22, 0.78)
+    grey = rng.uniform(0.28, 0.85)
     tint = palette.rgb(rng.uniform(0.03, 0.14), rng.uniform(0.0, 0.22), 1.0)
-    base = tint * np.float32(grey)
-    joint = palette.wall(rng) if kind == "tiles" else base * rng.uniform(0.5, 0.8)
-    return base, joint
+    stone: Floats = tint * np.float32(grey)
+    joint = palette.wall(rng) if kind == "tiles" else stone * rng.uniform(0.5, 0.8)
+    return stone, joint

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from c2l.data.synth.canvas import Light
-from c2l.data.synth.noise import Floats, blur
+from c2l.data.synth.noise import Floats, blur, vec
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def cast_shadow(
     ys, xs = np.mgrid[0:h, 0:w].astype(np.float32)
     pool = np.exp(-(((xs - x0) / (0.13 * tall)) ** 2) - ((ys - y0 + 2) / (0.022 * tall)) ** 2)
     dark = np.clip(soft * camera.shadow + 0.5 * pool, 0.0, 0.8)
-    cool = np.float32((1.0, 0.97, 0.92))
+    cool = vec(1.0, 0.97, 0.92)
     return np.asarray(image * (1.0 - dark[:, :, None] * cool))
 
 
@@ -119,7 +119,7 @@ def develop(
     ys = np.linspace(-1.0, 1.0, h, dtype=np.float32)[:, None]
     xs = np.linspace(-1.0, 1.0, w, dtype=np.float32)[None, :]
     corner = 1.0 - camera.vignette * np.clip(0.55 * (xs * xs + ys * ys), 0.0, 1.0) ** 1.5
-    gain = (corner * camera.exposure)[:, :, None] * np.float32(camera.tone)
+    gain = (corner * camera.exposure)[:, :, None] * vec(*camera.tone)
     grain = rng.standard_normal((h, w, 3), dtype=np.float32)
     grain = 0.6 * grain + 0.5 * grain.mean(axis=2, keepdims=True) * 1.7
     first, second = (
@@ -133,4 +133,4 @@ def _expose(image: Floats, grain: Floats, camera: Camera) -> NDArray[np.uint8]:
     curve = image * image * (3.0 - 2.0 * image)
     toned = image + camera.contrast * (curve - image)
     noisy = toned + camera.noise * grain * (0.55 + 0.45 * np.sqrt(np.clip(toned, 0.0, 1.0)))
-    return np.clip(noisy * 255.0 + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(noisy * 255.0 + 0.5, 0, 255), dtype=np.uint8)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from c2l.data.synth.noise import Floats
+from c2l.data.synth.noise import Floats, vec
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Light:
         lambert = np.clip((facing + self.wrap) / (1.0 + self.wrap), 0.0, None)
         sky = 0.72 - 0.28 * ny
         rim = 0.55 + 0.45 * np.sqrt(np.clip(nz, 0.0, 1.0))
-        lit = lambert[:, None] * np.float32(self.key) + (sky * rim)[:, None] * np.float32(self.fill)
+        lit = lambert[:, None] * vec(*self.key) + (sky * rim)[:, None] * vec(*self.fill)
         if gloss > 0.0:
             half = np.clip(nx * lx * 0.6 + ny * ly * 0.6 + nz * (lz + 1.0) * 0.6, 0.0, 1.0)
             lit = lit + (gloss * half**24)[:, None]

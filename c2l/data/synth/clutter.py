@@ -6,7 +6,7 @@ import numpy as np
 
 from c2l.data.synth import palette
 from c2l.data.synth.board import Board
-from c2l.data.synth.noise import Floats
+from c2l.data.synth.noise import Floats, vec
 
 
 def car(board: Board, x: float, y: float, wide: float) -> None:
@@ -15,7 +15,7 @@ def car(board: Board, x: float, y: float, wide: float) -> None:
     paint, w = palette.cloth(rng), wide / 2
     up = wide * 0.667  # shares of the height in one share of the width
     glass = palette.rgb(0.58, 0.2, rng.uniform(0.15, 0.45))
-    board.oval(x, y, w * 1.02, wide * 0.035, np.float32((0.12, 0.12, 0.13)))
+    board.oval(x, y, w * 1.02, wide * 0.035, vec(0.12, 0.12, 0.13))
     body = [(-1.0, 0.06), (-1.0, 0.17), (-0.92, 0.24), (0.9, 0.24), (1.0, 0.17), (1.0, 0.06)]
     board.polygon([(x + a * w, y - b * up) for a, b in body], paint)
     cabin = [(-0.72, 0.23), (-0.45, 0.39), (0.35, 0.39), (0.66, 0.23)]
@@ -25,7 +25,7 @@ def car(board: Board, x: float, y: float, wide: float) -> None:
     pane = [(0.02, 0.24), (0.02, 0.365), (0.31, 0.365), (0.54, 0.24)]
     board.polygon([(x + a * w, y - b * up) for a, b in pane], glass)
     board.box(x - w, y - 0.17 * up, x + w, y - 0.145 * up, paint * 1.25)
-    board.oval(x + 0.97 * w, y - 0.17 * up, wide * 0.02, wide * 0.02, np.float32((0.9, 0.85, 0.7)))
+    board.oval(x + 0.97 * w, y - 0.17 * up, wide * 0.02, wide * 0.02, vec(0.9, 0.85, 0.7))
     for a in (-0.58, 0.58):
         board.oval(x + a * w, y - 0.06 * up, wide * 0.085, wide * 0.085, palette.rgb(0, 0, 0.08))
         board.oval(x + a * w, y - 0.06 * up, wide * 0.045, wide * 0.045, palette.rgb(0, 0, 0.55))
@@ -60,10 +60,8 @@ def tree(board: Board, x: float, y: float, tall: float) -> None:
     thick = rng.uniform(0.012, 0.03)
     top = y - tall
     bend = rng.uniform(-0.04, 0.04)
-    board.polygon(
-        [(x - thick, y), (x + thick, y), (x + bend + thick * 0.5, top), (x + bend - thick * 0.5, top)],
-        bark,
-    )  # fmt: skip
+    left, right = (x + bend - thick * 0.5, top), (x + bend + thick * 0.5, top)
+    board.polygon([(x - thick, y), (x + thick, y), right, left], bark)
     _leaves(board, x + bend, top, rng.uniform(0.12, 0.28), tall * 0.32, palette.foliage(rng))
 
 

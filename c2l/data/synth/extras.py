@@ -7,13 +7,14 @@ import numpy as np
 from c2l.data.synth import figure as fig
 from c2l.data.synth.canvas import Patch
 from c2l.data.synth.figure import Figure, between
+from c2l.data.synth.noise import vec
 from c2l.data.synth.shapes import Point, limb, sheet
 from c2l.data.synth.textures import shade_cloth
 
 
 def draw_belt(f: Figure) -> None:
     """A belt around the waist."""
-    o, u, b = f.outfit, f.unit, f.skeleton.build
+    o, b = f.outfit, f.skeleton.build
     if o.belt is None:
         return
     waist, pelvis = f.at("waist"), f.at("pelvis")
@@ -23,7 +24,7 @@ def draw_belt(f: Figure) -> None:
     colour = np.tile(o.belt, (band.v.size, 1))
     buckle = np.abs(band.v - f.turn * 0.6) < 0.10
     if f.facing > 0.0:
-        colour[buckle] = np.float32((0.72, 0.66, 0.48))
+        colour[buckle] = vec(0.72, 0.66, 0.48)
     f.canvas.paint(band, colour, fig.BELT, gloss=0.3, contact=0.3)
 
 
@@ -76,13 +77,15 @@ def draw_bag(f: Figure, *, behind: bool) -> None:
     """The bag; `behind` draws what lies behind the body, otherwise what lies before it."""
     o, u = f.outfit, f.unit
     side = 1 if o.loose > 0.009 else -1
+    hanging = [s for s in (side, -side) if f.skeleton.arms[s] in ("down", "carry", "clasp")]
+    side = hanging[0] if hanging else side
     tag, other = fig.TAGS[side], fig.TAGS[-side]
     if o.bag == "backpack":
         _backpack(f, behind)
         return
     if o.bag == "none" or behind:
         return
-    if o.bag == "hand" or (o.bag == "tote" and f.skeleton.arms[side] in ("down", "carry")):
+    if o.bag in ("hand", "tote") and hanging:
         hand = between(f.at("wrist" + tag), f.at("hand" + tag), 0.6)
         wide, high = (0.13, 0.15) if o.bag == "tote" else (0.12, 0.085)
         lift = 0.035 if o.bag == "hand" else 0.07
@@ -96,7 +99,8 @@ def draw_bag(f: Figure, *, behind: bool) -> None:
     start = f.at("shoulder" + other) if o.bag == "shoulder" else shoulder
     start = between(start, f.at("chest"), 0.35)
     _strap(f, [(start[0], start[1] - 0.02 * u), top])
-    _box(f, top, 0.115 if o.bag == "shoulder" else 0.13, 0.085 if o.bag == "shoulder" else 0.14, 0.0)
+    wide, high = (0.115, 0.085) if o.bag == "shoulder" else (0.13, 0.14)
+    _box(f, top, wide, high, 0.0)
 
 
 def _backpack(f: Figure, behind: bool) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from c2l.data.synth import figure as fig
 from c2l.data.synth.canvas import Patch
 from c2l.data.synth.figure import Figure, between
 from c2l.data.synth.legs import skin_colour
-from c2l.data.synth.noise import Floats, sample
+from c2l.data.synth.noise import Floats, sample, vec
 from c2l.data.synth.shapes import Point, ellipse, limb, sheet
 from c2l.data.synth.textures import shade_cloth
 
@@ -72,9 +73,7 @@ def _paint_hair(f: Figure, patch: Patch, contact: float = 0.35) -> None:
 def draw_face(f: Figure) -> None:
     """The head with its features; the back of a head is skin that hair then covers."""
     crown, chin, half = f.at("crown"), f.at("chin"), _half(f)
-    shape = sheet(
-        f.canvas, crown, chin, _KNOTS, [w * half for w in _SKULL], bulge=0.45, flat=0.9
-    )
+    shape = sheet(f.canvas, crown, chin, _KNOTS, [w * half for w in _SKULL], bulge=0.45, flat=0.9)
     colour = skin_colour(f, shape)
     if f.facing > -0.15:
         colour = _features(f, shape, colour)
@@ -85,7 +84,7 @@ def draw_face(f: Figure) -> None:
 
 def _spot(shape: Patch, v: float, s: float, dv: float, ds: float) -> Floats:
     d = ((shape.v - v) / dv) ** 2 + ((shape.s - s) / ds) ** 2
-    return np.exp(-d * d).astype(np.float32)[:, None]
+    return np.asarray(np.exp(-d * d), dtype=np.float32)[:, None]
 
 
 def _features(f: Figure, shape: Patch, colour: Floats) -> Floats:
@@ -95,10 +94,10 @@ def _features(f: Figure, shape: Patch, colour: Floats) -> Floats:
     def place(angle: float) -> tuple[float, float]:
         return float(np.sin(yaw + angle)), max(float(np.cos(yaw + angle)), 0.0)
 
-    lip = f.outfit.skin * np.float32((0.82, 0.52, 0.52))
+    lip = f.outfit.skin * vec(0.82, 0.52, 0.52)
     v, narrow = place(0.0)
     colour = colour + _spot(shape, v, 0.80, 0.30 * narrow + 0.02, 0.028) * (lip - colour) * 0.85
-    cheek = np.float32((1.05, 0.93, 0.92))
+    cheek = vec(1.05, 0.93, 0.92)
     for angle in (-0.48, 0.48):
         v, narrow = place(angle)
         if narrow < 0.1:
@@ -159,7 +158,7 @@ def draw_hair(f: Figure) -> None:
         _locks(f, half)
 
 
-def _covered(f: Figure, cap: Patch) -> Floats:
+def _covered(f: Figure, cap: Patch) -> NDArray[np.bool_]:
     """Which points (n,) bool of the skull hair grows over."""
     o = f.outfit
     wide = 0.84 * max(f.facing, 0.0) + 0.42 * abs(f.turn)
@@ -174,7 +173,7 @@ def _covered(f: Figure, cap: Patch) -> Floats:
     lowest = {"short": 0.62, "shaved": 0.58, "bun": 0.66, "ponytail": 0.66}.get(o.hair_style, 1.0)
     if f.facing < 0.0:
         lowest = max(lowest, 0.84)
-    return (~face) & (cap.s < lowest)
+    return np.asarray((~face) & (cap.s < lowest))
 
 
 def _mane(f: Figure, half: float) -> None:
@@ -213,7 +212,7 @@ def draw_glasses(f: Figure) -> None:
     u, half = f.unit, _half(f)
     crown, chin = f.at("crown"), f.at("chin")
     eye = between(crown, chin, 0.515)
-    dark = np.float32((0.06, 0.06, 0.07))
+    dark = vec(0.06, 0.06, 0.07)
     spots = []
     for angle in (-0.46, 0.46):
         x = float(np.sin(f.skeleton.yaw + angle))

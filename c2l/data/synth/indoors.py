@@ -15,7 +15,7 @@ def room(board: Board, horizon: float, feet: float) -> float:
     """A room: wallpaper, skirting board, pictures, a window or door, furniture."""
     rng = board.rng
     low = feet - rng.uniform(0.08, 0.22)
-    r0, r1, ys, xs = board.rows(0.0, low)
+    ys, xs = board.grid(0.0, low)
     wall, second = palette.wall(rng), palette.wall(rng)
     tone = 1.0 + 0.03 * board.field("cloud", 0.7, ys, xs) + rng.uniform(-0.3, 0.3) * (xs - 0.5)
     colour = wall * tone[..., None]
@@ -40,7 +40,8 @@ def room(board: Board, horizon: float, feet: float) -> float:
             board.box(x + 0.04, low * y, x + 0.24, low * (y + 0.3), door * 0.88)
     for _ in range(int(rng.integers(0, 5))):
         wide = rng.uniform(0.1, 0.3)
-        frame(board, rng.uniform(0.0, 0.9), rng.uniform(0.03, 0.42), wide, wide * rng.uniform(0.5, 1.0))
+        x, y = rng.uniform(0.0, 0.9), rng.uniform(0.03, 0.42)
+        frame(board, x, y, wide, wide * rng.uniform(0.5, 1.0))
     board.box(0.0, low - 0.018, 1.0, low, np.clip(wall * rng.uniform(0.5, 1.4), 0, 1))
     floor(board, pick(rng, ("planks", "planks", "tiles", "plain", "paving")), low, low - 0.25)
     if rng.random() < 0.4:
@@ -87,14 +88,15 @@ def shop(board: Board, horizon: float, feet: float) -> float:
                 colour = pick(rng, tint) * rng.uniform(0.6, 1.2)
                 if rng.random() < 0.7:
                     board.box(x, y + step - tall, x + wide, y + step, colour)
-                    board.box(x, y + step - tall * 0.6, x + wide, y + step - tall * 0.45, colour * 1.3)
+                    stripe = y + step - tall * 0.6
+                    board.box(x, stripe, x + wide, stripe + tall * 0.15, colour * 1.3)
                 else:
                     board.oval(x + wide / 2, y + step - tall * 0.35, wide / 2, wide / 2, colour)
             x += wide + rng.uniform(0.0, 0.02)
         board.box(0.0, y + step - 0.012, 1.0, y + step, shelf)
     for x in np.arange(rng.uniform(0.0, 0.3), 1.0, rng.uniform(0.3, 0.6)):
         board.box(x, 0.0, x + 0.02, low, shelf * 0.8)
-    r0, r1, ys, xs = board.rows(0.0, low)
+    ys, xs = board.grid(0.0, low)
     glow = 1.0 + 0.4 * np.exp(-(((xs - rng.random()) / 0.3) ** 2)) * np.exp(-((ys / 0.4) ** 2))
     board.modulate(0.0, low, glow)
     floor(board, pick(rng, ("tiles", "planks", "plain", "paving")), low, low - 0.3)
@@ -106,7 +108,7 @@ def shop(board: Board, horizon: float, feet: float) -> float:
 def studio(board: Board, horizon: float, feet: float) -> float:
     """A seamless backdrop with a soft gradient."""
     rng = board.rng
-    r0, r1, ys, xs = board.rows(0.0, 1.0)
+    ys, xs = board.grid(0.0, 1.0)
     base, low = palette.wall(rng), feet - rng.uniform(0.05, 0.2)
     glow = np.exp(-(((xs - rng.uniform(0.3, 0.7)) / 0.6) ** 2) - ((ys - 0.35) / 0.5) ** 2)
     tone = 0.75 + 0.4 * glow + 0.03 * board.field("cloud", 0.5, ys, xs)

@@ -7,7 +7,7 @@ import numpy as np
 from c2l.data.synth import figure as fig
 from c2l.data.synth.canvas import Patch
 from c2l.data.synth.figure import Figure, between
-from c2l.data.synth.noise import Floats, sample
+from c2l.data.synth.noise import Floats, sample, vec
 from c2l.data.synth.shapes import Point, limb, sheet
 from c2l.data.synth.textures import Cloth, plain_cloth, shade_cloth
 
@@ -63,7 +63,7 @@ def draw_shoe(f: Figure, side: int) -> None:
     colour = shade_cloth(cloth, shoe)
     if o.shoe == "trainer":
         sole = shoe.ny > 0.55
-        colour[sole] = np.float32((0.86, 0.86, 0.84))
+        colour[sole] = vec(0.86, 0.86, 0.84)
     elif not bare:
         colour[shoe.ny > 0.62] *= 0.45
     if bare:

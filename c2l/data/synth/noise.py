@@ -16,6 +16,11 @@ _SIGMAS = {"fine": 1.2, "small": 5.0, "medium": 14.0, "large": 36.0}
 _OFFSET = 64.0  # keeps coordinates positive, so that truncation is the floor
 
 
+def vec(*values: float) -> Floats:
+    """The values as a float32 array, mostly a colour."""
+    return np.array(values, dtype=np.float32)
+
+
 def _smooth(rng: np.random.Generator, sigma: float) -> Floats:
     white = rng.standard_normal((SIZE, SIZE))
     f = np.fft.fftfreq(SIZE)
@@ -35,10 +40,7 @@ def bank() -> dict[str, Floats]:
     rng = np.random.Generator(np.random.Philox(key=20240))
     fields = {name: _smooth(rng, sigma) for name, sigma in _SIGMAS.items()}
     cloud = (
-        fields["large"]
-        + 0.5 * fields["medium"]
-        + 0.28 * fields["small"]
-        + 0.12 * fields["fine"]
+        fields["large"] + 0.5 * fields["medium"] + 0.28 * fields["small"] + 0.12 * fields["fine"]
     )
     fields["cloud"] = np.asarray(cloud / cloud.std(), dtype=np.float32)
     soft = fields["medium"] + 0.35 * fields["small"]

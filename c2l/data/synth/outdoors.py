@@ -13,9 +13,7 @@ from c2l.data.synth.streams import pick
 
 def _sky(board: Board, low: float) -> None:
     rng = board.rng
-    r0, r1, ys, xs = board.rows(0.0, low + 0.02)
-    if r1 <= r0:
-        return
+    ys, xs = board.grid(0.0, low + 0.02)
     top = palette.rgb(rng.uniform(0.54, 0.62), rng.uniform(0.0, 0.55), rng.uniform(0.6, 0.95))
     base = palette.rgb(rng.uniform(0.05, 0.6), rng.uniform(0.0, 0.2), rng.uniform(0.8, 0.98))
     t = (ys / max(low, 0.05))[..., None]
@@ -60,7 +58,7 @@ def street(board: Board, horizon: float, feet: float) -> float:
         if rng.random() < 0.86:
             _facade(board, x, x + wide, rng.uniform(-0.25, horizon - 0.12), low)
         x += wide
-    r0, r1, ys, xs = board.rows(0.0, low)
+    ys, xs = board.grid(0.0, low)
     board.modulate(0.0, low, 1.0 + 0.05 * board.field("cloud", 0.8, ys, xs))
     floor(board, pick(rng, ("asphalt", "paving", "cobble", "plain")), low, horizon)
     if rng.random() < 0.6:
@@ -78,7 +76,7 @@ def street(board: Board, horizon: float, feet: float) -> float:
 
 def _bricks(board: Board, low: float, base: Floats) -> None:
     rng = board.rng
-    r0, r1, ys, xs = board.rows(0.0, low)
+    ys, xs = board.grid(0.0, low)
     tall = rng.uniform(0.014, 0.034)
     v = ys / tall
     u = xs / (tall * rng.uniform(3.0, 5.0)) + 0.5 * (np.floor(v) % 2)
@@ -117,7 +115,7 @@ def brick(board: Board, horizon: float, feet: float) -> float:
 
 def _edge(board: Board, low: float) -> None:
     """The dark foot of a wall."""
-    r0, r1, ys, xs = board.rows(low - 0.03, low + 0.05)
+    ys, _ = board.grid(low - 0.03, low + 0.05)
     board.modulate(low - 0.03, low + 0.05, 1.0 - 0.35 * np.exp(-(((ys - low) / 0.018) ** 2)))
 
 
@@ -126,13 +124,13 @@ def park(board: Board, horizon: float, feet: float) -> float:
     rng = board.rng
     low = horizon + rng.uniform(0.02, 0.12)
     _sky(board, low)
-    r0, r1, ys, xs = board.rows(0.0, low)
+    ys, xs = board.grid(0.0, low)
     for dist in (0.0, 1.0):
         top = rng.uniform(-0.2, 0.75) * low + 0.1 * dist
         edge = ys - top + 0.09 * board.field("cloud", 0.7 + 0.3 * dist, ys * 0.3 + dist, xs)
         speck = board.field("small", 2.0, ys + dist, xs) * 0.5 + board.field("medium", 1.0, ys, xs)
         leaf = palette.foliage(rng) * (1.0 + 0.30 * speck)[..., None]
-        under = np.asarray(board.image.crop((0, r0, board.width, r1))) / np.float32(255.0)
+        under = board.read(0.0, low)
         holes = speck > rng.uniform(-2.5, -1.2)
         board.band(0.0, np.where(((edge > 0.0) & holes)[..., None], leaf, under))
     floor(board, pick(rng, ("grass", "grass", "sand", "asphalt", "paving")), low, horizon)
@@ -157,7 +155,7 @@ def sea(board: Board, horizon: float, feet: float) -> float:
         points = [(0.0, horizon + 0.01)]
         points += [(x, horizon - rng.uniform(0.0, 0.09)) for x in np.linspace(0, 1, 9)]
         board.polygon([*points, (1.0, horizon + 0.01)], palette.rgb(0.58, 0.25, 0.5))
-    r0, r1, ys, xs = board.rows(horizon, shore)
+    ys, xs = board.grid(horizon, shore)
     hue, sat, val = rng.uniform(0.46, 0.62), rng.uniform(0.2, 0.6), rng.uniform(0.35, 0.75)
     wave = board.field("small", 1.0, ys * 5.0, xs * 0.7) + board.field("fine", 0.8, ys * 3.0, xs)
     colour = palette.rgb(hue, sat, val) * (1.0 + 0.10 * wave)[..., None]
@@ -178,7 +176,7 @@ def shutter(board: Board, horizon: float, feet: float) -> float:
     """A painted wall, a roller shutter or panelled doors."""
     rng = board.rng
     low = feet - rng.uniform(0.04, 0.14)
-    r0, r1, ys, xs = board.rows(0.0, low)
+    ys, xs = board.grid(0.0, low)
     tone = 1.0 + 0.05 * board.field("cloud", 0.8, ys, xs)
     if rng.random() < 0.6:
         tone = tone * (1.0 + 0.12 * np.sin(ys * rng.uniform(120.0, 320.0)))
@@ -193,7 +191,7 @@ def shutter(board: Board, horizon: float, feet: float) -> float:
             x0, x1 = min(side, split) + 0.06, max(side, split) - 0.06
             if x1 > x0:
                 board.box(x0, y, x1, y + low * 0.17, colour * 0.82)
-    r0, r1, ys, xs = board.rows(0.0, low)
+    ys, xs = board.grid(0.0, low)
     board.modulate(0.0, low, 1.0 + 0.05 * board.field("medium", 1.3, ys, xs, 0.2))
     floor(board, pick(rng, ("paving", "asphalt", "tiles", "cobble")), low, low - 0.25)
     _edge(board, low)
@@ -221,7 +219,7 @@ def stairs(board: Board, horizon: float, feet: float) -> float:
         )  # fmt: skip
         y -= step
         step *= 0.98  # sums to 50 steps at most, more than the picture is high
-    r0, r1, ys, xs = board.rows(0.0, low)
+    ys, xs = board.grid(0.0, low)
     board.modulate(0.0, low, 1.0 + 0.07 * board.field("cloud", 1.0, ys, xs))
     floor(board, pick(rng, ("paving", "asphalt", "plain")), low, low - 0.3)
     if rng.random() < 0.5:

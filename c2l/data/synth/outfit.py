@@ -100,9 +100,7 @@ def sample_outfit(rng: np.random.Generator) -> Outfit:
         scarf=sample_cloth(rng, "knit" if rng.random() < 0.4 else "scarf", plain=0.4)
         if rng.random() < (0.28 if coat != "none" else 0.08)
         else None,
-        bag=pick(
-            rng, ("none", "shoulder", "hand", "tote", "backpack"), (4.0, 2.0, 1.3, 1.0, 0.5)
-        ),
+        bag=pick(rng, ("none", "shoulder", "hand", "tote", "backpack"), (5.5, 1.8, 1.3, 1.0, 0.5)),
         bag_cloth=plain_cloth(palette.leather(rng), gloss=0.2)
         if rng.random() < 0.75
         else sample_cloth(rng, "bag", plain=0.2),

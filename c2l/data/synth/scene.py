@@ -83,7 +83,7 @@ def make_layers(seed: int, index: int, width: int, height: int) -> Layers:
 
 
 def _places(rng: np.random.Generator) -> list[Place]:
-    tall = rng.uniform(0.62, 0.97) if rng.random() < 0.85 else rng.uniform(0.55, 0.75)
+    tall = rng.uniform(0.68, 0.98) if rng.random() < 0.85 else rng.uniform(0.55, 0.75)
     x = 0.5 + float(np.clip(rng.normal(0.0, 0.09), -0.2, 0.2))
     spare = 1.0 - tall
     y = 1.0 - spare * rng.uniform(0.2, 0.75)
@@ -119,5 +119,3 @@ def _person(
 def _reduce(image: Any, n: int) -> Floats:
     h, w = image.shape[0] // n, image.shape[1] // n
     return np.asarray(image.reshape(h, n, w, n, *image.shape[2:]).mean(axis=(1, 3)))
-
-

@@ -64,9 +64,9 @@ def sample_build(rng: np.random.Generator) -> Build:
     broad = rng.uniform(-1.0, 1.0)
     return Build(
         shoulder=0.098 + 0.010 * broad + 0.012 * heavy + rng.uniform(-0.004, 0.004),
-        waist=0.062 + 0.008 * broad + 0.028 * heavy,
-        hip=0.082 - 0.006 * broad + 0.020 * heavy + rng.uniform(-0.003, 0.005),
-        limb=0.92 + 0.06 * broad + 0.30 * heavy,
+        waist=0.065 + 0.008 * broad + 0.030 * heavy,
+        hip=0.085 - 0.006 * broad + 0.020 * heavy + rng.uniform(-0.003, 0.005),
+        limb=0.96 + 0.06 * broad + 0.30 * heavy,
         head=rng.uniform(0.95, 1.12),
     )
 
@@ -96,11 +96,12 @@ def _arm_kinds(rng: np.random.Generator) -> dict[int, str]:
 def _wrist(rng: np.random.Generator, kind: str, shoulder: Floats, side: int) -> Floats:
     if kind == "down":
         out, forward = rng.uniform(0.03, 0.10), rng.uniform(-0.05, 0.10)
-        return shoulder + np.array([side * out, -rng.uniform(0.28, 0.305), forward])
+        drop = np.array([side * out, -rng.uniform(0.28, 0.305), forward])
+        return np.asarray(shoulder + drop)
     x, y, z = ARM_TARGETS[kind]
     jitter = rng.uniform(-0.018, 0.018, 3)
     lift = -0.03 if kind == "crossed" and side == LEFT else 0.0
-    return np.array([side * x, y + lift, z]) + jitter
+    return np.asarray(np.array([side * x, y + lift, z]) + jitter)
 
 
 def _ankles(rng: np.random.Generator, stance: str) -> dict[int, Floats]:
@@ -154,7 +155,8 @@ def sample_skeleton(rng: np.random.Generator, pitch: float) -> Skeleton:
     for side, tag in ((LEFT, "+"), (RIGHT, "-")):
         shoulder = chest + np.array([side * build.shoulder, -0.034 + side * drop, 0.0])
         wrist = _wrist(rng, kinds[side], shoulder, side)
-        pole = np.array([side * 1.0, -0.5, -0.8])
+        drooping = kinds[side] in ("phone", "strap", "crossed", "clasp", "carry")
+        pole = np.array([side * 0.5, -1.0, -0.4] if drooping else [side * 1.0, -0.5, -0.8])
         elbow, wrist = _bend(shoulder, wrist, UPPER_ARM, FOREARM, pole)
         straight = (wrist - elbow) / FOREARM
         relaxed = np.array([0.0, -0.5, 0.2]) if kinds[side] in ("hip", "down", "carry") else 0.0

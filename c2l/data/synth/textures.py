@@ -136,4 +136,5 @@ def shade_cloth(material: Cloth, patch: Patch, *, stretch: float = 2.0) -> Float
     elif material.pattern == "knit":
         rib = np.sin(b * 380.0) * (0.6 + 0.4 * np.sin(a * 260.0 + 1.5 * np.sin(b * 380.0)))
         factor = factor * (1.0 + 0.13 * rib + 0.05 * grain)
-    return np.clip(colour * np.clip(factor, 0.35, 1.6)[:, None], 0.0, 1.0).astype(np.float32)
+    lit = np.clip(colour * np.clip(factor, 0.35, 1.6)[:, None], 0.0, 1.0)
+    return np.asarray(lit, dtype=np.float32)

@@ -52,7 +52,7 @@ def trunk(f: Figure, loose: float, hem: Point, hem_wide: float) -> Patch:
 
 def draw_top(f: Figure, label: int) -> None:
     """The t-shirt, shirt or sweater, or the upper half of a dress."""
-    o, u, b = f.outfit, f.unit, f.skeleton.build
+    o, b = f.outfit, f.skeleton.build
     waist, pelvis = f.at("waist"), f.at("pelvis")
     if label == fig.DRESS or o.tucked:
         hem, wide = between(waist, pelvis, 0.12), f.width(b.waist + 0.006, 0.068)
@@ -72,7 +72,7 @@ def draw_top(f: Figure, label: int) -> None:
 
 def _neckline(f: Figure, shape: Patch) -> None:
     """Bare skin below the neck, cut into the garment and labelled as the face's skin."""
-    o, u = f.outfit, f.unit
+    o = f.outfit
     deep = {"tank": 0.055, "dress": 0.05, "tshirt": 0.028, "shirt": 0.04}.get(o.top, 0.018)
     wide = 0.04 if o.top in ("tank", "dress", "tshirt") else 0.026
     x = shape.b - 0.03 * f.turn
@@ -118,7 +118,8 @@ def _sleeve(
     else:
         stop = 0.35 if reach == 2 else 0.97
         points += [elbow, between(elbow, wrist, stop * 0.5), between(elbow, wrist, stop)]
-        radii += [0.026 * k + thick, 0.024 * k + thick, (0.022 if reach == 2 else 0.018) * k + thick]
+        cuff = 0.022 if reach == 2 else 0.018
+        radii += [0.026 * k + thick, 0.024 * k + thick, cuff * k + thick]
     shape = limb(f.canvas, points, [r * u for r in radii], cut=(False, True))
     colour = shade_cloth(cloth, shape, stretch=0.8)
     f.canvas.paint(shape, colour, label, gloss=cloth.gloss, contact=0.5)

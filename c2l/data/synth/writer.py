@@ -69,9 +69,7 @@ def _umask() -> int:
     return current
 
 
-def _fill(
-    folder: Path, options: SynthOptions, progress: Callable[[int, int], None] | None
-) -> None:
+def _fill(folder: Path, options: SynthOptions, progress: Callable[[int, int], None] | None) -> None:
     images, masks = folder / "JPEGImages", folder / "SegmentationClassAug"
     splits = folder / "ImageSets" / "Segmentation"
     for part in (images, masks, splits):
@@ -122,7 +120,8 @@ def mask_palette() -> bytes:
     colours = np.zeros((256, 3), dtype=np.uint8)
     for bit in range(8):
         for channel in range(3):
-            colours[:, channel] |= (((ids >> (3 * bit + channel)) & 1) << (7 - bit)).astype(np.uint8)
+            set_ = (ids >> (3 * bit + channel)) & 1
+            colours[:, channel] |= (set_ << (7 - bit)).astype(np.uint8)
     return colours.tobytes()
 
 

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# The five stages chained on a labelled data set: C2L beside PiCIE, DFF, k-means on backbone
+# features and the trivial predictors, all from the same start.
+#
+#   examples/compare.sh DATA OUT [WEIGHTS]
+#
+# DATA     a data set with splits train and val (see: c2l data check DATA)
+# OUT      a new folder for every artifact
+# WEIGHTS  of the backbone: imagenet, none, or a .safetensors or .pth file (default: none)
+#
+# Settings by environment: SIZE, BATCH, WARMUP, EPOCHS, CLUSTERS, SEED, SHOW, TRAIN, VAL, PAPER=1
+# (the paper's protocol too: no warm-up, as many clusters as classes). The baselines k-means and
+# DFF see the weights as they are; C2L and PiCIE go on from the warm-up.
+set -euo pipefail
+
+DATA=${1:?DATA is missing}
+OUT=${2:?OUT is missing}
+WEIGHTS=${3:-none}
+SIZE=${SIZE:-160} BATCH=${BATCH:-32} WARMUP=${WARMUP:-3} EPOCHS=${EPOCHS:-3}
+CLUSTERS=${CLUSTERS:-16} SEED=${SEED:-0} SHOW=${SHOW:-24} PAPER=${PAPER:-0}
+TRAIN=${TRAIN:-train} VAL=${VAL:-val}
+C2L=${C2L:-c2l}
+
+images=(--image-size "$SIZE" --batch-size "$BATCH" --seed "$SEED" --split "$TRAIN")
+merged=(--clusters "$CLUSTERS" --merge-clusters figure)
+mkdir -p "$OUT"
+
+score() { # score ARTIFACT NAME [more options]
+  "$C2L" eval "$1" "$DATA" -o "$OUT/$2.json" --split "$VAL" --seed "$SEED" "${@:3}"
+}
+others=()
+beside() { # beside LABEL ARTIFACT NAME: score a method that the table shows under LABEL
+  echo "--- $1" >&2
+  score "$2" "$3" --no-baselines >/dev/null
+  others+=(--rival "$1=$OUT/$3.json")
+}
+
+# Baselines on the backbone as it is: k-means on dense features, NMF on the last stage (DFF).
+"$C2L" extract "$DATA" -o "$OUT/dense.h5" "${images[@]}" --weights "$WEIGHTS"
+"$C2L" cluster "$OUT/dense.h5" -o "$OUT/kmeans.h5" --clusters 3 --seed "$SEED"
+beside "k-means on features" "$OUT/kmeans.h5" kmeans
+"$C2L" extract "$DATA" -o "$OUT/layer4.h5" "${images[@]}" --weights "$WEIGHTS" --layer layer4
+"$C2L" cluster "$OUT/layer4.h5" -o "$OUT/dff.h5" --clusters 3 --seed "$SEED" --method nmf
+beside "DFF (NMF)" "$OUT/dff.h5" dff
+rm -f "$OUT/dense.h5" "$OUT/layer4.h5"
+
+if [ "$PAPER" = 1 ]; then
+  for method in picie c2l; do
+    "$C2L" fit "$DATA" -o "$OUT/$method-paper" --method "$method" "${images[@]}" \
+      --weights "$WEIGHTS" --clusters 3 --epochs "$EPOCHS" --attention-stride 2
+    beside "$method, K = 3, no warm-up" "$OUT/$method-paper" "$method-paper"
+  done
+fi
+
+# A label-free start for the backbone, then PiCIE and C2L from it.
+"$C2L" fit "$DATA" -o "$OUT/start" --method picie "${images[@]}" "${merged[@]}" \
+  --weights "$WEIGHTS" --warmup "$WARMUP" --epochs 0
+beside "warm-up alone" "$OUT/start" start
+"$C2L" fit "$DATA" -o "$OUT/picie" --method picie "${images[@]}" "${merged[@]}" \
+  --checkpoint "$OUT/start" --epochs "$EPOCHS"
+beside "PiCIE" "$OUT/picie" picie
+"$C2L" fit "$DATA" -o "$OUT/c2l" --method c2l "${images[@]}" "${merged[@]}" \
+  --checkpoint "$OUT/start" --epochs "$EPOCHS" --attention-stride 2
+
+score "$OUT/c2l" c2l "${others[@]}"
+"$C2L" render "$OUT/c2l" "$DATA" -o "$OUT/pictures" --split "$VAL" --limit "$SHOW" \
+  --scores "$OUT/c2l.json" "${others[@]}"

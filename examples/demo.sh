@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# The demo: synthetic people, or a folder of the user's own, through every stage.
+#
+#   examples/demo.sh OUT [DATA]
+set -euo pipefail
+
+OUT=${1:?an output folder is missing}
+DATA=${2:-}
+C2L=${C2L:-c2l}
+HERE=$(dirname "$0")
+export C2L SIZE=${SIZE:-128} BATCH=${BATCH:-16} WARMUP=${WARMUP:-14} EPOCHS=${EPOCHS:-2}
+
+rm -rf "$OUT"
+mkdir -p "$OUT"
+if [ -z "$DATA" ]; then
+  DATA=$OUT/people
+  "$C2L" data synth "$DATA" --count 300 --image-size 128 --val-share 0.2
+  "$HERE/compare.sh" "$DATA" "$OUT" none
+  exit
+fi
+"$C2L" data check "$DATA" || echo "going on; broken images are left out" >&2
+"$C2L" fit "$DATA" -o "$OUT/c2l" --image-size "$SIZE" --batch-size "$BATCH" --weights none \
+  --warmup "$WARMUP" --epochs "$EPOCHS" --clusters 16 --merge-clusters figure \
+  --attention-stride 2 --on-error skip
+scores=()
+if "$C2L" eval "$OUT/c2l" "$DATA" -o "$OUT/c2l.json"; then
+  scores=(--scores "$OUT/c2l.json")
+else
+  echo "no labels to score with: pictures only" >&2
+fi
+"$C2L" render "$OUT/c2l" "$DATA" -o "$OUT/pictures" --limit 48 "${scores[@]}"

@@ -1,0 +1,135 @@
+"""A photo's own figure is found from place and colour, and split into two halves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from c2l.clustering.figure import centre_prior, colour_codes, sharpen, split_rows
+from c2l.clustering.merge import FigureStatistics, merge_by_figure
+
+PERSON = (slice(12, 56), slice(24, 40))
+
+
+def photo(background: tuple[int, int, int], person: tuple[int, int, int]) -> Tensor:
+    """(1, 3, 64, 64) uint8 with a rectangle for a person in the middle."""
+    image = torch.tensor(background, dtype=torch.uint8).view(1, 3, 1, 1).repeat(1, 1, 64, 64)
+    image[:, :, PERSON[0], PERSON[1]] = torch.tensor(person, dtype=torch.uint8).view(1, 3, 1, 1)
+    return image
+
+
+def mask_of_person() -> Tensor:
+    mask = torch.zeros(64, 64, dtype=torch.bool)
+    mask[PERSON] = True
+    return mask
+
+
+def test_prior_is_highest_in_the_middle_symmetric_and_inside_its_range() -> None:
+    prior = centre_prior(40, 30)
+    torch.testing.assert_close(prior, prior.flip(1))
+    assert float(prior.min()) >= 0.02 - 1e-6
+    assert float(prior.max()) <= 0.87 + 1e-6
+    assert (prior.argmax(1) - 14.5).abs().max() <= 0.5
+    # One sigma from the middle it has fallen by exp(-1 / 2).
+    wide = centre_prior(50, 1000)[25]
+    assert float(wide[660] - 0.02) / float(wide[500] - 0.02) == pytest.approx(
+        np.exp(-0.5), abs=0.01
+    )
+
+
+def test_codes_are_trilinear_weights_in_a_yuv_histogram() -> None:
+    image = torch.from_numpy(
+        np.random.default_rng(0).integers(0, 256, (2, 3, 8, 6), dtype=np.uint8)
+    )
+    codes = colour_codes(image, 8, 6)
+    assert codes.shape == (2, 48, 512)
+    np.testing.assert_allclose(codes.sum(-1), 1, atol=1e-5)
+    cube = codes.view(2, 48, 8, 8, 8).numpy()
+    for b in range(2):
+        for place in range(48):
+            r, g, blue = (image[b, :, place // 6, place % 6].double() / 255).tolist()
+            luma = 0.299 * r + 0.587 * g + 0.114 * blue
+            found = (cube[b, place].sum((1, 2)) * np.arange(8)).sum() / 7
+            assert found == pytest.approx(luma, abs=1e-5)
+            chroma = min(max(2 * (-0.169 * r - 0.331 * g + 0.5 * blue) + 0.5, 0), 1)
+            found = (cube[b, place].sum((0, 2)) * np.arange(8)).sum() / 7
+            assert found == pytest.approx(chroma, abs=1e-5)
+    assert int((codes > 0).sum(-1).max()) <= 8
+
+
+def test_codes_of_a_coarser_grid_are_those_of_the_averaged_photo() -> None:
+    image = torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
+    image[:, :, :, ::2] = 200
+    average = torch.full((1, 3, 2, 2), 100, dtype=torch.uint8)
+    torch.testing.assert_close(colour_codes(image, 2, 2), colour_codes(average, 2, 2))
+
+
+def figure_of(image: Tensor, size: int = 64) -> Tensor:
+    return sharpen(colour_codes(image, size, size), centre_prior(size, size)[None])[0]
+
+
+def test_a_person_of_other_colours_than_the_surroundings_is_found() -> None:
+    figure, person = figure_of(photo((40, 120, 60), (200, 40, 60))), mask_of_person()
+    assert float(figure.min()) >= 0
+    assert float(figure.max()) <= 1
+    overlap = ((figure > 0.5) & person).sum() / ((figure > 0.5) | person).sum()
+    assert float(overlap) > 0.9
+
+
+def test_a_photo_of_one_colour_keeps_to_the_prior() -> None:
+    figure = figure_of(photo((90, 90, 90), (90, 90, 90)))
+    assert float(figure[32, 32]) > float(figure[32, 4])
+    torch.testing.assert_close(figure, figure.flip(1), atol=1e-4, rtol=0)
+
+
+def test_photos_of_a_batch_do_not_influence_each_other() -> None:
+    images = torch.cat([photo((40, 120, 60), (200, 40, 60)), photo((200, 200, 220), (20, 20, 30))])
+    prior = centre_prior(64, 64)
+    together = sharpen(colour_codes(images, 64, 64), prior.expand(2, -1, -1))
+    for index in range(2):
+        torch.testing.assert_close(
+            together[index], figure_of(images[index : index + 1]), atol=1e-5, rtol=0
+        )
+
+
+def test_a_figure_is_halved_at_its_own_mean_row() -> None:
+    figure = torch.zeros(1, 100, 20)
+    figure[:, 40:81, 5:15] = 0.8  # rows 40 to 80: their mean is row 60
+    sides = split_rows(figure)[0]
+    torch.testing.assert_close(sides.sum(0), torch.ones(100, 20))
+    torch.testing.assert_close(sides[0], 1 - figure[0])
+    assert (sides[1, 40:55, 5:15] > 0.6).all()
+    assert (sides[2, 66:81, 5:15] > 0.6).all()
+    torch.testing.assert_close(sides[1, 60, 5:15], torch.full((10,), 0.4))
+
+
+def test_nothing_at_all_is_all_ground() -> None:
+    sides = split_rows(torch.zeros(1, 8, 8))[0]
+    assert torch.equal(sides[0], torch.ones(8, 8))
+    assert torch.isfinite(sides).all()
+
+
+def test_shares_of_clusters_are_summed_and_the_largest_side_decides() -> None:
+    labels = np.array([[[0, 0, 1], [1, 2, 3]]])
+    sides = np.zeros((1, 3, 2, 3), np.float32)
+    sides[0, :, 0, 0] = [0.2, 0.5, 0.3]
+    sides[0, :, 0, 1] = [0.6, 0.2, 0.2]
+    sides[0, :, 0, 2] = [0.1, 0.2, 0.7]
+    sides[0, :, 1, 0] = [0.4, 0.3, 0.3]
+    sides[0, :, 1, 1] = [0.9, 0.1, 0.0]
+    sides[0, :, 1, 2] = [0.5, 0.25, 0.25]
+    statistics = FigureStatistics(5)
+    statistics.add(labels, sides)
+    np.testing.assert_allclose(
+        statistics.shares,
+        [[0.8, 0.7, 0.5], [0.5, 0.5, 1.0], [0.9, 0.1, 0], [0.5, 0.25, 0.25], [0, 0, 0]],
+        atol=1e-6,
+    )
+    merged = merge_by_figure(statistics)
+    assert merged.dtype == np.uint8
+    # More figure than ground; equal is ground; so is a cluster without pixels.
+    np.testing.assert_array_equal(merged, [1, 2, 0, 0, 0])
+    statistics.add(labels, sides)
+    np.testing.assert_array_equal(merge_by_figure(statistics), merged)

@@ -1,0 +1,128 @@
+"""NMF lowers its error as scikit-learn's does, and its activations reach the optimum."""
+
+from __future__ import annotations
+
+import warnings
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from c2l.clustering.nmf import activations, factorise, frobenius_error
+
+
+def non_negative(rows: int, columns: int, seed: int = 0) -> NDArray[np.float32]:
+    return np.abs(np.random.default_rng(seed).normal(size=(rows, columns))).astype(np.float32)
+
+
+def low_rank(rows: int, columns: int, rank: int) -> NDArray[np.float32]:
+    noise = 0.05 * non_negative(rows, columns, seed=3)
+    return non_negative(rows, rank, seed=1) @ non_negative(rank, columns, seed=2) + noise
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_error_is_that_of_the_formed_product() -> None:
+    v, w, h = non_negative(30, 8), non_negative(30, 3, 1), non_negative(3, 8, 2)
+    expected = np.linalg.norm(v.astype(np.float64) - w.astype(np.float64) @ h)
+    found = frobenius_error(*(torch.from_numpy(a) for a in (v, w, h)))
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_error_of_an_exact_product_is_near_zero() -> None:
+    w, h = non_negative(30, 3, 1), non_negative(3, 8, 2)
+    found = frobenius_error(*(torch.from_numpy(a) for a in (w @ h, w, h)))
+    assert found < 1e-2
+
+
+def start_of(v: NDArray[np.float32], clusters: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The documented start: |N(0, 1)| sqrt(mean(V) / K), H drawn first."""
+    draws, scale = generator(seed), float(np.sqrt(v.mean() / clusters))
+    h = torch.randn(clusters, v.shape[1], generator=draws).abs() * scale
+    w = torch.randn(len(v), clusters, generator=draws).abs() * scale
+    return w, h
+
+
+def test_updates_never_raise_the_error() -> None:
+    v = torch.from_numpy(low_rank(80, 12, 4))
+    errors = factorise(v, 4, iterations=200, tolerance=0.0, generator=generator()).errors
+    assert all(b <= a + 1e-4 for a, b in pairwise(errors))
+    assert errors[-1] < 0.1 * errors[0]
+
+
+def test_updates_are_scikit_learns_from_the_same_start() -> None:
+    decomposition = pytest.importorskip("sklearn.decomposition")
+    v = low_rank(60, 10, 3)
+    w, h = start_of(v, 3, seed=4)
+    ours = factorise(torch.from_numpy(v), 3, iterations=200, tolerance=0.0, generator=generator(4))
+    assert ours.errors[0] == pytest.approx(frobenius_error(torch.from_numpy(v), w, h), rel=1e-5)
+    # It updates its W before its H, so our H is its W of the transposed problem.
+    model = decomposition.NMF(3, solver="mu", init="custom", max_iter=200, tol=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says that it stopped at the given iterations
+        parts = model.fit_transform(
+            v.T.astype(np.float64),
+            W=np.ascontiguousarray(h.double().numpy().T),
+            H=np.ascontiguousarray(w.double().numpy().T),
+        )
+    assert ours.errors[-1] == pytest.approx(model.reconstruction_err_, rel=1e-3)
+    np.testing.assert_allclose(ours.parts_KC, parts.T, rtol=0.01, atol=1e-3)
+
+
+def test_first_update_is_lee_and_seungs() -> None:
+    v = low_rank(20, 6, 2)
+    w, h = (t.double().numpy() for t in start_of(v, 2, seed=1))
+    h = h * (w.T @ v) / (w.T @ w @ h)
+    ours = factorise(torch.from_numpy(v), 2, iterations=1, tolerance=0.0, generator=generator(1))
+    np.testing.assert_allclose(ours.parts_KC, h, rtol=1e-4)
+    w = w * (v @ h.T) / (w @ (h @ h.T))
+    assert ours.errors[-1] == pytest.approx(float(np.linalg.norm(v - w @ h)), rel=1e-4)
+
+
+def test_a_large_tolerance_stops_early() -> None:
+    v = torch.from_numpy(low_rank(60, 10, 3))
+    short = factorise(v, 3, iterations=200, tolerance=0.5, generator=generator())
+    long = factorise(v, 3, iterations=200, tolerance=1e-6, generator=generator())
+    assert len(short.errors) < len(long.errors)
+
+
+def test_zero_features_factorise_to_finite_parts() -> None:
+    result = factorise(torch.zeros(10, 4), 2, iterations=20, tolerance=1e-4, generator=generator())
+    assert torch.isfinite(result.parts_KC).all()
+
+
+def test_activations_reach_the_non_negative_least_squares_optimum() -> None:
+    v, h = non_negative(25, 12, 5), non_negative(4, 12, 6)
+    unit = h / np.linalg.norm(h, axis=1, keepdims=True)
+    found = activations(torch.from_numpy(v), torch.from_numpy(h), iterations=2000).numpy()
+    assert (found >= 0).all()
+    for row, pixel in zip(found, v, strict=True):
+        best = nnls(unit.T.astype(np.float64), pixel.astype(np.float64))[1]
+        assert np.linalg.norm(pixel - row @ unit) == pytest.approx(best, rel=1e-3)
+
+
+def test_default_activations_choose_the_optimums_factor() -> None:
+    h = non_negative(4, 12, 6)
+    unit = h / np.linalg.norm(h, axis=1, keepdims=True)
+    truth = np.random.default_rng(2).dirichlet([0.3] * 4, size=60)
+    clear = np.sort(truth, axis=1)[:, -1] - np.sort(truth, axis=1)[:, -2] > 0.2
+    v = (truth[clear] @ unit).astype(np.float32)
+    found = activations(torch.from_numpy(v), torch.from_numpy(h)).numpy()
+    np.testing.assert_array_equal(found.argmax(1), truth[clear].argmax(1))
+
+
+def test_activations_do_not_depend_on_the_scale_of_the_parts() -> None:
+    v, h = torch.from_numpy(non_negative(9, 6)), torch.from_numpy(non_negative(3, 6, 1))
+    scaled = h * torch.tensor([[0.1], [7.0], [100.0]])
+    torch.testing.assert_close(activations(v, scaled), activations(v, h), rtol=1e-4, atol=1e-5)
+
+
+def test_a_pixel_of_zeros_goes_to_cluster_zero() -> None:
+    found = activations(torch.zeros(2, 6), torch.from_numpy(non_negative(3, 6)))
+    assert not found.any()
+    assert found.argmax(1).tolist() == [0, 0]

@@ -1,0 +1,54 @@
+"""Label-free health is what a count by hand says."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from c2l.pipeline.health import agreement, entropy, health
+
+
+def test_entropy_is_relative_to_that_of_equal_sizes() -> None:
+    assert entropy(np.array([7, 7, 7])) == pytest.approx(1)
+    assert entropy(np.array([9, 0, 0])) == 0
+    expected = (0.5 * math.log(2) + 2 * 0.25 * math.log(4)) / math.log(3)
+    assert entropy(np.array([50, 25, 25])) == pytest.approx(expected)
+    assert entropy(np.array([5, 5, 0, 0])) == pytest.approx(0.5)
+
+
+def test_entropy_of_one_cluster_or_no_pixels_is_zero() -> None:
+    assert entropy(np.array([5])) == 0
+    assert entropy(np.array([0, 0])) == 0
+
+
+def test_agreement_matches_the_clusters_of_the_views_first() -> None:
+    assert agreement(np.array([[0, 4, 0], [0, 0, 3], [5, 0, 0]])) == 1
+    assert agreement(np.array([[1, 6], [2, 1]])) == pytest.approx(0.8)
+    assert agreement(np.array([[5, 5], [5, 5]])) == pytest.approx(0.5)
+    assert agreement(np.zeros((3, 3), np.int64)) == 0
+
+
+def test_a_sound_clustering_raises_no_alarm() -> None:
+    record = health((np.array([6, 4]), np.array([5, 5])), np.array([[5, 1], [0, 4]]))
+    assert record["cluster_sizes"] == [0.55, 0.45]
+    assert record["view_agreement"] == 0.9
+    assert record["cluster_entropy"] == pytest.approx(entropy(np.array([11, 9])), abs=1e-6)
+    assert record["collapsed"] == []
+
+
+def test_one_cluster_with_nearly_all_pixels_raises_the_alarm() -> None:
+    sizes = np.array([4, 1990, 6])
+    record = health((sizes, sizes), np.diag(sizes))
+    assert record["collapsed"] == ["cluster 1 holds 99.5% of the pixels"]
+    sizes = np.array([10, 990, 0])
+    assert not any("holds" in c for c in health((sizes, sizes), np.diag(sizes))["collapsed"])
+
+
+def test_an_empty_cluster_of_a_view_raises_the_alarm() -> None:
+    record = health((np.array([5, 5, 0]), np.array([0, 10, 0])), np.zeros((3, 3), np.int64))
+    assert record["collapsed"] == [
+        "view 1: clusters [2] are empty",
+        "view 2: clusters [0, 2] are empty",
+    ]
