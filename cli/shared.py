@@ -126,7 +126,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     command = context.command.name or ""
     # Keys under the command's own table win over those at the top.
     flat = {k: v for k, v in values.items() if not isinstance(v, dict)}
-    flat |= {k: v for k, v in values.get(command, {}).items()}
+    flat |= dict(values.get(command, {}).items())
     known = {p.name for p in context.command.params}
     settled = {k.replace("-", "_"): v for k, v in flat.items()}
     unknown = sorted(k for k in (values.get(command, {}) or {}) if k.replace("-", "_") not in known)

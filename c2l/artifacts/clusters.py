@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from c2l import schema
 from c2l.artifacts.files import replacing
-from c2l.artifacts.hdf5 import config_of, open_artifact, stamp
+from c2l.artifacts.hdf5 import config_of, create, open_artifact, reading, stamp
 from c2l.errors import BadInputError
 
 HINT = "make one with: c2l cluster features.h5 -o clusters.h5 -k K"
@@ -84,7 +84,7 @@ def write_clusters(path: Path) -> Iterator[ClustersWriter]:
     """Write a clusters file; it takes its name when the block ends without an error."""
     with (
         replacing(path) as partial,
-        h5py.File(partial, "w", libver=("v110", "v110"), track_order=True) as file,
+        create(partial) as file,
     ):
         yield ClustersWriter(file)
 
@@ -95,19 +95,21 @@ def read_clusters(path: Path) -> Clusters:
     Raises:
         BadInputError: see ``open_artifact``; or centroids that are not finite (K, C) float32.
     """
-    with open_artifact(path, schema.FORMAT_CLUSTERS, hint=HINT) as file:
+    with open_artifact(path, schema.FORMAT_CLUSTERS, hint=HINT) as file, reading(path, hint=HINT):
         centroids = file[schema.CENTROIDS][:]
-        if centroids.ndim != 2 or not np.isfinite(centroids).all():
+        if centroids.ndim != 2 or not len(centroids) or not np.isfinite(centroids).all():
             raise BadInputError(path, f"centroids of shape {centroids.shape} are not usable")
         names = (schema.CENTROIDS_VIEW1, schema.CENTROIDS_VIEW2)
         views = tuple(file[n][:] for n in names) if names[0] in file else None
-        text = {k: v for k, v in file.attrs.items() if isinstance(v, str)}
+        groups = file[schema.GROUPS][:] if schema.GROUPS in file else None
+        if groups is not None and groups.shape != (len(centroids),):
+            raise BadInputError(path, f"groups of shape {groups.shape} do not fit the centroids")
         return Clusters(
             centroids=centroids.astype(np.float32),
             counts=file[schema.COUNTS][:],
             objective=[float(v) for v in file[schema.OBJECTIVE][:]],
             config=config_of(path, file),
-            attributes=text,
+            attributes={k: v for k, v in file.attrs.items() if isinstance(v, str)},
             views=(views[0], views[1]) if views else None,
-            groups=file[schema.GROUPS][:] if schema.GROUPS in file else None,
+            groups=groups,
         )

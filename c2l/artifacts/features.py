@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from c2l import schema
 from c2l.artifacts.files import output_errors, partial_sibling, publish
-from c2l.artifacts.hdf5 import config_of, open_artifact, stamp
+from c2l.artifacts.hdf5 import config_of, create, open_artifact, reading, stamp
 from c2l.errors import BadInputError
 
 HINT = "make one with: c2l extract DATA -o features.h5"
@@ -121,7 +121,7 @@ def _grow(file: h5py.File, name: str, shape: tuple[int, ...], dtype: Any) -> h5p
 def _create(
     path: Path, layout: StoreLayout, config: dict[str, Any], attributes: dict[str, str]
 ) -> h5py.File:
-    file = h5py.File(path, "w", libver=("v110", "v110"), track_order=True)
+    file = create(path)
     stamp(file, schema.FORMAT_FEATURES, config, attributes)
     shape, count = layout.shape, len(layout.names)
     stored = [schema.FEATURES]
@@ -158,7 +158,7 @@ def _continued(
     if not path.exists():
         return None
     try:
-        file = h5py.File(path, "r+")
+        file = h5py.File(path, "r+", rdcc_nbytes=0)
     except OSError:
         return None
     try:
@@ -166,16 +166,33 @@ def _continued(
             config_of(path, file) == config
             and all(file.attrs.get(k) == v for k, v in attributes.items())
             and file[schema.FEATURES].shape == layout.shape
+            and (schema.FEATURES_VIEW1 in file) == layout.views
             and tuple(file[schema.NAMES].asstr()[:]) == layout.names
         )
-        for index in np.flatnonzero(file[schema.DONE][:]) if same else ():
-            file[schema.FEATURES][index]  # a failed checksum raises
+        if same:
+            _forget_unsound(file, layout)
     except (OSError, KeyError, ValueError, BadInputError):
         same = False
     if same:
         return file
     file.close()
     return None
+
+
+def _forget_unsound(file: h5py.File, layout: StoreLayout) -> None:
+    """Unmark the images whose features did not all reach the disk."""
+    views = (schema.FEATURES_VIEW1, schema.FEATURES_VIEW2) if layout.views else ()
+    corner = (0,) * (len(layout.shape) - 1)
+    for index in np.flatnonzero(file[schema.DONE][:]):
+        for name in (schema.FEATURES, *views):
+            data = file[name]
+            try:
+                there = data.id.get_chunk_info_by_coord((int(index), *corner)).byte_offset
+                data[int(index)]  # a failed checksum raises
+            except OSError:
+                there = None
+            if there is None:
+                file[schema.DONE][int(index)] = 0
 
 
 @contextmanager
@@ -211,12 +228,10 @@ class FeatureReader:
     def __init__(self, path: Path, file: h5py.File) -> None:
         self._file, self.path = file, path
         self.config = config_of(path, file)
-        try:
+        with reading(path, hint=HINT):
             data = file[schema.FEATURES]
             self.names: tuple[str, ...] = tuple(file[schema.NAMES].asstr()[:])
             self.grid = tuple(int(v) for v in file.attrs["grid"])
-        except (KeyError, TypeError, UnicodeDecodeError) as error:
-            raise BadInputError(path, f"damaged: {error}", hint=HINT) from None
         if data.ndim not in (3, 4) or data.dtype != np.float16 or len(data) != len(self.names):
             raise BadInputError(
                 path, f"features are {data.dtype} {data.shape}; expected float16 (N, h, w, C)"
@@ -258,7 +273,7 @@ class FeatureReader:
         """
         try:
             values: NDArray[np.float16] = self._file[name][index]
-        except (OSError, KeyError) as error:
+        except (OSError, KeyError, ValueError, IndexError) as error:
             raise BadInputError(
                 self.path, f"image {self.names[index]!r}: {error}", hint="extract it again"
             ) from None

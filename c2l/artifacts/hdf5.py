@@ -41,7 +41,7 @@ def _refuse_foreign_storage(path: Path, file: h5py.File) -> None:
         filters = {item.id.get_create_plist().get_filter(i)[0] for i in range(_filters(item))}
         if filters - {h5py.h5z.FILTER_FLETCHER32}:
             raise BadInputError(path, f"{name!r} uses a compression filter, which c2l never writes")
-        if item.dtype.kind != "O" and item.size and stored < item.size * item.dtype.itemsize:
+        if item.size and stored < item.size * item.id.get_type().get_size():
             raise BadInputError(path, f"{name!r} declares more than the file holds")
 
 
@@ -61,9 +61,42 @@ def _check_kind(path: Path, file: h5py.File, kind: str, hint: str | None) -> Non
         )
 
 
+def create(path: Path) -> h5py.File:
+    """A new HDF5 file for writing.
+
+    No chunk cache: the library loses the error of a cached chunk that does not fit on the disk.
+    No file locks of the newest format: after a kill they would keep the file from being opened.
+    """
+    return h5py.File(path, "w", libver=("v108", "v108"), track_order=True, rdcc_nbytes=0)
+
+
+@contextmanager
+def reading(path: Path, *, hint: str | None = None) -> Iterator[None]:
+    """Turn what HDF5 raises over a damaged file into an error that names it."""
+    try:
+        yield
+    except BadInputError:
+        raise
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError) as error:
+        raise BadInputError(path, f"damaged: {error}", hint=hint) from None
+
+
+def _open_checked(path: Path, kind: str, hint: str | None) -> h5py.File:
+    file = h5py.File(path, "r")
+    try:
+        _check_kind(path, file, kind, hint)
+        if not bool(file.attrs.get(schema.ATTR_COMPLETE)):
+            raise BadInputError(path, "incomplete: its writer was stopped", hint=hint)
+        _refuse_foreign_storage(path, file)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
 @contextmanager
 def open_artifact(path: Path, kind: str, *, hint: str | None = None) -> Iterator[h5py.File]:
-    """Open a complete artifact of a kind for reading.
+    """Open a complete artifact of a kind for reading; what is read from it goes in ``reading``.
 
     Args:
         path: the file.
@@ -72,7 +105,7 @@ def open_artifact(path: Path, kind: str, *, hint: str | None = None) -> Iterator
 
     Raises:
         BadInputError: missing, truncated, not HDF5, of another kind or version, incomplete,
-            holding links, virtual or external data, or failing its checksum while it is read.
+            or holding links, virtual or external data.
     """
     try:
         with path.open("rb") as raw:
@@ -83,17 +116,12 @@ def open_artifact(path: Path, kind: str, *, hint: str | None = None) -> Iterator
         ) from None
     if signature != SIGNATURE:
         raise BadInputError(path, f"not an HDF5 file; expected a {kind} file", hint=hint)
+    with reading(path, hint=hint):
+        file = _open_checked(path, kind, hint)
     try:
-        with h5py.File(path, "r") as file:
-            _check_kind(path, file, kind, hint)
-            if not bool(file.attrs.get(schema.ATTR_COMPLETE)):
-                raise BadInputError(path, "incomplete: its writer was stopped", hint=hint)
-            _refuse_foreign_storage(path, file)
-            yield file
-    except BadInputError:
-        raise
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-        raise BadInputError(path, f"damaged: {error}", hint=hint) from None
+        yield file
+    finally:
+        file.close()
 
 
 def config_of(path: Path, file: h5py.File) -> dict[str, Any]:

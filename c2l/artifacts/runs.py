@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from c2l import __version__, schema
 from c2l.artifacts.files import (
     output_errors,
+    partial_sibling,
+    publish,
     read_json,
     sha256_file,
     sync,
@@ -84,7 +87,7 @@ class Run:
                     f"{path}: exists already",
                     hint="go on with it by --resume, replace it by --overwrite",
                 )
-            if not (path / schema.RUN_CONFIG).is_file():
+            if not _is_run(path):
                 raise UsageError(f"{path}: is not a run folder, so --overwrite will not remove it")
             with output_errors(path):
                 shutil.rmtree(path)
@@ -134,7 +137,8 @@ class Run:
         found = []
         for folder in self.path.glob(f"{schema.STEP_PREFIX}*"):
             number = folder.name.removeprefix(schema.STEP_PREFIX)
-            if number.isdigit() and (folder / schema.STEP_COMMIT).is_file():
+            ours = number.isdigit() and folder == self._step_folder(int(number))
+            if ours and (folder / schema.STEP_COMMIT).is_file():
                 found.append(int(number))
         return sorted(found)
 
@@ -148,18 +152,19 @@ class Run:
             OutputError: it cannot be written; earlier checkpoints are intact.
         """
         final = self._step_folder(checkpoint.step)
-        if (final / schema.STEP_COMMIT).is_file():
-            return
+        partial = partial_sibling(final)
         with output_errors(self.path):
-            shutil.rmtree(final, ignore_errors=True)
-            final.mkdir()
-            save_tensors(final / schema.STEP_MODEL, checkpoint.model, {"kind": "model"})
-            save_tensors(final / schema.STEP_OPTIMIZER, checkpoint.optimizer, {"kind": "optimizer"})
-            write_json(final / schema.STEP_STATE, {"step": checkpoint.step, **checkpoint.state})
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            save_tensors(partial / schema.STEP_MODEL, checkpoint.model, {"kind": "model"})
+            save_tensors(
+                partial / schema.STEP_OPTIMIZER, checkpoint.optimizer, {"kind": "optimizer"}
+            )
+            write_json(partial / schema.STEP_STATE, {"step": checkpoint.step, **checkpoint.state})
             files = (schema.STEP_MODEL, schema.STEP_OPTIMIZER, schema.STEP_STATE)
-            write_json(final / schema.STEP_COMMIT, {n: sha256_file(final / n) for n in files})
-            sync(final)
-            sync(self.path)
+            write_json(partial / schema.STEP_COMMIT, {n: sha256_file(partial / n) for n in files})
+            sync(partial)
+            publish(partial, final)
             for step in self.steps()[:-keep]:
                 # The marker goes first, so that a half-removed checkpoint is not believed.
                 (self._step_folder(step) / schema.STEP_COMMIT).unlink()
@@ -185,8 +190,18 @@ class Run:
         """Where an epoch's centroids and labels are kept."""
         return self.path / f"{schema.EPOCH_PREFIX}{epoch:04d}" / schema.EPOCH_TARGETS
 
+    def forget_old_epochs(self) -> None:
+        """Remove the targets of epochs that no kept checkpoint needs any more."""
+        needed = []
+        for step in self.steps():
+            with contextlib.suppress(BadInputError, KeyError, ValueError):
+                path = self._step_folder(step) / schema.STEP_STATE
+                needed.append(int(read_json(path, what="a checkpoint's state")["epoch"]))
+        if needed:
+            self.forget_epochs(before=min(needed))
+
     def forget_epochs(self, *, before: int) -> None:
-        """Remove the targets of epochs that no checkpoint needs any more."""
+        """Remove the targets of epochs before one."""
         for folder in self.path.glob(f"{schema.EPOCH_PREFIX}*"):
             number = folder.name.removeprefix(schema.EPOCH_PREFIX)
             if number.isdigit() and int(number) < before:
@@ -218,6 +233,14 @@ class Run:
             except ValueError:
                 continue
         return records
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        config = read_json(path / schema.RUN_CONFIG, what="a run's configuration")
+    except BadInputError:
+        return False
+    return config.get("format") == schema.FORMAT_RUN
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -130,6 +130,7 @@ def _safetensors(path: Path) -> dict[str, Any]:
         try:
             header = json.loads(file.read(length))
             metadata = header.pop("__metadata__", {})
+            metadata = json.loads(metadata["c2l"]) if "c2l" in metadata else metadata
             arrays = {n: {"shape": v["shape"], "dtype": v["dtype"]} for n, v in header.items()}
             end = max((v["data_offsets"][1] for v in header.values()), default=0)
         except (ValueError, TypeError, KeyError, AttributeError) as error:

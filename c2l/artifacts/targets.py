@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from c2l import schema
 from c2l.artifacts.files import replacing
-from c2l.artifacts.hdf5 import open_artifact, stamp
+from c2l.artifacts.hdf5 import create, open_artifact, reading, stamp
 
 HINT = "resume the run; the epoch is clustered again"
 LABELS = (schema.ASSIGNMENTS_VIEW1, schema.ASSIGNMENTS_VIEW2)
@@ -46,7 +46,7 @@ class TargetsWriter:
 @contextmanager
 def write_targets(path: Path, count: int, config: dict[str, Any]) -> Iterator[TargetsWriter]:
     """Write an epoch's targets; the file takes its name when the block ends without an error."""
-    with replacing(path) as partial, h5py.File(partial, "w", libver=("v110", "v110")) as file:
+    with replacing(path) as partial, create(partial) as file:
         stamp(file, schema.FORMAT_TARGETS, config, {})
         yield TargetsWriter(file, count)
         file.attrs[schema.ATTR_COMPLETE] = True
@@ -55,19 +55,21 @@ def write_targets(path: Path, count: int, config: dict[str, Any]) -> Iterator[Ta
 class TargetsReader:
     """Centroids and labels of an epoch."""
 
-    def __init__(self, file: h5py.File) -> None:
-        self._file = file
-        self.centroids = tuple(file[name][:] for name in CENTROIDS)
-        self.counts = tuple(file[name][:] for name in COUNTS)
+    def __init__(self, path: Path, file: h5py.File) -> None:
+        self._path, self._file = path, file
+        with reading(path, hint=HINT):
+            self.centroids = tuple(file[name][:] for name in CENTROIDS)
+            self.counts = tuple(file[name][:] for name in COUNTS)
 
     def labels(self, view: int, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Labels of some images, (B, h, w) uint8."""
-        data = self._file[LABELS[view]]
-        return np.stack([data[int(index)] for index in indices])
+        with reading(self._path, hint=HINT):
+            data = self._file[LABELS[view]]
+            return np.stack([data[int(index)] for index in indices])
 
 
 @contextmanager
 def read_targets(path: Path) -> Iterator[TargetsReader]:
     """Open an epoch's targets."""
     with open_artifact(path, schema.FORMAT_TARGETS, hint=HINT) as file:
-        yield TargetsReader(file)
+        yield TargetsReader(path, file)

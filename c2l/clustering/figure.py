@@ -1,4 +1,4 @@
-"""Figure and ground of a photo without labels: a place prior sharpened by the photo's own colours."""
+"""Figure and ground of a photo without labels: a place prior, sharpened by its own colours."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ def initial_centroids(
 
     if len(points_PC) < clusters:
         raise ValueError(f"{len(points_PC)} pixels cannot be put into {clusters} clusters")
-    trainer = faiss.Kmeans(
+    trainer: Any = faiss.Kmeans(
         points_PC.shape[1],
         clusters,
         niter=iterations,

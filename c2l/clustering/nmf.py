@@ -76,7 +76,7 @@ def activations(v_PC: Tensor, h_KC: Tensor, *, iterations: int = 100) -> Tensor:
     h = h_KC / h_KC.norm(dim=1, keepdim=True).clamp_min(EPSILON)
     v = v_PC.float()
     target, gram = v @ h.T, h @ h.T
-    w = target.clone()
+    w: Tensor = target.clone()
     for _ in range(iterations):
         w = w * target / (w @ gram + EPSILON)
     return w

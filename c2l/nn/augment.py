@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -19,7 +21,7 @@ YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.31
 BLUR_RADIUS = 6
 
 
-def _tensor(values: np.ndarray, like: Tensor) -> Tensor:  # type: ignore[type-arg]
+def _tensor(values: NDArray[Any], like: Tensor) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values)).to(like.device, torch.float32)
 
 
@@ -35,7 +37,8 @@ def _hue_rotation(turns: Tensor) -> Tensor:
     rotation[:, 1, 1] = rotation[:, 2, 2] = angle.cos()
     rotation[:, 1, 2] = -angle.sin()
     rotation[:, 2, 1] = angle.sin()
-    return torch.linalg.inv(to_yiq) @ rotation @ to_yiq
+    shifted: Tensor = torch.linalg.inv(to_yiq) @ rotation @ to_yiq
+    return shifted
 
 
 def colour_transform(

@@ -86,7 +86,7 @@ class FeaturePyramid(nn.Module):
 
     def forward(self, stages: dict[str, Tensor]) -> Tensor:
         """(B, dim, H / 4, W / 4), the features m of the paper."""
-        x = self.laterals[STAGES[-1]](stages[STAGES[-1]])
+        x: Tensor = self.laterals[STAGES[-1]](stages[STAGES[-1]])
         for stage in reversed(STAGES[:-1]):
             lateral: Tensor = self.laterals[stage](stages[stage])
             x = lateral + F.interpolate(x, lateral.shape[-2:], mode="bilinear")

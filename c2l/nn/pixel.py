@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 class SparseCode(nn.Module):
-    """alpha = ReLU(encoder(F)) in R^k for each position, decoded by D with columns in the unit ball.
+    """alpha = ReLU(encoder(F)) in R^k at each position, decoded by D with columns in the unit ball.
 
     The minimum over alpha (Eq. 4) is amortised by the encoder; ``ista_steps`` refine it. The
     paper writes D in R^{HW x k}, which cannot give HW x C; D is C x k here.

@@ -164,6 +164,11 @@ def build_cache(
     if final.exists() and manifest.exists():
         known = read_json(manifest, what="a cache manifest")
         if known.get("listed") == listed:
+            if known["skipped"] and skips.on_error == "fail":
+                name, reason = next(iter(known["skipped"].items()))
+                raise BadInputError(
+                    name, f"was left out of {final}: {reason}", hint="add --on-error skip"
+                )
             skips.reasons.update(known["skipped"])
             return PixelCache(final, tuple(known["names"]), size, known["inputs_sha256"])
     names, sums = [], []

@@ -146,7 +146,7 @@ def build_network(
             part = PartContrastiveModule(network.fpn_dim, clusters, modules.part)
         projection = nn.Conv2d(frozen_channels, network.fpn_dim, 1) if frozen_channels else None
     net = ParsingNetwork(backbone, pyramid, pixel, part, layer=layer, projection=projection)
-    return net.to(memory_format=torch.channels_last), weights  # type: ignore[call-overload]
+    return net.to(memory_format=torch.channels_last), weights
 
 
 def _pixel_module(dim: int, modules: ModuleOptions) -> PixelConsistentModule | None:

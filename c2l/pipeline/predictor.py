@@ -26,7 +26,6 @@ from c2l.options import ExtractOptions, FitOptions
 from c2l.pipeline.device import precision
 from c2l.pipeline.network import build_network, effective, read_layer
 
-
 T = TypeVar("T")
 # Score values held at once while a photo's labels are decided: 64 MiB.
 MAP_VALUES = 1 << 24

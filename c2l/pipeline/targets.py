@@ -51,7 +51,8 @@ class FeatureBuffer:
         if self._file is None:
             yield from self._batches
             return
-        self._file.seek(0)
+        with output_errors(self._path, needed=self._needed):
+            self._file.seek(0)
         for shape in self._shapes:
             data = np.fromfile(self._file, dtype=np.float16, count=int(np.prod(shape)))
             yield torch.from_numpy(data.reshape(shape)).to(self._device)

@@ -101,9 +101,10 @@ class Trainer:
         grads = [p.grad for p in self.trained() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(grads)
         if not bool(torch.isfinite(norm + loss.detach())):
+            place = f"epoch {self.position.epoch}, batch {self.position.batch}"
             raise NonFiniteError(
-                f"epoch {self.position.epoch}, batch {self.position.batch}: loss {float(loss.detach())}, "
-                f"gradient norm {float(norm)}; no step was taken. Images: {', '.join(names[:8])}"
+                f"{place}: loss {float(loss.detach())}, gradient norm {float(norm)}; "
+                f"no step was taken. Images: {', '.join(names[:8])}"
                 + (" ..." if len(names) > 8 else ""),
                 hint="lower --lr, or try --amp off; go on from the last checkpoint by --resume",
             )
@@ -132,7 +133,7 @@ class Trainer:
         """Move on to the next epoch and save."""
         self.position.epoch, self.position.batch = self.position.epoch + 1, 0
         self.save()
-        self.run.forget_epochs(before=self.position.epoch)
+        self.run.forget_old_epochs()
 
     def save(self) -> None:
         """Write a checkpoint."""
@@ -201,5 +202,7 @@ def digest(tensors: dict[str, Tensor]) -> str:
     total = hashlib.sha256()
     for name in sorted(tensors):
         total.update(name.encode())
-        total.update(tensors[name].detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+        total.update(
+            tensors[name].detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
+        )
     return total.hexdigest()

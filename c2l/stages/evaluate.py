@@ -25,7 +25,8 @@ from c2l.pipeline.progress import steps
 from c2l.scoring.baselines import BORDER_CLASSES, TrivialBaselines
 from c2l.scoring.bootstrap import bootstrap
 from c2l.scoring.confusion import confusion_matrix
-from c2l.scoring.matching import hungarian, identity as same_class, majority
+from c2l.scoring.matching import hungarian, majority
+from c2l.scoring.matching import identity as same_class
 from c2l.scoring.metrics import score
 
 Counts = NDArray[np.int64]
@@ -301,7 +302,8 @@ def _nearest(labels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.ui
     """Labels at another size, nearest neighbour."""
     rows = (np.arange(shape[0]) + 0.5) * labels.shape[0] / shape[0]
     columns = (np.arange(shape[1]) + 0.5) * labels.shape[1] / shape[1]
-    return labels[rows.astype(np.int64)[:, None], columns.astype(np.int64)]
+    found: NDArray[np.uint8] = labels[rows.astype(np.int64)[:, None], columns.astype(np.int64)]
+    return found
 
 
 def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:

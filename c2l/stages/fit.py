@@ -190,10 +190,7 @@ def _prepare(
     }
     run = _open_run(output, config, resume=resume, overwrite=overwrite)
     views: ViewSource
-    if frozen:
-        views = frozen[1]
-    else:
-        views = _photo_views(stack, run, dataset.records, options, device)
+    views = frozen[1] if frozen else _photo_views(stack, run, dataset.records, options, device)
     trainer = Trainer(run, net.to(device), options, stop, len(views.names))
     if resume and trainer.restore():
         voice.say(f"resumed at step {trainer.position.step}, epoch {trainer.position.epoch}")
