@@ -12,7 +12,7 @@ import click
 from c2l.errors import ExitCode, UsageError
 from c2l.options import SynthOptions
 
-from .shared import SETTINGS, as_json, common, pick, set_voice, show, stage_options
+from .shared import SETTINGS, as_json, common, dry_run, pick, set_voice, show, stage_options
 
 
 @click.group("data", context_settings=SETTINGS)
@@ -24,10 +24,17 @@ def command() -> None:
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--overwrite", is_flag=True, help="Replace an existing synthetic set.")
 @stage_options(SynthOptions)
+@dry_run
 @as_json
 @common
 def synth(
-    out: Path, overwrite: bool, as_json: bool, quiet: bool, verbose: bool, **values: Any
+    out: Path,
+    overwrite: bool,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **values: Any,
 ) -> None:
     """Write synthetic people with pixel labels to OUT, in the layout of ATR.
 
@@ -40,13 +47,19 @@ def synth(
     from c2l.pipeline.progress import steps
 
     set_voice(quiet, verbose)
+    options = pick(SynthOptions, values)
+    if dry_run:
+        # About a quarter of a byte a pixel as JPEG and PNG together.
+        pixels = options.count * options.image_size**2 * 3 // 2
+        plan = {"images": options.count, "disk_bytes": pixels // 4}
+        show(plan, json_wanted=as_json)
+        return
     refuse_existing(out, overwrite=overwrite)
     if out.exists():
         if not (out / "SegmentationClassAug").is_dir():
             raise UsageError(f"{out}: is no synthetic set, so --overwrite will not remove it")
         with output_errors(out):
             shutil.rmtree(out)
-    options = pick(SynthOptions, values)
     with steps("synth", options.count) as bar:
         write_synthetic_set(out, options, progress=lambda done, _: bar.advance(done - bar.done))
     show({"data": str(out), "images": options.count}, json_wanted=as_json)

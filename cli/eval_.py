@@ -13,10 +13,12 @@ from .shared import (
     SETTINGS,
     as_json,
     common,
+    dry_run,
     output,
     pick,
     rivals_option,
     set_voice,
+    show,
     stage_options,
 )
 
@@ -27,6 +29,7 @@ from .shared import (
 @output("The JSON file to write.")
 @rivals_option
 @stage_options(EvalOptions)
+@dry_run
 @as_json
 @common
 def command(
@@ -35,6 +38,7 @@ def command(
     output: Path,
     rivals: list[tuple[str, Path]],
     overwrite: bool,
+    dry_run: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -49,10 +53,14 @@ def command(
       c2l eval run photos/ -o eval.json --split val
       c2l eval eval.json -o fine.json --merge fine
     """
-    from c2l.stages.evaluate import evaluate
+    from c2l.stages.evaluate import evaluate, plan
 
     from .tables import print_scores
 
     set_voice(quiet, verbose)
-    path = evaluate(artifact, data, output, pick(EvalOptions, values), overwrite=overwrite)
+    options = pick(EvalOptions, values)
+    if dry_run:
+        show(plan(artifact, data, options), json_wanted=as_json)
+        return
+    path = evaluate(artifact, data, output, options, overwrite=overwrite)
     print_scores(path, rivals, json_wanted=as_json)

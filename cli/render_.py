@@ -13,6 +13,7 @@ from .shared import (
     SETTINGS,
     as_json,
     common,
+    dry_run,
     output,
     pick,
     rivals_option,
@@ -28,6 +29,7 @@ from .shared import (
 @output("The folder to write.")
 @rivals_option
 @stage_options(RenderOptions)
+@dry_run
 @as_json
 @common
 def command(
@@ -36,6 +38,7 @@ def command(
     output: Path,
     rivals: list[tuple[str, Path]],
     overwrite: bool,
+    dry_run: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -49,10 +52,12 @@ def command(
     Example:
       c2l render run photos/ -o pictures --scores eval.json
     """
-    from c2l.stages.render import render
+    from c2l.stages.render import plan, render
 
     set_voice(quiet, verbose)
-    path = render(
-        artifact, images, output, pick(RenderOptions, values), rivals, overwrite=overwrite
-    )
+    options = pick(RenderOptions, values)
+    if dry_run:
+        show(plan(artifact, images, options), json_wanted=as_json)
+        return
+    path = render(artifact, images, output, options, rivals, overwrite=overwrite)
     show({"pictures": str(path), "report": str(path / "report.html")}, json_wanted=as_json)

@@ -71,11 +71,15 @@ def test_maps_have_the_images_size_and_few_enough_ids() -> None:
     assert tuple(maps) == fitted.names
     assert set(maps) == {
         "everything-background",
+        "centre-third",
         "kmeans-rgb",
         "kmeans-xy",
         "kmeans-rgb+2xy",
         "xy-border",
     }
+    assert not maps["centre-third"][:, :23].any()
+    assert (maps["centre-third"][:5, 23:47] == 1).all()
+    assert (maps["centre-third"][5:, 23:47] == 2).all()
     for name, found in maps.items():
         assert found.shape == (11, 70)
         assert found.dtype == np.uint8

@@ -55,6 +55,7 @@ class FeatureWriter:
 
     def __init__(self, final: Path, file: h5py.File, layout: StoreLayout) -> None:
         self._final, self._file, self.layout = final, file, layout
+        self._partial = Path(file.filename)
         self.done: NDArray[np.bool_] = file[schema.DONE][:].astype(bool)
 
     def write(self, index: int, arrays: dict[str, NDArray[Any]]) -> None:
@@ -84,6 +85,9 @@ class FeatureWriter:
             attributes: root attributes.
         """
         with output_errors(self._final, needed=self.layout.nbytes):
+            # While rows are written, nothing else may be; see _create.
+            self.close()
+            self._file = h5py.File(self._partial, "r+", rdcc_nbytes=0)
             if len(keep) < len(self.layout.names):
                 self._compact(keep)
             for name, value in extras.items():
@@ -105,6 +109,10 @@ class FeatureWriter:
                 if row != index:
                     data[row] = data[int(index)]
             data.resize(len(keep), axis=0)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
     def stored_sha256(self, index: int) -> str:
         """Hash of an image that is written already."""
@@ -148,51 +156,38 @@ def _create(
     _grow(file, schema.ORIG_SIZE, (count, 2), "int32")
     _grow(file, schema.IMAGE_SHA256, (count,), "S64")
     _grow(file, schema.DONE, (count,), "uint8")
+    # The mode for readers beside a writer orders its writes so that the file is sound at every
+    # moment, which is what lets a killed run be continued.
+    file.swmr_mode = True
     return file
 
 
-def _continued(
-    path: Path, layout: StoreLayout, config: dict[str, Any], attributes: dict[str, str]
-) -> h5py.File | None:
-    """The stopped store under ``path`` when it is sound and was made for the same output."""
-    if not path.exists():
-        return None
-    try:
-        file = h5py.File(path, "r+", rdcc_nbytes=0)
-    except OSError:
-        return None
-    try:
-        same = (
-            config_of(path, file) == config
-            and all(file.attrs.get(k) == v for k, v in attributes.items())
-            and file[schema.FEATURES].shape == layout.shape
-            and (schema.FEATURES_VIEW1 in file) == layout.views
-            and tuple(file[schema.NAMES].asstr()[:]) == layout.names
-        )
-        if same:
-            _forget_unsound(file, layout)
-    except (OSError, KeyError, ValueError, BadInputError):
-        same = False
-    if same:
-        return file
-    file.close()
-    return None
+def _take_over(stale: Path, fresh: h5py.File, layout: StoreLayout) -> None:
+    """Copy what a stopped store holds for the same output into a fresh one.
 
-
-def _forget_unsound(file: h5py.File, layout: StoreLayout) -> None:
-    """Unmark the images whose features did not all reach the disk."""
+    Copied and not appended to: the library does not open a file for writing again whose writer
+    was killed.
+    """
     views = (schema.FEATURES_VIEW1, schema.FEATURES_VIEW2) if layout.views else ()
-    corner = (0,) * (len(layout.shape) - 1)
-    for index in np.flatnonzero(file[schema.DONE][:]):
-        for name in (schema.FEATURES, *views):
-            data = file[name]
-            try:
-                there = data.id.get_chunk_info_by_coord((int(index), *corner)).byte_offset
-                data[int(index)]  # a failed checksum raises
-            except OSError:
-                there = None
-            if there is None:
-                file[schema.DONE][int(index)] = 0
+    index = (schema.PIXEL_INDEX,) if layout.pixels else ()
+    rows = (schema.FEATURES, *views, *index, schema.ORIG_SIZE, schema.IMAGE_SHA256)
+    try:
+        with h5py.File(stale, "r", swmr=True) as old:
+            same = (
+                old.attrs[schema.ATTR_CONFIG] == fresh.attrs[schema.ATTR_CONFIG]
+                and old.attrs.get(schema.ATTR_WEIGHTS_SHA256, "")
+                == fresh.attrs.get(schema.ATTR_WEIGHTS_SHA256, "")
+                and old[schema.FEATURES].shape == layout.shape
+                and tuple(old[schema.NAMES].asstr()[:]) == layout.names
+            )
+            for image in np.flatnonzero(old[schema.DONE][:]) if same else ():
+                values = [old[name][int(image)] for name in rows]
+                for name, value in zip(rows, values, strict=True):
+                    fresh[name][int(image)] = value
+                fresh[schema.DONE][int(image)] = 1
+    except (OSError, KeyError, ValueError):
+        # What cannot be read is extracted again.
+        return
 
 
 @contextmanager
@@ -208,17 +203,24 @@ def write_features(
         OutputError: the store cannot be written.
     """
     partial = partial_sibling(path)
+    stale = partial.with_name(f"{partial.name}.old")
     with output_errors(path, needed=layout.nbytes):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = _continued(partial, layout, config, attributes)
-        file = file or _create(partial, layout, config, attributes)
+        if partial.exists() and not stale.exists():
+            partial.rename(stale)
+        file = _create(partial, layout, config, attributes)
+        if stale.exists():
+            _take_over(stale, file, layout)
+            file.flush()
+            stale.unlink()
+    writer = FeatureWriter(path, file, layout)
     try:
-        yield FeatureWriter(path, file, layout)
+        yield writer
     except BaseException:
-        file.close()
+        writer.close()
         raise
     with output_errors(path, needed=layout.nbytes):
-        file.close()
+        writer.close()
         publish(partial, path)
 
 

@@ -65,9 +65,10 @@ def create(path: Path) -> h5py.File:
     """A new HDF5 file for writing.
 
     No chunk cache: the library loses the error of a cached chunk that does not fit on the disk.
-    No file locks of the newest format: after a kill they would keep the file from being opened.
+    The format of 1.10, whose chunk index has checksums: in an older one, a flipped bit can make
+    a chunk silently vanish.
     """
-    return h5py.File(path, "w", libver=("v108", "v108"), track_order=True, rdcc_nbytes=0)
+    return h5py.File(path, "w", libver=("v110", "v110"), track_order=True, rdcc_nbytes=0)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ _TRIVIAL = {
     "kmeans-rgb": "k-means, colour",
     "kmeans-xy": "k-means, place",
     "kmeans-rgb+2xy": "k-means, colour and place",
+    "centre-third": "Middle third of the columns",
     "xy-border": "Place and border rule",
 }
 _KINDS = {"hungarian": "Hungarian"}
@@ -68,7 +69,9 @@ def _verdict(scores: Scores, rivals: Sequence[Rival]) -> str:
     if images is not None:
         sentences.append(f"Scored on {images} images" + (f" of {split}." if split else "."))
     kind = (scores.get("matching") or {}).get("kind")
-    if kind:
+    if kind == "by name":
+        sentences.append("Clusters were joined to named parts without labels.")
+    elif kind:
         sentences.append(f"Clusters were named by {_KINDS.get(kind, kind)} matching.")
     many = number((scores.get("many_to_one") or {}).get("miou"))
     if many is not None:

@@ -48,6 +48,16 @@ class Labelled:
     mask: NDArray[Any]
 
 
+def plan(artifact: Path, data: Path | None, options: EvalOptions) -> dict[str, Any]:
+    """What ``--dry-run`` says; an eval.json is scored again without images."""
+    images = 0
+    if data is not None:
+        images = len(_labelled(data, options.split).records)
+    elif artifact.suffix != ".json":
+        raise UsageError("DATA is missing: a data set with masks is needed")
+    return {"images": images, "disk_bytes": 100_000, "device": str(pick_device(options.device))}
+
+
 def evaluate(
     artifact: Path,
     data: Path | None,

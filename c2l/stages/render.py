@@ -22,7 +22,7 @@ from c2l.artifacts.files import (
 )
 from c2l.artifacts.runs import Run
 from c2l.clustering.merge import PARTS
-from c2l.data.images import read_rgb
+from c2l.data.images import read_rgb, read_size
 from c2l.data.labels import Merge, load_merge
 from c2l.data.layouts import Dataset, Record, open_dataset
 from c2l.data.masks import read_mask
@@ -64,6 +64,21 @@ class Meaning:
     def legend(self) -> list[tuple[str, Sequence[int]]]:
         """Name and colour of each id."""
         return [(n, tuple(map(int, c))) for n, c in zip(self.names, self.colours, strict=True)]
+
+
+def plan(artifact: Path, images: Path, options: RenderOptions) -> dict[str, Any]:
+    """What ``--dry-run`` says; overlays as PNG take about two bytes a pixel."""
+    dataset = open_dataset(images, split=options.split)
+    records = _spread(dataset.records, options.limit)
+    sample = [read_size(r.image) for r in _spread(records, 16)]
+    pixels = sum(h * w for h, w in sample) * len(records) // len(sample)
+    return {
+        "images": len(records),
+        "disk_bytes": 2 * pixels,
+        "memory_bytes_for_a_batch": 8 * pixels // len(records) * options.batch_size,
+        "device": str(pick_device(options.device)),
+        "predictor": str(artifact),
+    }
 
 
 def render(
