@@ -179,6 +179,9 @@ class FitOptions(CommonOptions, ImageOptions, NetworkOptions, ModuleOptions, KMe
         choices=("none", "border", "figure"),
     )
     merge_threshold: float = option(0.5, THRESHOLD, minimum=0.0)
+    sharpen: bool = option(
+        False, "Fit predictions to each photo's own colours (with --merge-clusters figure)."
+    )
     warmup: int = option(
         0, "Epochs of label-free warm-up on the photos' own figures first.", minimum=0
     )

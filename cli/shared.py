@@ -97,7 +97,7 @@ def _rivals(
 ) -> list[tuple[str, Path]]:
     pairs = []
     for value in values:
-        name, separator, path = value.partition("=")
+        name, separator, path = value.rpartition("=")
         if not separator or not name or not path:
             raise click.BadParameter(f"{value!r}: expected NAME=eval.json")
         pairs.append((name, Path(path)))

@@ -22,7 +22,7 @@ TRAIN=${TRAIN:-train} VAL=${VAL:-val}
 C2L=${C2L:-c2l}
 
 images=(--image-size "$SIZE" --batch-size "$BATCH" --seed "$SEED" --split "$TRAIN")
-merged=(--clusters "$CLUSTERS" --merge-clusters figure)
+merged=(--clusters "$CLUSTERS" --merge-clusters figure --sharpen)
 mkdir -p "$OUT"
 
 score() { # score ARTIFACT NAME [more options]
@@ -48,7 +48,7 @@ if [ "$PAPER" = 1 ]; then
   for method in picie c2l; do
     "$C2L" fit "$DATA" -o "$OUT/$method-paper" --method "$method" "${images[@]}" \
       --weights "$WEIGHTS" --clusters 3 --epochs "$EPOCHS" --attention-stride 2
-    beside "$method, K = 3, no warm-up" "$OUT/$method-paper" "$method-paper"
+    beside "$method, K of 3, no warm-up" "$OUT/$method-paper" "$method-paper"
   done
 fi
 

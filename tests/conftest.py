@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
+import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -39,3 +49,155 @@ def make_views() -> MakeViews:
         return ViewParameters(**values)
 
     return make
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended.
+
+    Attributes:
+        code: its exit code.
+        out, err: what it said.
+    """
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The one JSON object on stdout."""
+        value = json.loads(self.out)
+        assert isinstance(value, dict)
+        return value
+
+
+class Cli:
+    """The command line inside this process."""
+
+    def __call__(self, *arguments: str | Path) -> Outcome:
+        """Run a command; one core, so that its sums are those of every other run here."""
+        from c2l_cli.main import run
+
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            mock.patch.dict(os.environ, SLURM_CPUS_PER_TASK="1"),
+            redirect_stdout(out),
+            redirect_stderr(err),
+            pytest.raises(SystemExit) as left,
+        ):
+            run([str(a) for a in arguments])
+        return Outcome(int(left.value.code or 0), out.getvalue(), err.getvalue())
+
+    def ok(self, *arguments: str | Path) -> Outcome:
+        """Run a command that has to work."""
+        outcome = self(*arguments)
+        assert outcome.code == 0, outcome.err
+        return outcome
+
+
+def run_python(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """A program in a Python process of its own; ``arguments`` are its ``sys.argv[1:]``."""
+    return subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        env={**os.environ, "SLURM_CPUS_PER_TASK": "1", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+
+
+RUN_C2L = "from c2l_cli.main import run; run()"
+
+# Small and exact: full precision, a narrow network of random weights.
+PHOTOS = ("--image-size", "64", "--batch-size", "4")
+NETWORK = ("--weights", "none", "--fpn-dim", "16", "--amp", "off")
+HEADS = ("--pixel-dim", "8")
+FIT = (*PHOTOS, *NETWORK, *HEADS)
+
+
+@pytest.fixture(scope="session")
+def cli() -> Cli:
+    """Runs commands."""
+    return Cli()
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what is made once and only read."""
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(scope="session")
+def people(cli: Cli, shared: Path) -> Path:
+    """Twelve synthetic people of 64 x 96 pixels, nine to train on and three to score."""
+    path = shared / "people"
+    cli.ok("data", "synth", path, "-n", "12", "--image-size", "64", "--workers", "1")
+    return path
+
+
+@pytest.fixture(scope="session")
+def few(people: Path, shared: Path) -> Path:
+    """Four photos without labels, one of them in a folder below."""
+    path = shared / "few"
+    (path / "below").mkdir(parents=True)
+    for place, photo in zip(
+        ("a.jpg", "b.jpg", "c.jpg", "below/d.jpg"), sorted((people / "JPEGImages").iterdir())
+    ):
+        shutil.copyfile(photo, path / place)
+    return path
+
+
+@pytest.fixture(scope="session")
+def store(cli: Cli, people: Path, shared: Path) -> Path:
+    """Features of all people, both views too."""
+    path = shared / "features.h5"
+    cli.ok("extract", people, "-o", path, *PHOTOS, *NETWORK, "--views")
+    return path
+
+
+@pytest.fixture(scope="session")
+def layer4(cli: Cli, people: Path, shared: Path) -> Path:
+    """Features of the backbone's last stage."""
+    path = shared / "layer4.h5"
+    cli.ok("extract", people, "-o", path, *PHOTOS, *NETWORK, "--layer", "layer4")
+    return path
+
+
+@pytest.fixture(scope="session")
+def clusters(cli: Cli, store: Path, shared: Path) -> Path:
+    """K-means on those features, K = 3."""
+    path = shared / "clusters.h5"
+    cli.ok("cluster", store, "-o", path, "-k", "3")
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained(cli: Cli, people: Path, shared: Path) -> Path:
+    """A finished run of one epoch on the train split."""
+    path = shared / "run"
+    cli.ok("fit", people, "-o", path, *FIT, "--epochs", "1", "--split", "train")
+    return path
+
+
+@pytest.fixture(scope="session")
+def scores(cli: Cli, people: Path, trained: Path, shared: Path) -> Path:
+    """That run scored on the val split."""
+    path = shared / "eval.json"
+    cli.ok("eval", trained, people, "-o", path, "--split", "val")
+    return path
+
+
+def stop_after(steps: int) -> Any:
+    """While active, a run gets SIGTERM from itself after that many optimiser steps."""
+    from c2l.pipeline.training import Trainer
+
+    step = Trainer.step
+
+    def stopping(self: Trainer, *arguments: Any) -> None:
+        step(self, *arguments)
+        if self.position.step == steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return mock.patch.object(Trainer, "step", stopping)

@@ -98,6 +98,14 @@ class FigureStatistics:
             self.shares[:, side] += np.bincount(flat, weights=weights, minlength=self.clusters)
 
 
+def figure_shares(statistics: FigureStatistics) -> NDArray[np.float32]:
+    """Shares of ground, upper and lower in each cluster, (K, 3); an empty one is all ground."""
+    total = statistics.shares.sum(1, keepdims=True)
+    empty = np.array([1.0, 0.0, 0.0])
+    shares = np.where(total > 0, statistics.shares / np.maximum(total, 1e-12), empty)
+    return shares.astype(np.float32)
+
+
 def merge_by_figure(statistics: FigureStatistics) -> NDArray[np.uint8]:
     """Background where most of a cluster is ground; else upper or lower, whichever is more.
 

@@ -19,6 +19,7 @@ _TRIVIAL = {
     "kmeans-xy": "k-means, place",
     "kmeans-rgb+2xy": "k-means, colour and place",
     "centre-third": "Middle third of the columns",
+    "place-and-colour": "Each photo's place and colour",
     "xy-border": "Place and border rule",
 }
 _KINDS = {"hungarian": "Hungarian"}

@@ -19,6 +19,7 @@ from c2l.artifacts.clusters import read_clusters
 from c2l.artifacts.files import sha256_file
 from c2l.artifacts.runs import Run
 from c2l.artifacts.tensors import load_tensors, save_tensors
+from c2l.clustering.figure import colour_codes, sharpen_sides
 from c2l.clustering.nmf import activations
 from c2l.errors import BadInputError
 from c2l.nn.network import ParsingNetwork
@@ -41,6 +42,8 @@ class Predictor:
         kind: ``kmeans`` (nearest centroid) or ``nmf`` (strongest factor).
         centroids: (K, C) float32 centroids or factors.
         groups: (K,) part of each cluster after the label-free merge, or None.
+        shares: (K, 3) shares of ground, upper and lower in each cluster, where predictions are
+            sharpened to the photo's own colours, or None.
         image_size: S the network sees.
         method: ``c2l``, ``picie``, ``kmeans`` or ``nmf``.
         sha256: of the file the predictor came from.
@@ -52,6 +55,7 @@ class Predictor:
     kind: str
     centroids: Tensor
     groups: NDArray[np.uint8] | None
+    shares: Tensor | None
     image_size: int
     method: str
     amp: str
@@ -107,10 +111,31 @@ class Predictor:
             B arrays (height, width) uint8.
         """
         scores = self.scores(images_BHW3)
+        if self.shares is not None:
+            return self._predict_sharp(images_BHW3, scores, sizes, self.shares)
         results = []
         for score, size in zip(scores, sizes, strict=True):
             labels = argmax_at(score, size).to(torch.uint8).cpu().numpy()
             results.append(labels if self.groups is None else self.groups[labels])
+        return results
+
+    def _predict_sharp(
+        self,
+        images_BHW3: NDArray[np.uint8],
+        scores: Tensor,
+        sizes: Sequence[tuple[int, int]],
+        shares: Tensor,
+    ) -> list[NDArray[np.uint8]]:
+        """Parts, 0 to 2, after the clusters' shares are sharpened to each photo's colours."""
+        height, width = scores.shape[-2:]
+        codes = colour_codes(to_batch(images_BHW3, self.device), height, width)
+        sides = sharpen_sides(codes, shares[scores.argmax(1)].permute(0, 3, 1, 2))
+        results = []
+        for side, size in zip(sides, sizes, strict=True):
+            full = F.interpolate(side[None], size, mode="bilinear")[0]
+            part = torch.where(full[1] >= full[2], 1, 2)
+            part = torch.where(full[0] >= 0.5, 0, part)
+            results.append(part.to(torch.uint8).cpu().numpy())
         return results
 
 
@@ -149,6 +174,7 @@ def save_predictor(
     centroids: Tensor,
     counts: Tensor,
     groups: NDArray[np.uint8] | None,
+    shares: NDArray[np.float32] | None,
     config: dict[str, Any],
 ) -> None:
     """Store the network and the classifier in one file."""
@@ -156,6 +182,8 @@ def save_predictor(
     tensors |= {schema.CENTROIDS: centroids, schema.COUNTS: counts}
     if groups is not None:
         tensors[schema.GROUPS] = torch.from_numpy(groups)
+    if shares is not None:
+        tensors[schema.GROUP_SHARES] = torch.from_numpy(shares)
     save_tensors(path, tensors, {"format": schema.FORMAT_PREDICTOR, "config": json.dumps(config)})
 
 
@@ -208,12 +236,14 @@ def _from_run(path: Path, device: torch.device) -> Predictor:
         first = str(error).split("\n", 1)[0]
         raise BadInputError(run.predictor, f"does not fit its run: {first}") from None
     groups = tensors.get(schema.GROUPS)
+    shares = tensors.get(schema.GROUP_SHARES)
     return Predictor(
         net=net.to(device).eval(),
         layer="fpn",
         kind="kmeans",
         centroids=centroids.to(device),
         groups=groups.numpy() if groups is not None else None,
+        shares=shares.to(device) if shares is not None else None,
         image_size=options.image_size,
         method=options.method,
         amp=options.amp,
@@ -271,6 +301,7 @@ def _from_clusters(path: Path, device: torch.device, weights: str | None) -> Pre
         kind=str(clusters.config.get("method", "kmeans")),
         centroids=torch.from_numpy(clusters.centroids).to(device),
         groups=clusters.groups,
+        shares=None,
         image_size=extract.image_size,
         method=str(clusters.config.get("method", "kmeans")),
         amp=extract.amp,

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
 from c2l import __version__, schema
 from c2l.artifacts.files import read_json, refuse_existing, write_json
+from c2l.clustering.figure import centre_prior, colour_codes, sharpen, split_rows
 from c2l.data.images import read_rgb
 from c2l.data.labels import LabelSpace, Merge, folder_space, load_merge
 from c2l.data.layouts import Dataset, Record, open_dataset
@@ -20,7 +23,7 @@ from c2l.data.pool import ordered_map
 from c2l.errors import BadInputError, UsageError
 from c2l.options import EvalOptions, identity
 from c2l.pipeline.device import limit_threads, pick_device
-from c2l.pipeline.predictor import Predictor, load_predictor
+from c2l.pipeline.predictor import Predictor, load_predictor, to_batch
 from c2l.pipeline.progress import steps
 from c2l.scoring.baselines import BORDER_CLASSES, TrivialBaselines
 from c2l.scoring.bootstrap import bootstrap
@@ -32,6 +35,7 @@ from c2l.scoring.metrics import score
 Counts = NDArray[np.int64]
 # Images that the trivial predictors are fitted on at most, evenly spread.
 BASELINE_IMAGES = 200
+FIGURE = "place-and-colour"
 
 
 @dataclass(frozen=True)
@@ -293,19 +297,42 @@ def _baselines(
     counts = {
         name: np.zeros((trivial.clusters(name), labels), dtype=np.int64) for name in trivial.names
     }
+    named = tuple(merge.classes) == tuple(BORDER_CLASSES)
+    if named:
+        counts[FIGURE] = np.zeros((len(BORDER_CLASSES), labels), dtype=np.int64)
     with steps("trivial baselines", len(dataset.records)) as bar:
         for group in _batches(dataset, size, options.batch_size, options.workers):
-            for item in group:
+            figures = _figures([item.pixels for item in group]) if named else []
+            for number, item in enumerate(group):
                 target = _ids(item.mask, labels)
-                for name, found in trivial.predict(item.pixels).items():
+                found_by = trivial.predict(item.pixels)
+                if named:
+                    found_by[FIGURE] = figures[number]
+                for name, found in found_by.items():
                     full = _nearest(found, target.shape)
                     counts[name] += confusion_matrix(
-                        full, target, trivial.clusters(name), labels, source=item.name
+                        full, target, len(counts[name]), labels, source=item.name
                     )
             bar.advance(len(group))
     return {
-        name: (raw, trivial.matching(name, _by_class(raw, merge))) for name, raw in counts.items()
+        name: (
+            raw,
+            same_class(3, 3) if name == FIGURE else trivial.matching(name, _by_class(raw, merge)),
+        )
+        for name, raw in counts.items()
     }
+
+
+def _figures(images: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    """Each photo's own figure from place and colour, halved: 0 ground, 1 upper, 2 lower."""
+    x = to_batch(np.stack(images), torch.device("cpu"))
+    side = images[0].shape[0] // 4
+    codes = colour_codes(x, side, side)
+    sides = split_rows(sharpen(codes, centre_prior(side, side).expand(len(x), -1, -1)))
+    full = F.interpolate(sides, images[0].shape[:2], mode="bilinear")
+    part = torch.where(full[:, 1] >= full[:, 2], 1, 2)
+    found: NDArray[np.uint8] = torch.where(full[:, 0] >= 0.5, 0, part).to(torch.uint8).numpy()
+    return list(found)
 
 
 def _nearest(labels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:

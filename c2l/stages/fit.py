@@ -31,6 +31,7 @@ from c2l.artifacts.targets import TargetsReader, read_targets, write_targets
 from c2l.clustering.merge import (
     FigureStatistics,
     PositionStatistics,
+    figure_shares,
     merge_by_border,
     merge_by_figure,
 )
@@ -125,6 +126,8 @@ def fit(
     """
     limit_threads(options.workers)
     options = effective(options)
+    if options.sharpen and options.merge_clusters != "figure":
+        raise UsageError("--sharpen needs --merge-clusters figure")
     # A run that is there is refused before any image is decoded.
     if not resume:
         refuse_existing(output, overwrite=overwrite)
@@ -509,11 +512,18 @@ def _store_predictor(job: Job) -> None:
             bar=bar,
         )
     voice.say(f"final k-means took {time.monotonic() - started:.1f} s", level=2)
-    groups_K = None
+    groups_K, shares = None, None
     if options.merge_clusters == "border":
         groups_K = merge_by_border(positions, options.merge_threshold)
     elif options.merge_clusters == "figure":
         groups_K = merge_by_figure(figures)
+        shares = figure_shares(figures) if options.sharpen else None
     save_predictor(
-        job.trainer.run.predictor, net, found.centroids, found.counts, groups_K, identity(options)
+        job.trainer.run.predictor,
+        net,
+        found.centroids,
+        found.counts,
+        groups_K,
+        shares,
+        identity(options),
     )
