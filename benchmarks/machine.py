@@ -1,0 +1,25 @@
+"""What a measurement was made on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+
+
+def describe() -> dict[str, str]:
+    """Processor, cores and versions."""
+    model = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.split(":", 1)[1].strip() for line in file if "model name" in line]
+        model = names[0] if names else model
+    except OSError:
+        pass
+    packages = ("torch", "torchvision", "h5py", "numpy", "scipy")
+    return {
+        "processor": model,
+        "cores": str(len(os.sched_getaffinity(0))),
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+    }

@@ -1,0 +1,190 @@
+"""What every command has in common: help, results on stdout, settings from a file, quiet."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+from conftest import FIT, NETWORK, PHOTOS, RUN_C2L, Cli, run_python
+
+from c2l import __version__
+
+COMMANDS = [
+    (),
+    ("data",),
+    ("data", "synth"),
+    ("data", "check"),
+    ("extract",),
+    ("cluster",),
+    ("fit",),
+    ("eval",),
+    ("render",),
+    ("inspect",),
+]
+STAGES = [("extract",), ("cluster",), ("fit",), ("eval",), ("render",)]
+
+ALL_HELP = """
+import json, sys
+from c2l_cli.main import run
+for command in json.loads(sys.argv[1]):
+    try:
+        run([*command, "--help"])
+    except SystemExit as left:
+        assert not left.code
+heavy = {"torch", "torchvision", "faiss", "h5py", "scipy", "PIL", "numpy", "rich", "safetensors"}
+print("LOADED", sorted(heavy & sys.modules.keys()))
+"""
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda c: " ".join(c) or "c2l")
+def test_help_shows_an_example_under_both_names(cli: Cli, command: tuple[str, ...]) -> None:
+    short, long = cli.ok(*command, "-h"), cli.ok(*command, "--help")
+    assert short.out == long.out
+    assert short.err == ""
+    if command not in ((), ("data",)):
+        assert "Example:" in short.out
+        assert f"c2l {' '.join(command)} " in short.out.split("Example:")[1]
+    assert all(len(line) <= 100 for line in short.out.splitlines())
+
+
+@pytest.mark.parametrize("command", STAGES, ids=lambda c: c[0])
+def test_every_stage_has_the_common_options(cli: Cli, command: tuple[str, ...]) -> None:
+    text = cli.ok(*command, "--help").out
+    for option in (
+        "--output",
+        "--overwrite",
+        "--seed",
+        "--device",
+        "--workers",
+        "--config",
+        "--dry-run",
+        "--json",
+        "--quiet",
+        "--verbose",
+    ):
+        assert re.search(rf"{option}\b", text), option
+
+
+def test_help_loads_nothing_heavy() -> None:
+    done = run_python(ALL_HELP, json.dumps(COMMANDS))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "LOADED []"
+
+
+def test_the_version(cli: Cli) -> None:
+    assert __version__ in cli.ok("--version").out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("extract",),
+        ("extract", "photos"),
+        ("cluster", "f.h5", "-o", "c.h5", "--method", "magic"),
+        ("fit", "photos", "-o", "run", "--epochs", "-1"),
+        ("eval", "run", "photos", "-o", "e.json", "--rival", "no-equals-sign"),
+    ],
+)
+def test_usage_errors_end_with_2_and_leave_stdout_empty(
+    cli: Cli, arguments: tuple[str, ...]
+) -> None:
+    outcome = cli(*arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err
+
+
+def test_every_command_prints_one_object_and_is_silent_when_asked(
+    cli: Cli, few: Path, people: Path, tmp_path: Path
+) -> None:
+    """The whole chain with --json -q: an object on stdout each, nothing on stderr."""
+    f, c, r = tmp_path / "f.h5", tmp_path / "c.h5", tmp_path / "run"
+    e, pictures = tmp_path / "e.json", tmp_path / "out"
+    small = ("-n", "2", "--image-size", "48", "--workers", "1")
+    chain: list[tuple[str | Path, ...]] = [
+        ("data", "synth", tmp_path / "set", *small),
+        ("data", "check", tmp_path / "set"),
+        ("extract", few, "-o", f, *PHOTOS, *NETWORK),
+        ("cluster", f, "-o", c, "-k", "3"),
+        ("fit", few, "-o", r, *FIT, "--max-steps", "1"),
+        ("eval", r, people, "-o", e, "--split", "val"),
+        ("render", r, few, "-o", pictures, "--scores", e),
+        ("inspect", f, c, r, e),
+    ]
+    for command in chain:
+        outcome = cli.ok(*command, "--json", "-q")
+        assert isinstance(json.loads(outcome.out), dict), command
+        assert outcome.out.count("\n") == 1, command
+        assert outcome.err == "", command
+
+
+def test_without_a_terminal_no_colours_and_progress_apart_from_results(
+    few: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "f.h5"
+    done = run_python(RUN_C2L, "extract", few, "-o", path, *PHOTOS, *NETWORK)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"features  {path}\n"
+    assert "extract: 4/4 images" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "\r" not in done.stderr
+
+
+def test_an_error_is_one_message_and_the_next_step(tmp_path: Path) -> None:
+    done = run_python(RUN_C2L, "eval", tmp_path / "e.json", "-o", tmp_path / "f.json")
+    assert (done.returncode, done.stdout) == (3, "")
+    first, second = done.stderr.splitlines()
+    assert first.startswith(f"c2l: error: {tmp_path / 'e.json'}: ")
+    assert second.startswith("  next: ")
+
+
+def write_config(folder: Path, text: str) -> Path:
+    """A file of options."""
+    path = folder / "options.toml"
+    path.write_text(text)
+    return path
+
+
+def test_options_come_from_a_file_and_the_command_line_wins(
+    cli: Cli, few: Path, tmp_path: Path
+) -> None:
+    config = write_config(
+        tmp_path,
+        'image-size = 96\nseed = 5\n[extract]\nimage_size = 64\nweights = "none"\nfpn-dim = 24\n'
+        "[fit]\nepochs = 7\n",
+    )
+    command = ("extract", few, "-o", tmp_path / "f.h5", "--config", config, "--dry-run", "--json")
+    assert cli.ok(*command).values["shape"] == [4, 16, 16, 24]
+    assert cli.ok(*command, "--fpn-dim", "16").values["shape"] == [4, 16, 16, 16]
+    plan = ("fit", few, "-o", tmp_path / "r", "--config", config, "--dry-run", "--json")
+    assert cli.ok(*plan, "-b", "4").values["steps"] == 7
+    assert cli.ok(*plan, "-b", "4", "--epochs", "2").values["steps"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("imagesize = 64\n", 2, "imagesize"),
+        ("[extract]\nimage-size = 64\nfpn = 3\n", 2, "fpn"),
+        ('image-size = "wide"\n', 2, "image-size"),
+        ("image-size = 8\n", 2, "image-size"),
+        ("image-size = \n", 3, "options.toml"),
+    ],
+)
+def test_a_file_with_a_mistake_is_refused(
+    cli: Cli, few: Path, tmp_path: Path, text: str, code: int, said: str
+) -> None:
+    config = write_config(tmp_path, text)
+    outcome = cli("extract", few, "-o", tmp_path / "f.h5", *NETWORK, "--config", config)
+    assert outcome.code == code
+    assert said in outcome.err
+    assert os.listdir(tmp_path) == ["options.toml"]
+
+
+def test_a_missing_file_of_options_is_named(cli: Cli, few: Path, tmp_path: Path) -> None:
+    outcome = cli("extract", few, "-o", tmp_path / "f.h5", "--config", tmp_path / "none.toml")
+    assert outcome.code == 3
+    assert "none.toml" in outcome.err
