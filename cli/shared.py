@@ -124,6 +124,8 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     except (OSError, ValueError) as error:
         raise BadInputError(path, f"not a TOML file of options: {error}") from None
     command = context.command.name or ""
+    if not isinstance(values.get(command, {}), dict):
+        raise UsageError(f"{path}: {command} is a table of options: [{command}]")
     # Keys under the command's own table win over those at the top.
     flat = {k: v for k, v in values.items() if not isinstance(v, dict)}
     flat |= dict(values.get(command, {}).items())

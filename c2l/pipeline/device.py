@@ -34,9 +34,9 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def limit_threads(workers: int) -> None:
+def limit_threads() -> None:
     """Give torch the cores that the scheduler granted, not all that the machine has."""
-    torch.set_num_threads(worker_count(workers))
+    torch.set_num_threads(worker_count())
 
 
 def precision(device: torch.device, amp: str) -> AbstractContextManager[object]:

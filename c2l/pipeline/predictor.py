@@ -28,6 +28,8 @@ from c2l.pipeline.device import precision
 from c2l.pipeline.network import build_network, effective, read_layer
 
 T = TypeVar("T")
+# The layer of a trained run: what its own network clusters.
+TRAINED = "trained"
 # Score values held at once while a photo's labels are decided: 64 MiB.
 MAP_VALUES = 1 << 24
 
@@ -80,7 +82,7 @@ class Predictor:
         """
         x = to_batch(images_BHW3, self.device).float() / 255
         with precision(self.device, self.amp):
-            features = read_layer(self.net, x, self.layer)
+            features = self.net(x) if self.layer == TRAINED else read_layer(self.net, x, self.layer)
         batch, channels, height, width = features.shape
         if channels != self.centroids.shape[1]:
             raise BadInputError(
@@ -115,7 +117,8 @@ class Predictor:
             return self._predict_sharp(images_BHW3, scores, sizes, self.shares)
         results = []
         for score, size in zip(scores, sizes, strict=True):
-            labels = argmax_at(score, size).to(torch.uint8).cpu().numpy()
+            dtype = torch.uint8 if self.clusters <= 256 else torch.uint16
+            labels = argmax_at(score, size).to(dtype).cpu().numpy()
             results.append(labels if self.groups is None else self.groups[labels])
         return results
 
@@ -226,7 +229,14 @@ def _from_run(path: Path, device: torch.device) -> Predictor:
             f"c2l fit {run.config.get('data', {}).get('root', 'DATA')} -o {path} --resume",
         )
     options = effective(options_from(FitOptions, run.config.get("options", {}), path))
-    net, _ = build_network(_without_weights(options), options, options.clusters, seed=options.seed)
+    net, _ = build_network(
+        _without_weights(options),
+        options,
+        options.clusters,
+        seed=options.seed,
+        layer=run.config.get("frozen_layer") or "fpn",
+        frozen_channels=int(run.config.get("frozen_channels", 0)),
+    )
     tensors, _ = load_tensors(run.predictor)
     model = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
     try:
@@ -239,7 +249,7 @@ def _from_run(path: Path, device: torch.device) -> Predictor:
     shares = tensors.get(schema.GROUP_SHARES)
     return Predictor(
         net=net.to(device).eval(),
-        layer="fpn",
+        layer=TRAINED,
         kind="kmeans",
         centroids=centroids.to(device),
         groups=groups.numpy() if groups is not None else None,

@@ -58,7 +58,7 @@ def cluster(
         OutputError: the output cannot be written.
     """
     refuse_existing(output, overwrite=overwrite)
-    limit_threads(options.workers)
+    limit_threads()
     device = pick_device(options.device)
     digest = sha256_file(features)
     with read_features(features) as reader:

@@ -94,7 +94,7 @@ def evaluate(
         return output
     if data is None:
         raise UsageError("DATA is missing: a data set with masks is needed")
-    limit_threads(options.workers)
+    limit_threads()
     dataset = _labelled(data, options.split)
     space = dataset.space or _found_space(dataset)
     merge = load_merge(options.merge, space)
@@ -343,6 +343,11 @@ def _nearest(labels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.ui
     return found
 
 
+def _trivial_matching(name: str, confusion: Counts) -> NDArray[np.int64]:
+    """Predictors that name their own classes keep them; k-means is matched."""
+    return hungarian(confusion) if name.startswith("kmeans") else same_class(*confusion.shape)
+
+
 def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
     """Scores of a stored confusion matrix under another merge; no image is read."""
     old = read_json(path, what="an eval.json", hint="make one with: c2l eval RUN DATA -o eval.json")
@@ -362,8 +367,8 @@ def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
     merge = load_merge(options.merge, space)
     result = _result(raw, merge, space, options, None, bool(old.get("named")))
     result["baselines"] = {
-        name: _scored(values, hungarian(_by_class(values, merge)), merge)
+        name: _scored(values, _trivial_matching(name, _by_class(values, merge)), merge)
         for name, values in trivial.items()
     }
-    kept = ("images", "split", "method", "clusters", "lineage")
+    kept = ("images", "split", "method", "clusters", "lineage", "baseline_confusions_raw")
     return {**result, **{k: old[k] for k in kept if k in old}, "rescored_from": str(path)}

@@ -90,7 +90,7 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
         OutputError: the output cannot be written.
     """
     refuse_existing(output, overwrite=overwrite)
-    limit_threads(options.workers)
+    limit_threads()
     dataset = open_dataset(data, split=options.split)
     source = _open_source(options)
     layout, projection = _probe(source, dataset, options)

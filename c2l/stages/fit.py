@@ -124,7 +124,7 @@ def fit(
         StoppedError: a signal came; the state is saved.
         OutputError: the run folder cannot be written.
     """
-    limit_threads(options.workers)
+    limit_threads()
     options = effective(options)
     if options.sharpen and options.merge_clusters != "figure":
         raise UsageError("--sharpen needs --merge-clusters figure")
@@ -132,10 +132,12 @@ def fit(
     if not resume:
         refuse_existing(output, overwrite=overwrite)
     with ExitStack() as stack, StopRequest() as stop:
-        run, job = _prepare(stack, data, output, options, stop, resume=resume, overwrite=overwrite)
-        if run.predictor.is_file() and resume:
+        if resume and Run.open(output).predictor.is_file():
+            # Only whether it is the same run is still asked, and nothing is touched.
+            Run.open(output).require_same({"options": identity(options)})
             voice.say(f"{output}: finished already")
             return output
+        run, job = _prepare(stack, data, output, options, stop, resume=resume, overwrite=overwrite)
         _run_epochs(job)
         _store_predictor(job)
         run.log({"kind": "done", "step": job.trainer.position.step})
@@ -157,6 +159,13 @@ def _prepare(
 ) -> tuple[Run, Job]:
     device = pick_device(options.device)
     frozen = _frozen_layer(options, stack)
+    if frozen:
+        options = replace(
+            options,
+            image_size=frozen[0].image_size,
+            backbone=frozen[0].backbone,
+            gradients_input=frozen[0].gradients_input,
+        )
     if options.checkpoint and frozen:
         raise UsageError("--checkpoint and --features cannot both give the start")
     made = frozen[0] if frozen else options
@@ -191,6 +200,10 @@ def _prepare(
         "split": dataset.split,
         "images": len(dataset.records),
     }
+    if frozen and set(frozen[1].names) - {r.name for r in dataset.records}:
+        raise BadInputError(
+            str(options.features), f"holds other images than {data}", hint="extract them again"
+        )
     run = _open_run(output, config, resume=resume, overwrite=overwrite)
     views: ViewSource
     views = frozen[1] if frozen else _photo_views(stack, run, dataset.records, options, device)

@@ -107,10 +107,14 @@ def render(
     refuse_existing(output, overwrite=overwrite)
     if output.exists() and not (output / "masks" / schema.LEGEND).is_file():
         raise UsageError(f"{output}: was not written by render, so --overwrite will not remove it")
-    limit_threads(options.workers)
+    limit_threads()
     dataset = open_dataset(images, split=options.split)
     records = _spread(dataset.records, options.limit)
     predictor = load_predictor(artifact, pick_device(options.device), options.weights)
+    if predictor.clusters > schema.IGNORE:
+        raise UsageError(
+            f"{artifact}: {predictor.clusters} clusters; an indexed PNG holds {schema.IGNORE}"
+        )
     scores = _read_scores(options.scores, predictor)
     meaning = _meaning(predictor, scores)
     partial = partial_sibling(output)
