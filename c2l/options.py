@@ -196,6 +196,12 @@ class FitOptions(CommonOptions, ImageOptions, NetworkOptions, ModuleOptions, KMe
     save_minutes: float = option(
         10.0, "Minutes between checkpoints inside an epoch.", minimum=0.0, identity=False
     )
+    save_steps: int = option(
+        0,
+        "Steps between checkpoints inside an epoch; 0 leaves it to the minutes.",
+        minimum=0,
+        identity=False,
+    )
     keep: int = option(2, "Checkpoints that are kept.", minimum=2, identity=False)
     cache_dir: str | None = option(
         None, "Where decoded images are cached; the run folder without it.", identity=False

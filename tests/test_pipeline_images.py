@@ -72,17 +72,6 @@ def test_the_cache_gives_back_the_decoded_pixels(tmp_path: Path, records: list[R
     cache.close()
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 5])
-def test_prefetched_batches_come_in_order(
-    tmp_path: Path, records: list[Record], count: int
-) -> None:
-    cache = build_cache(records, tmp_path / "cache", SIZE, 1, Skips("fail"))
-    groups = [np.array([i, 4 - i]) for i in range(count)]
-    for batch, group in zip(cache.prefetch(groups), groups, strict=True):
-        np.testing.assert_array_equal(batch, cache.read(group))
-    cache.close()
-
-
 def test_a_complete_cache_of_the_same_images_is_used_as_it_is(
     tmp_path: Path, records: list[Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,7 +117,11 @@ def test_going_on_from_a_checkpoint_is_as_if_it_had_never_stopped(run: Run, tmp_
     second = trainer_of(run)
     assert second.restore()
     assert (second.position.step, second.position.batch) == (4, 4)
-    assert run.read_metrics() == [{"step": 4}]
+    saved = {"kind": "checkpoint", "step": 4}
+    assert run.read_metrics() == [
+        {"step": 4},
+        saved | {"parameters_sha256": digest(second.net.state_dict())},
+    ]
     steps(second, 2)
     assert digest(second.net.state_dict()) == digest(whole.net.state_dict())
 

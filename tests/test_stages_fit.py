@@ -48,6 +48,11 @@ def metrics(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
+def learned(run: Path) -> list[dict[str, Any]]:
+    """The metrics without those of the checkpoints, of which a stopped run has more."""
+    return [line for line in metrics(run) if line["kind"] != "checkpoint"]
+
+
 def assert_same_predictor(run: Path, other: Path) -> None:
     """Bit for bit the same tensors."""
     mine, theirs = predictor(run), predictor(other)
@@ -88,8 +93,19 @@ def test_a_run_folder_holds_what_it_should_and_no_scratch(trained: Path) -> None
 
 
 def test_the_metrics_hold_health_losses_and_the_end(trained: Path) -> None:
-    epoch, step, done = metrics(trained)
-    assert [r["kind"] for r in (epoch, step, done)] == ["epoch", "step", "done"]
+    lines = metrics(trained)
+    kinds = ["epoch", "gradients", "step", "checkpoint", "predictor", "done"]
+    assert [r["kind"] for r in lines] == kinds
+    epoch, gradients, step, checkpoint, final, done = lines
+    state = json.loads((trained / "step-00000003" / "state.json").read_text())
+    assert checkpoint["parameters_sha256"] == state["parameters_sha256"]
+    assert (gradients["epoch"], gradients["step"]) == (0, 0)
+    assert gradients["gradient_view"] > 0
+    assert gradients["gradient_part"] > 0
+    # The sparse code sees detached features unless told otherwise.
+    assert gradients["gradient_code"] == 0
+    assert sum(final["cluster_sizes"]) == pytest.approx(1, abs=1e-5)
+    assert final["groups"] is None
     assert sum(epoch["cluster_sizes"]) == pytest.approx(1, abs=1e-5)
     assert (step["epoch"], step["step"], done["step"]) == (0, 3, 3)
     total = step["loss_view"] + 0.5 * step["loss_part"] + 0.3 * step["loss_code"]
@@ -156,11 +172,13 @@ def test_every_switch_trains_with_the_modules_it_names(
 def test_the_warm_up_has_epochs_and_a_loss_of_its_own(cli: Cli, few: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     cli.ok("fit", few, "-o", run, *FIT, "--warmup", "1", "--epochs", "1")
-    records = metrics(run)
+    records = learned(run)
     assert [(r["kind"], r.get("epoch")) for r in records] == [
         ("step", 0),
         ("epoch", 1),
+        ("gradients", 1),
         ("step", 1),
+        ("predictor", None),
         ("done", None),
     ]
     assert records[0]["loss"] == records[0]["loss_figure"] > 0
@@ -252,7 +270,10 @@ def test_a_run_stopped_by_a_signal_ends_as_an_unbroken_one(
     outcome = cli.ok("fit", people, "-o", broken, *options, "--resume")
     assert "resumed at step 4" in outcome.err
     assert_same_predictor(broken, whole)
-    assert metrics(broken) == metrics(whole)
+    assert learned(broken) == learned(whole)
+    assert [m for m in metrics(broken) if m.get("step") == 6] == [
+        m for m in metrics(whole) if m.get("step") == 6
+    ]
     assert {"step-00000004", "step-00000006"} <= set(os.listdir(broken))
     assert "scratch" not in os.listdir(broken)
 

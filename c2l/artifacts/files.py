@@ -41,16 +41,19 @@ def sha256_lines(lines: Iterator[str]) -> str:
     return digest.hexdigest()
 
 
-def refuse_existing(path: Path, *, overwrite: bool) -> None:
+def refuse_existing(
+    path: Path,
+    *,
+    overwrite: bool,
+    hint: str = "add --overwrite to replace it, or name another output",
+) -> None:
     """Stop before any work when the output is there already.
 
     Raises:
         UsageError: the path exists and ``overwrite`` is not given.
     """
     if path.exists() and not overwrite:
-        raise UsageError(
-            f"{path}: exists already", hint="add --overwrite to replace it, or name another output"
-        )
+        raise UsageError(f"{path}: exists already", hint=hint)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,8 +74,15 @@ class Run:
         return self.path / schema.RUN_METRICS
 
     @classmethod
+    def is_empty(cls, path: Path) -> bool:
+        """Whether a run folder holds no checkpoint yet: one that a failed start left behind."""
+        return path.is_dir() and _is_run(path) and not list(path.glob(f"{schema.STEP_PREFIX}*"))
+
+    @classmethod
     def create(cls, path: Path, config: dict[str, Any], *, overwrite: bool) -> Run:
         """Start a new run folder.
+
+        One without a checkpoint holds nothing and is replaced.
 
         Raises:
             UsageError: the folder holds something already and ``overwrite`` is not given, or
@@ -82,7 +90,7 @@ class Run:
             OutputError: it cannot be written.
         """
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            if not overwrite:
+            if not (overwrite or cls.is_empty(path)):
                 raise UsageError(
                     f"{path}: exists already",
                     hint="go on with it by --resume, replace it by --overwrite",
@@ -170,8 +178,12 @@ class Run:
                 (self._step_folder(step) / schema.STEP_COMMIT).unlink()
                 shutil.rmtree(self._step_folder(step))
 
-    def latest(self) -> Checkpoint | None:
-        """The newest checkpoint whose files match its commit marker, or None."""
+    def latest(self, sound: Callable[[dict[str, Any]], bool] | None = None) -> Checkpoint | None:
+        """The newest checkpoint whose files match its commit marker, or None.
+
+        Args:
+            sound: told a checkpoint's state, says whether what it needs besides is there.
+        """
         for step in reversed(self.steps()):
             folder = self._step_folder(step)
             try:
@@ -179,12 +191,23 @@ class Run:
                 if any(sha256_file(folder / name) != value for name, value in sums.items()):
                     continue
                 state = read_json(folder / schema.STEP_STATE, what="a checkpoint's state")
+                if sound and not sound(state):
+                    continue
                 model = load_tensors(folder / schema.STEP_MODEL)[0]
                 optimizer = load_tensors(folder / schema.STEP_OPTIMIZER)[0]
             except (BadInputError, OSError):
                 continue
             return Checkpoint(step, model, optimizer, state)
         return None
+
+    def clean(self) -> None:
+        """Remove what a killed process left half-written or half-removed."""
+        for folder in self.path.glob(f"*{schema.STEP_PREFIX}*"):
+            hidden = folder.name.startswith(f".{schema.STEP_PREFIX}")
+            number = folder.name.removeprefix(schema.STEP_PREFIX)
+            unmarked = number.isdigit() and not (folder / schema.STEP_COMMIT).is_file()
+            if folder.is_dir() and (hidden or unmarked):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def epoch_file(self, epoch: int) -> Path:
         """Where an epoch's centroids and labels are kept."""

@@ -34,9 +34,19 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
+def thread_count() -> int:
+    """Threads for torch: the cores that the scheduler granted, not all that the machine has."""
+    return worker_count()
+
+
+def set_threads(count: int) -> None:
+    """Compute with this many threads. Sums over threads round by their number."""
+    torch.set_num_threads(count)
+
+
 def limit_threads() -> None:
-    """Give torch the cores that the scheduler granted, not all that the machine has."""
-    torch.set_num_threads(worker_count())
+    """Compute with the cores that the scheduler granted."""
+    set_threads(thread_count())
 
 
 def precision(device: torch.device, amp: str) -> AbstractContextManager[object]:

@@ -1,17 +1,22 @@
-"""Label-free health of a clustering: sizes, entropy, agreement of the views, a collapse alarm."""
+"""Label-free health: cluster sizes, agreement of views, pull of the losses, a collapse alarm."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from c2l.scoring.matching import hungarian
 
 # A cluster with more than this share of the pixels leaves nothing to tell apart.
 COLLAPSE_SHARE = 0.99
+# What the label-free merges make.
+PARTS = ("background", "upper", "lower")
 
 
 def entropy(counts: NDArray[np.int64]) -> float:
@@ -53,3 +58,46 @@ def health(
         "view_agreement": round(agreement(contingency), 6),
         "collapsed": collapsed,
     }
+
+
+def predictor_health(counts: NDArray[np.int64], groups: NDArray[np.uint8] | None) -> dict[str, Any]:
+    """The record of the predictor's clustering; ``collapsed`` names what is lost for good.
+
+    Args:
+        counts: (K,) pixels of each cluster.
+        groups: (K,) part of each cluster after the label-free merge, or None.
+    """
+    shares = counts / max(int(counts.sum()), 1)
+    collapsed = []
+    if shares.max() > COLLAPSE_SHARE:
+        collapsed.append(f"cluster {int(shares.argmax())} holds {shares.max():.1%} of the pixels")
+    if groups is not None:
+        missing = [PARTS[part] for part in range(len(PARTS)) if not (groups == part).any()]
+        if missing:
+            collapsed.append(f"no cluster was taken for {' or '.join(missing)}")
+    return {
+        "cluster_sizes": [round(float(s), 6) for s in shares],
+        "cluster_entropy": round(entropy(counts), 6),
+        "groups": None if groups is None else groups.tolist(),
+        "collapsed": collapsed,
+    }
+
+
+def gradient_norms(
+    terms: dict[str, Tensor], parameters: Sequence[nn.Parameter]
+) -> dict[str, float]:
+    """L2 norm of each loss term's gradient on some parameters; the graph is kept.
+
+    Args:
+        terms: scalar losses of one graph; one that no parameter enters has the norm 0.
+        parameters: of the network.
+    """
+    norms = {}
+    for name, term in terms.items():
+        if not term.requires_grad:
+            norms[name] = 0.0
+            continue
+        grads = torch.autograd.grad(term, parameters, retain_graph=True, allow_unused=True)
+        found = [g for g in grads if g is not None]
+        norms[name] = float(torch.nn.utils.get_total_norm(found)) if found else 0.0
+    return norms

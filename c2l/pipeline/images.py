@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,9 @@ from c2l.data.layouts import Record
 from c2l.data.pool import ordered_map
 from c2l.errors import BadInputError
 from c2l.pipeline.progress import steps, voice
+from c2l.pipeline.signals import StopRequest
+
+AGAIN = "run the same command again, with --resume"
 
 
 @dataclass(frozen=True)
@@ -132,16 +135,6 @@ class PixelCache:
             out[row] = np.frombuffer(data, dtype=np.uint8)
         return out.reshape(len(indices), self.size, self.size, 3)
 
-    def prefetch(self, groups: Sequence[NDArray[np.int64]]) -> Iterator[NDArray[np.uint8]]:
-        """Batches in order, the next one read while this one is used."""
-        with ThreadPoolExecutor(1) as pool:
-            pending = [pool.submit(self.read, group) for group in groups[:2]]
-            for position in range(len(groups)):
-                batch = pending.pop(0).result()
-                if position + 2 < len(groups):
-                    pending.append(pool.submit(self.read, groups[position + 2]))
-                yield batch
-
 
 def inputs_digest(names: Sequence[str], sums: Sequence[str]) -> str:
     """One digest of all images' names and contents."""
@@ -151,19 +144,25 @@ def inputs_digest(names: Sequence[str], sums: Sequence[str]) -> str:
 
 
 def build_cache(
-    records: Sequence[Record], folder: Path, size: int, workers: int, skips: Skips
+    records: Sequence[Record],
+    folder: Path,
+    size: int,
+    workers: int,
+    skips: Skips,
+    stop: StopRequest | None = None,
 ) -> PixelCache:
-    """Decode every image once; a complete cache of the same list is used as it is.
+    """Decode every image once; a complete and sound cache of the same list is used as it is.
 
     Raises:
         BadInputError: a broken image under ``--on-error fail``, or none left.
         OutputError: the cache cannot be written.
+        StoppedError: a signal came.
     """
     final, manifest = folder / f"images-{size}.u8", folder / f"images-{size}.json"
     listed = [[r.name, *_stamp(r.image)] for r in records]
     if final.exists() and manifest.exists():
         known = read_json(manifest, what="a cache manifest")
-        if known.get("listed") == listed:
+        if known.get("listed") == listed and known.get("cache_sha256") == sha256_file(final):
             if known["skipped"] and skips.on_error == "fail":
                 name, reason = next(iter(known["skipped"].items()))
                 raise BadInputError(
@@ -171,24 +170,34 @@ def build_cache(
                 )
             skips.reasons.update(known["skipped"])
             return PixelCache(final, tuple(known["names"]), size, known["inputs_sha256"])
-    names, sums = [], []
+    names, sums, content = [], [], hashlib.sha256()
     partial = folder / f".images-{size}.partial"
     needed = len(records) * size * size * 3
     with output_errors(final, needed=needed):
         folder.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file, steps("decode", len(records)) as bar:
             for image in decode(records, size, workers, skips):
-                file.write(image.pixels.tobytes())
+                pixels = image.pixels.tobytes()
+                file.write(pixels)
+                content.update(pixels)
                 names.append(records[image.index].name)
                 sums.append(image.sha256)
                 bar.advance()
+                if stop:
+                    stop.check("stopped while the photos were decoded", AGAIN)
         publish(partial, final)
     if not names:
         raise BadInputError(folder, "not one image of the data set could be decoded")
     digest = inputs_digest(names, sums)
     write_json(
         manifest,
-        {"listed": listed, "names": names, "skipped": skips.reasons, "inputs_sha256": digest},
+        {
+            "listed": listed,
+            "names": names,
+            "skipped": skips.reasons,
+            "inputs_sha256": digest,
+            "cache_sha256": content.hexdigest(),
+        },
     )
     return PixelCache(final, tuple(names), size, digest)
 

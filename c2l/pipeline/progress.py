@@ -33,8 +33,13 @@ class Steps:
     def __init__(self, title: str, total: int, unit: str) -> None:
         self.title, self.total, self.unit = title, total, unit
         self.done, self.info = 0, ""
+        self._before = 0
         self._start = time.monotonic()
         self._said = self._start
+
+    def begin(self, done: int) -> None:
+        """Take what an earlier run did as done; it counts in no rate."""
+        self.done = self._before = done
 
     def advance(self, count: int = 1, info: str = "") -> None:
         """Count steps; ``info`` is shown beside them."""
@@ -48,9 +53,13 @@ class Steps:
             self._said = now
             voice.say(self.line(now))
 
+    def rate(self, now: float) -> float:
+        """Steps a second."""
+        return (self.done - self._before) / max(now - self._start, 1e-9)
+
     def line(self, now: float) -> str:
         """One line: what is done, the rate and the time left."""
-        rate = self.done / max(now - self._start, 1e-9)
+        rate = self.rate(now)
         left = (self.total - self.done) / rate if rate else 0.0
         text = f"{self.title}: {self.done}/{self.total} {self.unit}, {rate:.1f}/s"
         text += f", {_clock(left)} left" if self.done < self.total else ""
@@ -84,7 +93,7 @@ class _BarSteps(Steps):
         self._bar.start()
 
     def _show(self) -> None:
-        rate = self.done / max(time.monotonic() - self._start, 1e-9)
+        rate = self.rate(time.monotonic())
         self._bar.update(
             self._task, completed=self.done, rate=f"{rate:.1f} {self.unit}/s", info=self.info
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from types import FrameType, TracebackType
 
+from c2l.errors import StoppedError
 from c2l.pipeline.progress import voice
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
@@ -31,8 +32,21 @@ class StopRequest:
         for number, handler in self._previous.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
+    def check(self, message: str, hint: str) -> None:
+        """Leave when a signal has come.
+
+        Args:
+            message: what is saved.
+            hint: how to go on.
+
+        Raises:
+            StoppedError: a signal has come.
+        """
+        if self.received:
+            raise StoppedError(f"{self.received}: {message}", hint=hint)
+
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.received and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.received = signal.Signals(number).name
-        voice.say(f"{self.received}: stopping after this step, once the state is saved")
+        voice.say(f"{self.received}: stopping at the next step")

@@ -5,16 +5,21 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from c2l.artifacts.files import sha256_file
 from c2l.artifacts.runs import Checkpoint, Run
-from c2l.errors import BadInputError, NonFiniteError, StoppedError
+from c2l.errors import BadInputError, NonFiniteError
 from c2l.nn.network import ParsingNetwork
 from c2l.nn.warmup import FigureHead, warmup_rate
 from c2l.options import FitOptions
 from c2l.pipeline.signals import StopRequest
+
+GO_ON = "go on with the same command and --resume"
 
 
 @dataclass
@@ -50,6 +55,7 @@ class Trainer:
         self.batches = -(-images // options.batch_size)
         self.position = Position()
         self.head: FigureHead | None = None
+        self._targets_sha256 = ""
         self._saved_at = time.monotonic()
         self.optimizer = self._begin_phase(0)
 
@@ -119,15 +125,28 @@ class Trainer:
         Raises:
             StoppedError: a signal came, and the state is saved.
         """
-        due = time.monotonic() - self._saved_at > self.options.save_minutes * 60
+        options, step = self.options, self.position.step
+        due = time.monotonic() - self._saved_at > options.save_minutes * 60
+        due |= options.save_steps > 0 and step % options.save_steps == 0
         if due or self.stop.received:
             self.save()
         if self.stop.received:
-            raise StoppedError(
-                f"{self.stop.received}: stopped at step {self.position.step}, state saved in "
-                f"{self.run.path}",
-                hint="go on with the same command and --resume",
-            )
+            where = f"stopped at step {self.position.step}, state saved in {self.run.path}"
+            self.stop.check(where, GO_ON)
+
+    def leave_if_asked(self) -> None:
+        """Where nothing is worth saving: the newest checkpoint is where the run goes on.
+
+        Raises:
+            StoppedError: a signal came.
+        """
+        steps = self.run.steps()
+        saved = f"the state of step {steps[-1]} is saved" if steps else "nothing was trained yet"
+        self.stop.check(f"stopped; {saved} in {self.run.path}", GO_ON)
+
+    def work_on(self, targets: Path) -> None:
+        """Note the targets of the epoch that is trained, which its checkpoints depend on."""
+        self._targets_sha256 = sha256_file(targets)
 
     def end_epoch(self) -> None:
         """Move on to the next epoch and save."""
@@ -136,15 +155,19 @@ class Trainer:
         self.run.forget_old_epochs()
 
     def save(self) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint, and a line of the metrics that tells its parameters' digest."""
         model = dict(self.net.state_dict())
         if self.head is not None:
             model |= {f"warmup_head.{k}": v for k, v in self.head.state_dict().items()}
+        sum_of_all = digest(model)
+        place = {"step": self.position.step, "parameters_sha256": sum_of_all}
+        self.run.log({"kind": "checkpoint", **place})
         state = {
             "epoch": self.position.epoch,
             "batch": self.position.batch,
+            "targets_sha256": self._targets_sha256 if self.position.batch else "",
             "metrics_bytes": self.run.metrics_size(),
-            "parameters_sha256": digest(model),
+            "parameters_sha256": sum_of_all,
         }
         optimizer = {
             f"{index}.{name}": value
@@ -165,7 +188,8 @@ class Trainer:
         Raises:
             BadInputError: it does not fit the network.
         """
-        checkpoint = self.run.latest()
+        self.run.clean()
+        checkpoint = self.run.latest(self._has_its_targets)
         if checkpoint is None:
             self.run.rewind_metrics(0)
             return False
@@ -187,6 +211,14 @@ class Trainer:
             raise BadInputError(self.run.path, f"its checkpoint does not fit: {first}") from None
         self.run.rewind_metrics(state["metrics_bytes"])
         return True
+
+    def _has_its_targets(self, state: dict[str, Any]) -> bool:
+        """Whether the labels of the epoch that a checkpoint lies in are there, as they were."""
+        wanted = state.get("targets_sha256")
+        if not wanted:
+            return True
+        path = self.run.epoch_file(int(state["epoch"]))
+        return path.is_file() and sha256_file(path) == wanted
 
     def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
         states: dict[int, dict[str, Tensor]] = {}

@@ -1,0 +1,204 @@
+"""The epochs of a run: the warm-up's, the clustering pass and the training pass of Algorithm 1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from c2l.artifacts.targets import TargetsReader, read_targets, write_targets
+from c2l.errors import UsageError
+from c2l.nn.losses import class_weights, clustering_loss
+from c2l.nn.part import part_contrastive_loss
+from c2l.nn.warmup import figure_loss
+from c2l.pipeline.device import precision
+from c2l.pipeline.health import gradient_norms, health
+from c2l.pipeline.job import Indices, Job, prefetch
+from c2l.pipeline.progress import Steps, steps, voice
+from c2l.pipeline.targets import cluster_pass, feature_buffer
+from c2l.pipeline.views import PhotoViews
+
+# Steps between the lines of metrics.jsonl.
+LOG_EVERY = 10
+
+
+def run_epochs(job: Job) -> None:
+    """All epochs that are left, each stopped and resumed anywhere."""
+    trainer, options = job.trainer, job.options
+    while trainer.position.epoch < options.warmup + options.epochs and not trainer.finished:
+        epoch = trainer.position.epoch
+        trainer.enter_epoch(epoch)
+        if epoch < options.warmup:
+            _warmup_epoch(job, epoch)
+        else:
+            target = trainer.run.epoch_file(epoch)
+            # In the middle of an epoch the trainer has checked that they are the epoch's own.
+            if not trainer.position.batch:
+                _cluster_epoch(job, epoch, target)
+            trainer.work_on(target)
+            with read_targets(target) as targets:
+                _train_epoch(job, epoch, targets)
+        if not trainer.finished:
+            trainer.end_epoch()
+
+
+def _warmup_epoch(job: Job, epoch: int) -> None:
+    """Label-free: ground, upper and lower of each photo's own figure, under random crops."""
+    trainer, options = job.trainer, job.options
+    if not isinstance(job.views, PhotoViews) or trainer.head is None or job.figures is None:
+        raise UsageError("--warmup needs photos")
+    trainer.net.train()
+    with steps(f"warm-up {epoch + 1}/{options.warmup}", job.count) as bar:
+        bar.begin(trainer.position.batch * options.batch_size)
+        for group, loaded, _ in prefetch(job.views, job.left(epoch), None):
+            x, targets = job.views.warmup(loaded, job.figures, epoch)
+            with precision(job.device, options.amp):
+                y = trainer.net(x)
+            loss = figure_loss(trainer.head(y), targets)
+            trainer.step(loss, job.named(group))
+            _log_step(job, epoch, {"loss_figure": loss}, loss, bar, len(group))
+            trainer.pause()
+            if trainer.finished:
+                return
+
+
+@torch.no_grad()
+def _cluster_epoch(job: Job, epoch: int, path: Path) -> None:
+    """Both views' centroids mu and labels z for the whole epoch (Eq. 6)."""
+    net, options = job.trainer.net, job.options
+    net.eval()
+    groups = job.passes(epoch)
+    first = epoch == options.warmup and job.start is not None
+    with (
+        steps(job.title("cluster", epoch), 2 * job.count) as bar,
+        write_targets(path, job.count, {"epoch": epoch}) as writer,
+    ):
+        for view in (0, 1):
+
+            def encode(group: Indices, view: int = view) -> Tensor:
+                job.trainer.leave_if_asked()
+                m = job.views.view(net, job.views.load(group), epoch, view)
+                with precision(job.device, options.amp):
+                    return net.embed(m)[0]
+
+            def store(group: Indices, labels: NDArray[np.uint8], view: int = view) -> None:
+                job.trainer.leave_if_asked()
+                writer.store(view, group, labels)
+
+            scratch = job.trainer.run.scratch / f"view{view + 1}.f16"
+            with feature_buffer(scratch, job.device, job.map_bytes) as buffer:
+                found = cluster_pass(
+                    encode,
+                    groups,
+                    options.clusters,
+                    options,
+                    seed=options.seed,
+                    epoch=epoch,
+                    buffer=buffer,
+                    store=store,
+                    bar=bar,
+                    start=job.start[view] if first and job.start else None,
+                )
+            writer.finish(view, found.centroids.cpu().numpy(), found.counts.cpu().numpy())
+    _log_health(job, epoch, path)
+
+
+def _log_health(job: Job, epoch: int, path: Path) -> None:
+    clusters = job.options.clusters
+    contingency = np.zeros(clusters * clusters, dtype=np.int64)
+    with read_targets(path) as targets:
+        for index in range(job.count):
+            one = np.array([index])
+            first, second = targets.labels(0, one), targets.labels(1, one)
+            pairs = first.astype(np.int64) * clusters + second
+            contingency += np.bincount(pairs.ravel(), minlength=clusters * clusters)
+        record = health(
+            (targets.counts[0], targets.counts[1]), contingency.reshape(clusters, clusters)
+        )
+    for what in record["collapsed"]:
+        voice.say(f"warning: epoch {epoch}: {what}")
+    job.trainer.run.log({"kind": "epoch", "epoch": epoch, **record})
+
+
+def _train_epoch(job: Job, epoch: int, targets: TargetsReader) -> None:
+    """One shuffled pass with the epoch's labels (the second loop of Algorithm 1)."""
+    trainer, options = job.trainer, job.options
+    mu = [torch.from_numpy(c).to(job.device) for c in targets.centroids]
+    counts = [torch.from_numpy(c).to(job.device) for c in targets.counts]
+    weights = [class_weights(c, options.class_weights) for c in counts]
+    factors = {"view": 1.0, "part": options.part_weight, "code": options.pixel_weight}
+    trainer.net.train()
+    with steps(job.title("train", epoch), job.count) as bar:
+        bar.begin(trainer.position.batch * options.batch_size)
+        for group, loaded, labels in prefetch(job.views, job.left(epoch), targets):
+            z = [torch.from_numpy(values).to(job.device) for values in labels]
+            terms = _losses(job, loaded, epoch, z, mu, weights)
+            if not trainer.position.batch:
+                _log_gradients(job, epoch, {k: factors[k] * v for k, v in terms.items()})
+            loss = terms["view"] + factors["part"] * terms["part"] + factors["code"] * terms["code"]
+            trainer.step(loss, job.named(group))
+            logged = {f"loss_{name}": value for name, value in terms.items()}
+            _log_step(job, epoch, logged, loss, bar, len(group))
+            trainer.pause()
+            if trainer.finished:
+                return
+
+
+def _losses(
+    job: Job,
+    loaded: Any,
+    epoch: int,
+    z: list[Tensor],
+    mu: list[Tensor],
+    weights: list[Tensor | None],
+) -> dict[str, Tensor]:
+    """L_view, L_r and L_c of a batch (Eq. 8), unweighted."""
+    net, options = job.trainer.net, job.options
+    m = [job.views.view(net, loaded, epoch, view) for view in (0, 1)]
+    y, codes = [], []
+    for features in m:
+        with precision(job.device, options.amp):
+            embedded, code = net.embed(features)
+        y.append(embedded)
+        codes.append(code)
+    within = [clustering_loss(y[v], z[v], mu[v], weights[v]) for v in (0, 1)]
+    view_loss = (within[0] + within[1]) / 2
+    if options.cross_view:
+        across = [clustering_loss(y[v], z[1 - v], mu[1 - v], weights[1 - v]) for v in (0, 1)]
+        view_loss = (view_loss + (across[0] + across[1]) / 2) / 2
+    part_loss = torch.zeros((), device=job.device)
+    if net.part is not None:
+        with precision(job.device, options.amp):
+            vectors = [net.part(m[v], y[v], z[v]) for v in (0, 1)]
+        part_loss = part_contrastive_loss(
+            vectors[0][0], vectors[1][0], options.tau, (vectors[0][1], vectors[1][1])
+        )
+    return {"view": view_loss, "part": part_loss, "code": (codes[0] + codes[1]) / 2}
+
+
+def _log_gradients(job: Job, epoch: int, weighted: dict[str, Tensor]) -> None:
+    """How hard each term of Eq. 8, its weight included, pulls at the backbone."""
+    trainer = job.trainer
+    backbone = [p for p in trainer.net.backbone.parameters() if p.requires_grad]
+    if trainer.net.projection is not None:
+        return
+    norms = gradient_norms(weighted, backbone)
+    record = {"kind": "gradients", "epoch": epoch, "step": trainer.position.step}
+    trainer.run.log(record | {f"gradient_{name}": value for name, value in norms.items()})
+
+
+def _log_step(
+    job: Job, epoch: int, terms: dict[str, Tensor], loss: Tensor, bar: Steps, count: int
+) -> None:
+    position = job.trainer.position
+    info = ""
+    if position.step % LOG_EVERY == 0 or position.batch >= job.trainer.batches:
+        values = {name: round(float(value.detach()), 6) for name, value in terms.items()}
+        record = {"kind": "step", "epoch": epoch, "step": position.step}
+        job.trainer.run.log({**record, "loss": round(float(loss.detach()), 6), **values})
+        info = f"loss {float(loss.detach()):.3f}"
+    bar.advance(count, info)
