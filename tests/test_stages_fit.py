@@ -182,7 +182,7 @@ def test_the_warm_up_has_epochs_and_a_loss_of_its_own(cli: Cli, few: Path, tmp_p
         ("done", None),
     ]
     assert records[0]["loss"] == records[0]["loss_figure"] > 0
-    assert "loss_view" in records[2]
+    assert "loss_view" in records[3]
     assert not any("warmup_head" in name for name in predictor(run))
 
 
