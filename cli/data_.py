@@ -42,8 +42,9 @@ def synth(
     Example:
       c2l data synth people -n 200 --image-size 160
     """
-    from c2l.artifacts.files import output_errors, refuse_existing
+    from c2l.artifacts.files import output_errors, publish, refuse_existing
     from c2l.data.synth.writer import write_synthetic_set
+    from c2l.pipeline.claim import claim
     from c2l.pipeline.progress import steps
 
     set_voice(quiet, verbose)
@@ -55,13 +56,19 @@ def synth(
         show(plan, json_wanted=as_json)
         return
     refuse_existing(out, overwrite=overwrite)
-    if out.exists():
-        if not (out / "SegmentationClassAug").is_dir():
-            raise UsageError(f"{out}: is no synthetic set, so --overwrite will not remove it")
-        with output_errors(out):
-            shutil.rmtree(out)
-    with steps("synth", options.count) as bar:
-        write_synthetic_set(out, options, progress=lambda done, _: bar.advance(done - bar.done))
+    if out.exists() and not (out / "SegmentationClassAug").is_dir():
+        raise UsageError(f"{out}: is no synthetic set, so --overwrite will not remove it")
+    with claim(out, overwrite=overwrite), steps("synth", options.count) as bar:
+        beside = out.with_name(f".{out.name}.new")
+        shutil.rmtree(beside, ignore_errors=True)
+        fresh = write_synthetic_set(
+            beside if out.exists() else out,
+            options,
+            progress=lambda done, _: bar.advance(done - bar.done),
+        )
+        if fresh != out:
+            with output_errors(out):
+                publish(fresh, out)
     show({"data": str(out), "images": options.count}, json_wanted=as_json)
 
 

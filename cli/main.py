@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -58,6 +62,32 @@ def main() -> None:
     """
 
 
+class _Leave(BaseException):
+    """A signal that ends a command which has nothing to save.
+
+    Not an Exception, so that no handler for broken input takes it for one.
+    """
+
+
+def _leave(number: int, _: Any) -> None:
+    raise _Leave(signal.Signals(number).name)
+
+
+@contextmanager
+def _listening() -> Iterator[None]:
+    """Let these signals unwind the stack, so that half-written files are removed."""
+    previous: dict[signal.Signals, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                previous[number] = signal.signal(number, _leave)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
 def run(arguments: list[str] | None = None) -> None:
     """The entry point: errors of the user leave no traceback.
 
@@ -65,21 +95,22 @@ def run(arguments: list[str] | None = None) -> None:
         arguments: without it, the process's own.
     """
     try:
-        code: Any = main.main(args=arguments, prog_name="c2l", standalone_mode=False)
+        with _listening():
+            code: Any = main.main(args=arguments, prog_name="c2l", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else ExitCode.OK)
     except C2LError as error:
         click.echo(f"c2l: error: {error.message}", err=True)
         if error.hint:
             click.echo(f"  next: {error.hint}", err=True)
         sys.exit(error.exit_code)
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, _Leave) as left:
+        click.echo(
+            f"c2l: interrupted ({str(left) or 'SIGINT'}); no half-written output is left", err=True
+        )
         sys.exit(ExitCode.INTERRUPTED)
     except click.ClickException as error:
         error.show()
         sys.exit(ExitCode.USAGE)
-    except KeyboardInterrupt:
-        click.echo("c2l: interrupted", err=True)
-        sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # The reader of stdout went away (a pager, head): not an error of ours.
         sys.stderr.close()

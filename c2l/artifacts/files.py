@@ -124,6 +124,27 @@ def replacing(path: Path, *, needed: int | None = None) -> Iterator[Path]:
             raise
 
 
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder to fill; it becomes ``path`` when the block ends without an error.
+
+    Raises:
+        OutputError: the folder cannot be made or given its name.
+    """
+    partial = partial_sibling(path)
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+    try:
+        yield partial
+        with output_errors(path):
+            publish(partial, path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write JSON atomically; NaN is refused since JSON has none."""
     text = json.dumps(value, indent=2, allow_nan=False) + "\n"

@@ -22,6 +22,7 @@ from c2l.clustering.nmf import activations, factorise
 from c2l.data.views import Purpose, stream
 from c2l.errors import BadInputError, UsageError
 from c2l.options import ClusterOptions, identity
+from c2l.pipeline.claim import claim
 from c2l.pipeline.device import limit_threads, pick_device
 from c2l.pipeline.progress import steps
 
@@ -69,7 +70,7 @@ def cluster(
         else:
             centroids, objective = _fit_kmeans(reader, options, device, schema.FEATURES)
             views = _fit_views(reader, options, device)
-        with write_clusters(output) as writer:
+        with claim(output, overwrite=overwrite), write_clusters(output) as writer:
             counts, groups = _assign_all(reader, writer, centroids, options)
             writer.finish(
                 Clusters(

@@ -22,6 +22,7 @@ from c2l.data.masks import check_mask_size, read_mask
 from c2l.data.pool import ordered_map
 from c2l.errors import BadInputError, UsageError
 from c2l.options import EvalOptions, identity
+from c2l.pipeline.claim import claim
 from c2l.pipeline.device import limit_threads, pick_device
 from c2l.pipeline.predictor import Predictor, load_predictor, to_batch
 from c2l.pipeline.progress import steps
@@ -87,11 +88,17 @@ def evaluate(
         UsageError: the output exists; ``data`` missing.
     """
     refuse_existing(output, overwrite=overwrite)
-    if artifact.suffix == ".json":
-        if data is not None:
-            raise UsageError("an eval.json is scored again without DATA")
-        write_json(output, _rescore(artifact, options))
-        return output
+    again = artifact.suffix == ".json"
+    if again and data is not None:
+        raise UsageError("an eval.json is scored again without DATA")
+    with claim(output, overwrite=overwrite):
+        write_json(
+            output, _rescore(artifact, options) if again else _evaluate(artifact, data, options)
+        )
+    return output
+
+
+def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[str, Any]:
     if data is None:
         raise UsageError("DATA is missing: a data set with masks is needed")
     limit_threads()
@@ -121,8 +128,7 @@ def evaluate(
             "made_from": predictor.lineage["config"],
         },
     }
-    write_json(output, result)
-    return output
+    return result
 
 
 def _labelled(data: Path, split: str | None) -> Dataset:

@@ -25,11 +25,13 @@ from c2l.nn.augment import geometric, photometric
 from c2l.nn.backbone import MEAN, STD
 from c2l.nn.network import ParsingNetwork
 from c2l.options import ExtractOptions, identity
+from c2l.pipeline.claim import claim
 from c2l.pipeline.device import limit_threads, pick_device, precision
 from c2l.pipeline.images import Decoded, Skips, batched, decode, inputs_digest
 from c2l.pipeline.network import build_network, read_layer
 from c2l.pipeline.predictor import load_predictor, to_batch
 from c2l.pipeline.progress import steps, voice
+from c2l.pipeline.signals import StopRequest
 
 # Images whose features the principal components are computed from, evenly spread.
 PCA_IMAGES = 256
@@ -88,6 +90,8 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
         BadInputError: the data set, an image, or the weights.
         UsageError: the output exists; or options that do not go together.
         OutputError: the output cannot be written.
+        LockedError: another process writes it.
+        StoppedError: a signal came; what was done is kept.
     """
     refuse_existing(output, overwrite=overwrite)
     limit_threads()
@@ -95,14 +99,18 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
     source = _open_source(options)
     layout, projection = _probe(source, dataset, options)
     skips = Skips(options.on_error)
-    with write_features(
-        output, layout, _config(dataset, options), _attributes(source, options)
-    ) as (writer):
+    with (
+        claim(output, overwrite=overwrite),
+        StopRequest() as stop,
+        write_features(
+            output, layout, _config(dataset, options), _attributes(source, options)
+        ) as writer,
+    ):
         sums = _continue(writer, dataset)
         if sums:
             voice.say(f"going on with {output}: {len(sums)} images are there already")
         with steps("extract", len(layout.names)) as bar, ThreadPoolExecutor(1) as pool:
-            bar.done = len(sums)
+            bar.begin(len(sums))
             pending: Future[None] | None = None
             for group in _missing(dataset, writer, options, skips):
                 rows = _rows(source, group, options, projection)
@@ -112,6 +120,10 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
                 pending = pool.submit(_store, writer, rows)
                 sums |= {image.index: image.sha256 for image in group}
                 bar.advance(len(group))
+                stop.check(
+                    f"stopped; {len(sums)} of {len(layout.names)} images are kept for {output}",
+                    "run the same command again: it goes on where it was",
+                )
             if pending:
                 pending.result()
         _finish(writer, dataset, sums, skips, projection)

@@ -20,6 +20,7 @@ from c2l.artifacts.files import (
     sha256_file,
     write_json,
 )
+from c2l.artifacts.locks import exclusive
 from c2l.artifacts.runs import Run
 from c2l.data.layouts import Dataset, Record, open_dataset
 from c2l.errors import BadInputError, UsageError
@@ -74,6 +75,7 @@ def fit(
         ConfigDiffersError: ``resume`` under other options.
         NonFiniteError: a loss or gradient that is not finite.
         StoppedError: a signal came; the state is saved.
+        LockedError: another process trains into the run folder.
         OutputError: the run folder cannot be written.
     """
     options = effective(options)
@@ -88,14 +90,16 @@ def fit(
     # behind holds nothing.
     if not resume and not Run.is_empty(output):
         refuse_existing(output, overwrite=overwrite, hint=GO_ON)
-    with ExitStack() as stack, StopRequest() as stop:
+    with ExitStack() as stack, exclusive(output) as left, StopRequest() as stop:
+        if left:
+            voice.say(f"{output}: an earlier writer ended without finishing: {left}")
         run, job = _prepare(stack, data, output, options, stop, resume=resume, overwrite=overwrite)
         run_epochs(job)
         store_predictor(job)
         run.log({"kind": "done", "step": job.trainer.position.step})
-    with output_errors(output):
-        shutil.rmtree(run.scratch, ignore_errors=True)
-        run.forget_epochs(before=options.warmup + options.epochs + 1)
+        with output_errors(output):
+            shutil.rmtree(run.scratch, ignore_errors=True)
+            run.forget_epochs(before=options.warmup + options.epochs + 1)
     return output
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,9 @@ from numpy.typing import NDArray
 from c2l import __version__, schema
 from c2l.artifacts.files import (
     output_errors,
-    partial_sibling,
-    publish,
     read_json,
     refuse_existing,
+    replacing_folder,
 )
 from c2l.artifacts.runs import Run
 from c2l.clustering.merge import PARTS
@@ -35,6 +33,7 @@ from c2l.drawing.report import write_report
 from c2l.drawing.sheet import contact_sheet
 from c2l.errors import BadInputError, UsageError
 from c2l.options import RenderOptions, resolved
+from c2l.pipeline.claim import claim
 from c2l.pipeline.device import limit_threads, pick_device
 from c2l.pipeline.predictor import Predictor, load_predictor
 from c2l.pipeline.progress import steps
@@ -117,12 +116,7 @@ def render(
         )
     scores = _read_scores(options.scores, predictor)
     meaning = _meaning(predictor, scores)
-    partial = partial_sibling(output)
-    with output_errors(output):
-        output.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-    try:
+    with claim(output, overwrite=overwrite), replacing_folder(output) as partial:
         tiles = _draw_all(predictor, records, partial, meaning, options)
         with output_errors(output):
             _write_sheet(tiles, partial / "sheet.png", meaning)
@@ -130,11 +124,6 @@ def render(
         truth = _truth_drawer(dataset, scores, meaning, options)
         content = _content(predictor, artifact, dataset, scores, meaning, tiles, others, truth)
         write_report(partial / "report.html", content)
-        with output_errors(output):
-            publish(partial, output)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
     return output
 
 

@@ -1,0 +1,27 @@
+"""Claiming an output: nobody else writes it meanwhile, and nothing is replaced unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from c2l.artifacts.files import refuse_existing
+from c2l.artifacts.locks import exclusive
+from c2l.pipeline.progress import voice
+
+
+@contextmanager
+def claim(output: Path, *, overwrite: bool) -> Iterator[None]:
+    """Hold the lock of an output; one that appeared since the command began is refused too.
+
+    Raises:
+        LockedError: another process writes it.
+        UsageError: it exists, and ``overwrite`` is not given.
+        OutputError: its folder cannot be written.
+    """
+    with exclusive(output) as left:
+        if left:
+            voice.say(f"{output}: an earlier writer ended without finishing: {left}")
+        refuse_existing(output, overwrite=overwrite)
+        yield
