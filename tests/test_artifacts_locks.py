@@ -112,9 +112,11 @@ def test_without_locks_of_the_file_system_the_file_itself_locks(
 ) -> None:
     monkeypatch.setattr(fcntl, "flock", no_locks)
     with exclusive(output):
-        with pytest.raises(LockedError, match=f"process {os.getpid()}") as caught:
-            with exclusive(output):
-                pass
+        with (
+            pytest.raises(LockedError, match=f"process {os.getpid()}") as caught,
+            exclusive(output),
+        ):
+            pass
         assert "if that process is gone, remove" in (caught.value.hint or "")
     with exclusive(output) as left:
         assert left is None
