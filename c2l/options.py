@@ -264,6 +264,12 @@ def identity(options: Any) -> dict[str, Any]:
     }
 
 
+def changed(options: Any) -> dict[str, Any]:
+    """The options that decide a stage's result and are not the defaults, by name."""
+    defaults = type(options)()
+    return {k: v for k, v in identity(options).items() if v != getattr(defaults, k)}
+
+
 def resolved(options: Any) -> dict[str, Any]:
     """All options of a stage, by name."""
     return {f.name: getattr(options, f.name) for f in fields(options)}

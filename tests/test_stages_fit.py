@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -338,7 +339,12 @@ def test_a_run_is_replaced_only_when_asked(cli: Cli, few: Path, stopped: tuple[P
     assert cli("fit", few, "-o", run, *FIT, "--max-steps", "1").code == 2
     assert sorted(os.listdir(run)) == before
     cli.ok("fit", few, "-o", run, *FIT, "--max-steps", "1", "--overwrite")
-    assert metrics(run)[-1] == {"kind": "done", "step": 1}
+    content = (run / "predictor.safetensors").read_bytes()
+    assert metrics(run)[-1] == {
+        "kind": "done",
+        "step": 1,
+        "predictor_sha256": hashlib.sha256(content).hexdigest(),
+    }
 
 
 def test_a_folder_that_is_no_run_is_never_removed(cli: Cli, few: Path, tmp_path: Path) -> None:

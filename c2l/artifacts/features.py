@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from c2l import schema
 from c2l.artifacts.files import output_errors, partial_sibling, publish
 from c2l.artifacts.hdf5 import config_of, create, open_artifact, reading, stamp
+from c2l.artifacts.lineage import Source, from_json
 from c2l.errors import BadInputError
 
 HINT = "make one with: c2l extract DATA -o features.h5"
@@ -259,6 +260,11 @@ class FeatureReader:
     def projection(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(D, C) principal components and the (C,) mean that was taken off."""
         return self._file[schema.PCA_COMPONENTS][:], self._file[schema.PCA_MEAN][:]
+
+    @property
+    def lineage(self) -> list[Source]:
+        """The store's inputs."""
+        return from_json(self.attribute(schema.ATTR_LINEAGE) or [], self.path)
 
     def attribute(self, name: str) -> str:
         """A root attribute as text, empty when there is none."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,12 +36,17 @@ def write_indexed_png(path: Path, mask: NDArray[np.uint8], palette: Sequence[int
         image.save(file, format="PNG")
 
 
-def write_legend(path: Path, entries: Sequence[tuple[int, str, Sequence[int]]]) -> None:
+def write_legend(
+    path: Path,
+    entries: Sequence[tuple[int, str, Sequence[int]]],
+    made_from: Mapping[str, Any] | None = None,
+) -> None:
     """Write what the ids of a folder of masks mean, as JSON.
 
     Args:
         path: the final name.
         entries: id, name and RGB of each label, in the order of the ids.
+        made_from: what else it says of where the masks come from.
 
     Raises:
         OutputError: the file cannot be written.
@@ -53,6 +59,7 @@ def write_legend(path: Path, entries: Sequence[tuple[int, str, Sequence[int]]]) 
             {"id": int(label), "name": name, "rgb": [int(value) for value in rgb]}
             for label, name, rgb in entries
         ],
+        **(made_from or {}),
     }
     with complete_file(path) as file:
         file.write((json.dumps(legend, indent=2, ensure_ascii=False) + "\n").encode())

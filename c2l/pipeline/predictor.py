@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from c2l import schema
 from c2l.artifacts.clusters import read_clusters
 from c2l.artifacts.files import sha256_file
+from c2l.artifacts.lineage import PREDICTOR, WEIGHTS, from_json
 from c2l.artifacts.runs import Run
 from c2l.artifacts.tensors import load_tensors, save_tensors
 from c2l.clustering.figure import colour_codes, sharpen_sides
@@ -64,6 +65,12 @@ class Predictor:
     device: torch.device
     sha256: str
     lineage: dict[str, Any]
+
+    @property
+    def file(self) -> Path:
+        """The file that ``sha256`` is of."""
+        path = Path(self.lineage["path"])
+        return path / schema.PREDICTOR if path.is_dir() else path
 
     @property
     def clusters(self) -> int:
@@ -321,6 +328,18 @@ def _from_clusters(path: Path, device: torch.device, weights: str | None) -> Pre
     )
 
 
+def _where_they_lie(extract: ExtractOptions, attributes: dict[str, str], path: Path) -> str | None:
+    """The weights beside the artifact, where the path as it was given leads nowhere now."""
+    given = Path(extract.checkpoint or extract.weights)
+    if given.exists():
+        return None
+    for found in from_json(attributes.get(schema.ATTR_LINEAGE) or [], path):
+        here = found.located(path)
+        if found.role in (WEIGHTS, PREDICTOR) and here.is_file():
+            return str(here.parent if found.role == PREDICTOR else here)
+    return None
+
+
 def network_of(
     extract: ExtractOptions,
     attributes: dict[str, str],
@@ -336,6 +355,7 @@ def network_of(
     from dataclasses import replace
 
     recorded = attributes.get(schema.ATTR_WEIGHTS_SHA256, "")
+    weights = weights or _where_they_lie(extract, attributes, path)
     if extract.checkpoint is not None:
         source = Path(weights or extract.checkpoint)
         predictor = _from_run(source, device)

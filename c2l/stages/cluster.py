@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from c2l import schema
 from c2l.artifacts.clusters import Clusters, ClustersWriter, write_clusters
 from c2l.artifacts.features import FeatureReader, read_features
 from c2l.artifacts.files import refuse_existing, sha256_file
+from c2l.artifacts.lineage import FEATURES, PREDICTOR, WEIGHTS, as_json, source
 from c2l.clustering.kmeans import MiniBatchKMeans, assign, initial_centroids
 from c2l.clustering.merge import PositionStatistics, merge_by_border
 from c2l.clustering.nmf import activations, factorise
@@ -231,7 +233,11 @@ def _in_full_space(reader: FeatureReader, centroids: Tensor) -> Tensor:
 
 
 def _attributes(reader: FeatureReader, digest: str) -> dict[str, str]:
+    """Hashes and inputs; the network's weights stay an input, since eval and render need them."""
+    network = [s for s in reader.lineage if s.role in (WEIGHTS, PREDICTOR)]
+    made_from = [source(FEATURES, reader.path, digest), *network]
     kept = (schema.ATTR_INPUTS, schema.ATTR_BACKBONE, schema.ATTR_WEIGHTS)
     attributes = {name: reader.attribute(name) for name in kept}
     attributes[schema.ATTR_WEIGHTS_SHA256] = reader.attribute(schema.ATTR_WEIGHTS_SHA256)
+    attributes[schema.ATTR_LINEAGE] = json.dumps(as_json(made_from))
     return {**attributes, "features_sha256": digest}

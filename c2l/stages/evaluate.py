@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +11,19 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from c2l import __version__, schema
-from c2l.artifacts.files import read_json, refuse_existing, write_json
+from c2l.artifacts.files import read_json, refuse_existing, sha256_file, write_json
+from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, as_json, source
 from c2l.clustering.figure import centre_prior, colour_codes, sharpen, split_rows
 from c2l.data.images import read_rgb
-from c2l.data.labels import LabelSpace, Merge, folder_space, load_merge
-from c2l.data.layouts import Dataset, Record, open_dataset
-from c2l.data.masks import check_mask_size, read_mask
+from c2l.data.labels import LabelSpace, Merge, load_merge
+from c2l.data.layouts import Dataset
 from c2l.data.pool import ordered_map
 from c2l.errors import BadInputError, UsageError
 from c2l.options import EvalOptions, identity
 from c2l.pipeline.claim import claim
 from c2l.pipeline.device import limit_threads, pick_device
+from c2l.pipeline.images import inputs_digest
+from c2l.pipeline.labelled import batches, found_space, labelled, raw_ids
 from c2l.pipeline.predictor import Predictor, load_predictor, to_batch
 from c2l.pipeline.progress import steps
 from c2l.scoring.baselines import BORDER_CLASSES, TrivialBaselines
@@ -39,25 +39,11 @@ BASELINE_IMAGES = 200
 FIGURE = "place-and-colour"
 
 
-@dataclass(frozen=True)
-class Labelled:
-    """A photo and its mask.
-
-    Attributes:
-        pixels: (S, S, 3) uint8, resized.
-        mask: (H, W) raw label ids at the photo's own size.
-    """
-
-    name: str
-    pixels: NDArray[np.uint8]
-    mask: NDArray[Any]
-
-
 def plan(artifact: Path, data: Path | None, options: EvalOptions) -> dict[str, Any]:
     """What ``--dry-run`` says; an eval.json is scored again without images."""
     images = 0
     if data is not None:
-        images = len(_labelled(data, options.split).records)
+        images = len(labelled(data, options.split).records)
     elif artifact.suffix != ".json":
         raise UsageError("DATA is missing: a data set with masks is needed")
     return {"images": images, "disk_bytes": 100_000, "device": str(pick_device(options.device))}
@@ -92,9 +78,10 @@ def evaluate(
     if again and data is not None:
         raise UsageError("an eval.json is scored again without DATA")
     with claim(output, overwrite=overwrite):
-        write_json(
-            output, _rescore(artifact, options) if again else _evaluate(artifact, data, options)
-        )
+        if again:
+            write_json(output, _rescore(artifact, options))
+        else:
+            write_json(output, _evaluate(artifact, data, options))
     return output
 
 
@@ -102,11 +89,11 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
     if data is None:
         raise UsageError("DATA is missing: a data set with masks is needed")
     limit_threads()
-    dataset = _labelled(data, options.split)
-    space = dataset.space or _found_space(dataset)
+    dataset = labelled(data, options.split)
+    space = dataset.space or found_space(dataset)
     merge = load_merge(options.merge, space)
     predictor = load_predictor(artifact, pick_device(options.device), options.weights)
-    raw, per_image = _confusions(predictor, dataset, space, merge, options, "score")
+    raw, per_image, digest = _confusions(predictor, dataset, space, merge, options, "score")
     result = _result(raw, merge, space, options, per_image, predictor.groups is not None)
     if options.match_split is not None:
         result["matched_elsewhere"] = _matched_elsewhere(
@@ -126,58 +113,15 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
             "data": str(dataset.root.resolve()),
             "options": identity(options),
             "made_from": predictor.lineage["config"],
+            "sources": as_json(
+                [
+                    source(PREDICTOR, predictor.file, predictor.sha256),
+                    source(DATA, dataset.root, digest),
+                ]
+            ),
         },
     }
     return result
-
-
-def _labelled(data: Path, split: str | None) -> Dataset:
-    dataset = open_dataset(data, split=split, labelled_only=True)
-    if not dataset.records:
-        raise BadInputError(
-            data, "no image of it has a mask", hint="see what it holds: c2l data check DIR"
-        )
-    return dataset
-
-
-def _found_space(dataset: Dataset) -> LabelSpace:
-    """The label space of a folder whose labels nobody named, from the ids in its masks."""
-    ids: set[int] = set()
-    masks = (record.mask for record in dataset.records if record.mask is not None)
-    for mask in ordered_map(read_mask, masks):
-        ids |= {int(v) for v in np.unique(mask)}
-    return folder_space(ids)
-
-
-def _read(size: int) -> Any:
-    def read(record: Record) -> Labelled:
-        pixels = read_rgb(record.image, size=size)
-        if record.mask is None:
-            raise BadInputError(record.image, "has no mask")
-        mask = read_mask(record.mask)
-        from c2l.data.images import read_size
-
-        check_mask_size(mask, read_size(record.image), record.mask)
-        return Labelled(record.name, pixels, mask)
-
-    return read
-
-
-def _batches(dataset: Dataset, size: int, batch: int, workers: int) -> Iterator[list[Labelled]]:
-    group: list[Labelled] = []
-    for item in ordered_map(_read(size), dataset.records, workers=workers):
-        group.append(item)
-        if len(group) == batch:
-            yield group
-            group = []
-    if group:
-        yield group
-
-
-def _ids(mask: NDArray[Any], labels: int) -> NDArray[np.uint8]:
-    """Raw ids as uint8, what lies outside the label space as ignore."""
-    outside = (mask < 0) | (mask >= labels)
-    return np.where(outside, schema.IGNORE, mask).astype(np.uint8)
 
 
 def _by_class(raw: Counts, merge: Merge) -> Counts:
@@ -195,23 +139,25 @@ def _confusions(
     merge: Merge,
     options: EvalOptions,
     title: str,
-) -> tuple[Counts, Counts]:
-    """Counts by raw label of the whole set, (K, R), and by class of each image, (M, K, N)."""
+) -> tuple[Counts, Counts, str]:
+    """Counts by raw label of all, (K, R), by class of each image, (M, K, N), and the digest."""
     labels = len(space.names)
     raw = np.zeros((predictor.clusters, labels), dtype=np.int64)
-    per_image = []
+    per_image, sums = [], []
     with steps(title, len(dataset.records)) as bar:
-        for group in _batches(dataset, predictor.image_size, options.batch_size, options.workers):
+        for group in batches(dataset, predictor.image_size, options.batch_size, options.workers):
             pixels = np.stack([item.pixels for item in group])
             sizes = [(item.mask.shape[0], item.mask.shape[1]) for item in group]
             for item, found in zip(group, predictor.predict(pixels, sizes), strict=True):
                 counts = confusion_matrix(
-                    found, _ids(item.mask, labels), predictor.clusters, labels, source=item.name
+                    found, raw_ids(item.mask, labels), predictor.clusters, labels, source=item.name
                 )
                 raw += counts
                 per_image.append(_by_class(counts, merge))
+                sums.append(item.sha256)
             bar.advance(len(group))
-    return raw, np.stack(per_image)
+    digest = inputs_digest([record.name for record in dataset.records], sums)
+    return raw, np.stack(per_image), digest
 
 
 def _scored(raw: Counts, matching: NDArray[np.int64], merge: Merge) -> dict[str, Any]:
@@ -272,8 +218,8 @@ def _matched_elsewhere(
     confusion: Counts,
 ) -> dict[str, Any]:
     """The matching fitted on another split, applied to the scored one."""
-    dataset = _labelled(data, options.match_split)
-    _, elsewhere = _confusions(predictor, dataset, space, merge, options, "match")
+    dataset = labelled(data, options.match_split)
+    _, elsewhere, _ = _confusions(predictor, dataset, space, merge, options, "match")
     matching = hungarian(elsewhere.sum(0))
     return {
         **score(confusion, matching, merge.classes).as_dict(),
@@ -307,10 +253,10 @@ def _baselines(
     if named:
         counts[FIGURE] = np.zeros((len(BORDER_CLASSES), labels), dtype=np.int64)
     with steps("trivial baselines", len(dataset.records)) as bar:
-        for group in _batches(dataset, size, options.batch_size, options.workers):
+        for group in batches(dataset, size, options.batch_size, options.workers):
             figures = _figures([item.pixels for item in group]) if named else []
             for number, item in enumerate(group):
-                target = _ids(item.mask, labels)
+                target = raw_ids(item.mask, labels)
                 found_by = trivial.predict(item.pixels)
                 if named:
                     found_by[FIGURE] = figures[number]
@@ -377,4 +323,7 @@ def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
         for name, values in trivial.items()
     }
     kept = ("images", "split", "method", "clusters", "lineage", "baseline_confusions_raw")
-    return {**result, **{k: old[k] for k in kept if k in old}, "rescored_from": str(path)}
+    result |= {k: old[k] for k in kept if k in old}
+    lineage = dict(result.get("lineage", {}))
+    lineage["sources"] = as_json([source(SCORES, path, sha256_file(path))])
+    return {**result, "lineage": lineage, "rescored_from": str(path)}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ from torch.nn import functional as F
 from c2l import schema
 from c2l.artifacts.features import FeatureWriter, StoreLayout, write_features
 from c2l.artifacts.files import refuse_existing, sha256_file
+from c2l.artifacts.lineage import DATA, PREDICTOR, WEIGHTS, Source, as_json, source
 from c2l.data.layouts import Dataset, Record, open_dataset
 from c2l.data.views import Purpose, stream, view_parameters
 from c2l.errors import BadInputError, UsageError
 from c2l.nn.augment import geometric, photometric
 from c2l.nn.backbone import MEAN, STD
 from c2l.nn.network import ParsingNetwork
-from c2l.options import ExtractOptions, identity
+from c2l.options import ExtractOptions, NetworkOptions, identity
 from c2l.pipeline.claim import claim
 from c2l.pipeline.device import limit_threads, pick_device, precision
 from c2l.pipeline.images import Decoded, Skips, batched, decode, inputs_digest
@@ -38,19 +39,35 @@ PCA_IMAGES = 256
 
 
 @dataclass(frozen=True)
-class Source:
+class Encoder:
     """The network whose features are extracted.
 
     Attributes:
         net: in evaluation mode, on its device.
         weights: where its weights came from, and their hash.
         amp: its mixed precision.
+        device: where it is.
+        file: the role and path of the file the weights came from, if they came from one.
+        config: the options that decide its network, as they are in force.
     """
 
     net: ParsingNetwork
     weights: tuple[str, str]
     amp: str
     device: torch.device
+    file: tuple[str, Path] | None
+    config: dict[str, Any]
+
+    def lineage(self, data: Path) -> Callable[[str], list[Source]]:
+        """The store's inputs, once the digest of the photos is known."""
+
+        def made_from(photos_sha256: str) -> list[Source]:
+            found = [source(DATA, data, photos_sha256)]
+            if self.file:
+                found.append(source(*self.file, self.weights[1]))
+            return found
+
+        return made_from
 
 
 @dataclass(frozen=True)
@@ -64,8 +81,8 @@ class Projection:
 def plan(data: Path, options: ExtractOptions) -> dict[str, Any]:
     """What ``--dry-run`` says: items, shape, bytes on disk and in memory."""
     dataset = open_dataset(data, split=options.split)
-    source = _open_source(options)
-    layout, _ = _probe(source, dataset, options)
+    encoder = _open_encoder(options)
+    layout, _ = _probe(encoder, dataset, options)
     image = options.image_size**2 * 3 * options.batch_size
     return {
         "images": len(layout.names),
@@ -73,8 +90,8 @@ def plan(data: Path, options: ExtractOptions) -> dict[str, Any]:
         "disk_bytes": layout.nbytes,
         "memory_bytes_for_a_batch": image * 5
         + layout.nbytes // len(layout.names) * 2 * options.batch_size,
-        "device": str(source.device),
-        "weights": source.weights[0],
+        "device": str(encoder.device),
+        "weights": encoder.weights[0],
     }
 
 
@@ -96,14 +113,14 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
     refuse_existing(output, overwrite=overwrite)
     limit_threads()
     dataset = open_dataset(data, split=options.split)
-    source = _open_source(options)
-    layout, projection = _probe(source, dataset, options)
+    encoder = _open_encoder(options)
+    layout, projection = _probe(encoder, dataset, options)
     skips = Skips(options.on_error)
     with (
         claim(output, overwrite=overwrite),
         StopRequest() as stop,
         write_features(
-            output, layout, _config(dataset, options), _attributes(source, options)
+            output, layout, _config(dataset, options, encoder), _attributes(encoder, options)
         ) as writer,
     ):
         sums = _continue(writer, dataset)
@@ -113,7 +130,7 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
             bar.begin(len(sums))
             pending: Future[None] | None = None
             for group in _missing(dataset, writer, options, skips):
-                rows = _rows(source, group, options, projection)
+                rows = _rows(encoder, group, options, projection)
                 # One batch is written while the next one is computed.
                 if pending:
                     pending.result()
@@ -126,11 +143,11 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
                 )
             if pending:
                 pending.result()
-        _finish(writer, dataset, sums, skips, projection)
+        _finish(writer, dataset, sums, skips, projection, encoder.lineage(dataset.root))
     return output
 
 
-def _open_source(options: ExtractOptions) -> Source:
+def _open_encoder(options: ExtractOptions) -> Encoder:
     device = pick_device(options.device)
     if options.checkpoint is not None:
         path = Path(options.checkpoint)
@@ -142,21 +159,33 @@ def _open_source(options: ExtractOptions) -> Source:
                 f"the run was trained at {predictor.image_size} pixels; "
                 f"features are extracted at {options.image_size}"
             )
-        return Source(predictor.net, (str(path), predictor.sha256), predictor.amp, device)
+        trained = predictor.lineage["config"]["options"]
+        return Encoder(
+            predictor.net,
+            (str(path), predictor.sha256),
+            predictor.amp,
+            device,
+            (PREDICTOR, path / schema.PREDICTOR),
+            {f.name: trained[f.name] for f in fields(NetworkOptions) if f.name in trained},
+        )
     net, weights = build_network(options, None, 0, seed=options.seed)
-    return Source(net.to(device).eval(), (weights.source, weights.sha256), options.amp, device)
+    file = None if weights.source in ("none", "imagenet") else (WEIGHTS, Path(weights.source))
+    named = (weights.source, weights.sha256)
+    return Encoder(net.to(device).eval(), named, options.amp, device, file, {})
 
 
-def _config(dataset: Dataset, options: ExtractOptions) -> dict[str, Any]:
-    return {**identity(options), "data": str(dataset.root.resolve()), "layout": dataset.layout}
+def _config(dataset: Dataset, options: ExtractOptions, encoder: Encoder) -> dict[str, Any]:
+    """The options, those of the network as the trained run has them."""
+    where = {"data": str(dataset.root.resolve()), "layout": dataset.layout}
+    return {**identity(options), **encoder.config, **where}
 
 
-def _attributes(source: Source, options: ExtractOptions) -> dict[str, str]:
+def _attributes(encoder: Encoder, options: ExtractOptions) -> dict[str, str]:
     preprocessing = {"size": options.image_size, "mean": MEAN, "std": STD, "resize": "bilinear"}
     return {
-        schema.ATTR_BACKBONE: options.backbone,
-        schema.ATTR_WEIGHTS: source.weights[0],
-        schema.ATTR_WEIGHTS_SHA256: source.weights[1],
+        schema.ATTR_BACKBONE: encoder.config.get("backbone", options.backbone),
+        schema.ATTR_WEIGHTS: encoder.weights[0],
+        schema.ATTR_WEIGHTS_SHA256: encoder.weights[1],
         schema.ATTR_PREPROCESSING: json.dumps(preprocessing, sort_keys=True),
     }
 
@@ -184,20 +213,20 @@ def _missing(
 
 
 @torch.no_grad()
-def _features(source: Source, images: Tensor, options: ExtractOptions) -> Tensor:
+def _features(encoder: Encoder, images: Tensor, options: ExtractOptions) -> Tensor:
     """(B, C, h, w) float32 of a layer, strided."""
-    with precision(source.device, source.amp):
-        features = read_layer(source.net, images, options.layer)
+    with precision(encoder.device, encoder.amp):
+        features = read_layer(encoder.net, images, options.layer)
     return features[:, :, :: options.stride, :: options.stride].float()
 
 
 def _probe(
-    source: Source, dataset: Dataset, options: ExtractOptions
+    encoder: Encoder, dataset: Dataset, options: ExtractOptions
 ) -> tuple[StoreLayout, Projection | None]:
     """The layout of the store, from one blank image; and the principal components."""
     size = options.image_size
-    blank = torch.zeros(1, 3, size, size, device=source.device)
-    _, channels, height, width = _features(source, blank, options).shape
+    blank = torch.zeros(1, 3, size, size, device=encoder.device)
+    _, channels, height, width = _features(encoder, blank, options).shape
     if options.pixels_per_image > height * width:
         raise UsageError(
             f"--pixels-per-image {options.pixels_per_image}: the map has {height * width} pixels"
@@ -208,7 +237,7 @@ def _probe(
     if options.pca:
         if options.pca > channels:
             raise UsageError(f"--pca {options.pca}: the features have {channels} channels")
-        projection = _principal_components(source, dataset.records, options, channels)
+        projection = _principal_components(encoder, dataset.records, options, channels)
         channels = options.pca
     layout = StoreLayout(
         names=tuple(r.name for r in dataset.records),
@@ -221,7 +250,7 @@ def _probe(
 
 
 def _principal_components(
-    source: Source, records: tuple[Record, ...], options: ExtractOptions, channels: int
+    encoder: Encoder, records: tuple[Record, ...], options: ExtractOptions, channels: int
 ) -> Projection:
     chosen = records[:: max(1, len(records) // PCA_IMAGES)]
     total, count = torch.zeros(channels, dtype=torch.float64), 0
@@ -229,8 +258,8 @@ def _principal_components(
     decoded = decode(chosen, options.image_size, options.workers, Skips("skip"))
     with steps("pca", len(chosen)) as bar:
         for group in batched(decoded, options.batch_size):
-            x = to_batch(np.stack([d.pixels for d in group]), source.device).float() / 255
-            features = F.normalize(_features(source, x, options), dim=1)
+            x = to_batch(np.stack([d.pixels for d in group]), encoder.device).float() / 255
+            features = F.normalize(_features(encoder, x, options), dim=1)
             points = features.permute(0, 2, 3, 1).reshape(-1, channels).double().cpu()
             total, outer, count = (
                 total + points.sum(0),
@@ -243,7 +272,7 @@ def _principal_components(
     vectors = torch.linalg.eigh(covariance).eigenvectors.flip(1)[:, : options.pca]
     # The sign of an eigenvector is arbitrary; fix it so that the same input gives the same bytes.
     vectors = vectors * vectors.gather(0, vectors.abs().argmax(0, keepdim=True)).sign()
-    return Projection(mean.float().to(source.device), vectors.T.float().to(source.device))
+    return Projection(mean.float().to(encoder.device), vectors.T.float().to(encoder.device))
 
 
 def _pack(features_BCHW: Tensor, projection: Projection | None) -> Tensor:
@@ -255,15 +284,15 @@ def _pack(features_BCHW: Tensor, projection: Projection | None) -> Tensor:
 
 
 def _rows(
-    source: Source, group: list[Decoded], options: ExtractOptions, projection: Projection | None
+    encoder: Encoder, group: list[Decoded], options: ExtractOptions, projection: Projection | None
 ) -> list[tuple[int, dict[str, NDArray[Any]]]]:
     """What is stored for each image of a batch."""
-    pixels = to_batch(np.stack([d.pixels for d in group]), source.device)
-    maps = {schema.FEATURES: _features(source, pixels.float() / 255, options)}
+    pixels = to_batch(np.stack([d.pixels for d in group]), encoder.device)
+    maps = {schema.FEATURES: _features(encoder, pixels.float() / 255, options)}
     if options.views:
         indices = np.array([d.index for d in group], dtype=np.int64)
         maps[schema.FEATURES_VIEW1], maps[schema.FEATURES_VIEW2] = _views(
-            source, pixels, indices, options
+            encoder, pixels, indices, options
         )
     packed = {name: _pack(m, projection).cpu().numpy() for name, m in maps.items()}
     rows = []
@@ -288,18 +317,18 @@ def _sample(arrays: dict[str, NDArray[Any]], index: int, options: ExtractOptions
 
 @torch.no_grad()
 def _views(
-    source: Source, pixels: Tensor, indices: NDArray[np.int64], options: ExtractOptions
+    encoder: Encoder, pixels: Tensor, indices: NDArray[np.int64], options: ExtractOptions
 ) -> tuple[Tensor, Tensor]:
     """Epoch 0's G(f(P1(x))) and f(G(P2(x))) (Eq. 5)."""
     parameters = view_parameters(options.seed, 0, indices)
     first, second = photometric(pixels, parameters, 0), photometric(pixels, parameters, 1)
-    with precision(source.device, source.amp):
+    with precision(encoder.device, encoder.amp):
         if options.layer == "fpn":
-            warped = geometric(source.net.features(first), parameters)
-            view1 = source.net.embed(warped)[0]
+            warped = geometric(encoder.net.features(first), parameters)
+            view1 = encoder.net.embed(warped)[0]
         else:
-            view1 = geometric(read_layer(source.net, first, options.layer), parameters)
-    view2 = _features(source, geometric(second, parameters), options)
+            view1 = geometric(read_layer(encoder.net, first, options.layer), parameters)
+    view2 = _features(encoder, geometric(second, parameters), options)
     return view1.float()[:, :, :: options.stride, :: options.stride], view2
 
 
@@ -315,6 +344,7 @@ def _finish(
     sums: dict[int, str],
     skips: Skips,
     projection: Projection | None,
+    lineage: Callable[[str], list[Source]],
 ) -> None:
     if not sums:
         raise BadInputError(dataset.root, "not one image could be decoded")
@@ -326,4 +356,5 @@ def _finish(
         extras[schema.PCA_COMPONENTS] = projection.components.cpu().numpy()
         extras[schema.PCA_MEAN] = projection.mean.cpu().numpy()
     digest = inputs_digest(names, [sums[int(i)] for i in keep])
-    writer.finish(keep, extras, {schema.ATTR_INPUTS: digest})
+    made_from = json.dumps(as_json(lineage(digest)))
+    writer.finish(keep, extras, {schema.ATTR_INPUTS: digest, schema.ATTR_LINEAGE: made_from})

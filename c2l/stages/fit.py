@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from c2l import schema
 from c2l.artifacts.clusters import read_clusters
 from c2l.artifacts.files import (
     output_errors,
@@ -19,6 +20,16 @@ from c2l.artifacts.files import (
     refuse_existing,
     sha256_file,
     write_json,
+)
+from c2l.artifacts.lineage import (
+    CENTROIDS,
+    DATA,
+    FEATURES,
+    PREDICTOR,
+    WEIGHTS,
+    Source,
+    as_json,
+    source,
 )
 from c2l.artifacts.locks import exclusive
 from c2l.artifacts.runs import Run
@@ -96,7 +107,8 @@ def fit(
         run, job = _prepare(stack, data, output, options, stop, resume=resume, overwrite=overwrite)
         run_epochs(job)
         store_predictor(job)
-        run.log({"kind": "done", "step": job.trainer.position.step})
+        done = {"step": job.trainer.position.step, "predictor_sha256": sha256_file(run.predictor)}
+        run.log({"kind": "done", **done})
         with output_errors(output):
             shutil.rmtree(run.scratch, ignore_errors=True)
             run.forget_epochs(before=options.warmup + options.epochs + 1)
@@ -119,9 +131,10 @@ def _prepare(
     net, config = _network(options, frozen)
     dataset = open_dataset(data, split=options.split)
     config["data"] = _described(dataset)
+    made_from = _made_from(options, dataset, frozen, config)
     if frozen:
         frozen.require_images({r.name for r in dataset.records}, data)
-    run = _open_run(output, config, resume=resume, overwrite=overwrite)
+    run = _open_run(output, config, made_from, resume=resume, overwrite=overwrite)
     views: ViewSource
     views = (
         frozen.views if frozen else _photo_views(stack, run, dataset.records, options, device, stop)
@@ -174,10 +187,38 @@ def _described(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _open_run(output: Path, config: dict[str, Any], *, resume: bool, overwrite: bool) -> Run:
+def _made_from(
+    options: FitOptions,
+    dataset: Dataset,
+    frozen: FrozenLayer | None,
+    config: dict[str, Any],
+) -> list[Source]:
+    """The run's inputs; the digest of the photos follows in ``inputs.json``."""
+    found = [source(DATA, dataset.root, "")]
+    if options.weights not in ("none", "imagenet") and not options.checkpoint:
+        found.append(source(WEIGHTS, Path(options.weights), config["weights_sha256"]))
+    if options.checkpoint:
+        start = Path(options.checkpoint) / schema.PREDICTOR
+        found.append(source(PREDICTOR, start, config["checkpoint_sha256"]))
+    if options.init:
+        found.append(source(CENTROIDS, Path(options.init), config["init_sha256"]))
+    if frozen:
+        found.append(source(FEATURES, frozen.path, sha256_file(frozen.path)))
+    return found
+
+
+def _open_run(
+    output: Path,
+    config: dict[str, Any],
+    made_from: list[Source],
+    *,
+    resume: bool,
+    overwrite: bool,
+) -> Run:
     """The run folder; torch's threads are those the run began with, since sums depend on them."""
     if not resume:
-        run = Run.create(output, config | {"threads": thread_count()}, overwrite=overwrite)
+        full = config | {"threads": thread_count(), "lineage": as_json(made_from)}
+        run = Run.create(output, full, overwrite=overwrite)
     else:
         run = Run.open(output)
         run.require_same(config)
@@ -197,7 +238,7 @@ def _photo_views(
     skips = Skips(options.on_error)
     cache = build_cache(records, folder, options.image_size, options.workers, skips, stop)
     stack.callback(cache.close)
-    inputs = run.path / "inputs.json"
+    inputs = run.path / schema.RUN_INPUTS
     if not inputs.is_file():
         known = {"inputs_sha256": cache.inputs_sha256, "skipped": skips.reasons}
         write_json(inputs, known)

@@ -17,7 +17,9 @@ from c2l.artifacts.files import (
     read_json,
     refuse_existing,
     replacing_folder,
+    sha256_file,
 )
+from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, as_json, source
 from c2l.artifacts.runs import Run
 from c2l.clustering.merge import PARTS
 from c2l.data.images import read_rgb, read_size
@@ -32,7 +34,7 @@ from c2l.drawing.palette import part_colours, pascal_palette
 from c2l.drawing.report import write_report
 from c2l.drawing.sheet import contact_sheet
 from c2l.errors import BadInputError, UsageError
-from c2l.options import RenderOptions, resolved
+from c2l.options import RenderOptions, identity, resolved
 from c2l.pipeline.claim import claim
 from c2l.pipeline.device import limit_threads, pick_device
 from c2l.pipeline.predictor import Predictor, load_predictor
@@ -117,7 +119,8 @@ def render(
     scores = _read_scores(options.scores, predictor)
     meaning = _meaning(predictor, scores)
     with claim(output, overwrite=overwrite), replacing_folder(output) as partial:
-        tiles = _draw_all(predictor, records, partial, meaning, options)
+        made_from = _made_from(predictor, dataset, options)
+        tiles = _draw_all(predictor, records, partial, meaning, options, made_from)
         with output_errors(output):
             _write_sheet(tiles, partial / "sheet.png", meaning)
         others = [_rival(name, path) for name, path in rivals]
@@ -170,6 +173,7 @@ def _draw_all(
     folder: Path,
     meaning: Meaning,
     options: RenderOptions,
+    made_from: dict[str, Any],
 ) -> list[tuple[Record, Path]]:
     """Write every mask and overlay; returns the images of the sheet and their masks."""
     palette = _palette(meaning)
@@ -194,8 +198,19 @@ def _draw_all(
                 if record.name in chosen:
                     picked.append((record, folder / "masks" / relative))
             bar.advance(len(group))
-    write_legend(folder / "masks" / schema.LEGEND, entries)
+    write_legend(folder / "masks" / schema.LEGEND, entries, made_from)
     return picked
+
+
+def _made_from(predictor: Predictor, dataset: Dataset, options: RenderOptions) -> dict[str, Any]:
+    """What the legend says of the pictures' inputs; the photos' contents are not hashed."""
+    found = [
+        source(PREDICTOR, predictor.file, predictor.sha256),
+        source(DATA, dataset.root, ""),
+    ]
+    if options.scores:
+        found.append(source(SCORES, Path(options.scores), sha256_file(Path(options.scores))))
+    return {"options": identity(options), "lineage": as_json(found)}
 
 
 def _palette(meaning: Meaning) -> list[int]:

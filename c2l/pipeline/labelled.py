@@ -1,0 +1,90 @@
+"""Photos with their masks, as scoring reads them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2l import schema
+from c2l.artifacts.files import sha256_file
+from c2l.data.images import read_rgb, read_size
+from c2l.data.labels import LabelSpace, folder_space
+from c2l.data.layouts import Dataset, Record, open_dataset
+from c2l.data.masks import check_mask_size, read_mask
+from c2l.data.pool import ordered_map
+from c2l.errors import BadInputError
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A photo and its mask.
+
+    Attributes:
+        pixels: (S, S, 3) uint8, resized.
+        mask: (H, W) raw label ids at the photo's own size.
+        sha256: of both files' bytes.
+    """
+
+    name: str
+    pixels: NDArray[np.uint8]
+    mask: NDArray[Any]
+    sha256: str
+
+
+def content_sha256(record: Record) -> str:
+    """Digest of a photo's and its mask's bytes."""
+    parts = [sha256_file(path) for path in (record.image, record.mask) if path is not None]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def labelled(data: Path, split: str | None) -> Dataset:
+    dataset = open_dataset(data, split=split, labelled_only=True)
+    if not dataset.records:
+        raise BadInputError(
+            data, "no image of it has a mask", hint="see what it holds: c2l data check DIR"
+        )
+    return dataset
+
+
+def found_space(dataset: Dataset) -> LabelSpace:
+    """The label space of a folder whose labels nobody named, from the ids in its masks."""
+    ids: set[int] = set()
+    masks = (record.mask for record in dataset.records if record.mask is not None)
+    for mask in ordered_map(read_mask, masks):
+        ids |= {int(v) for v in np.unique(mask)}
+    return folder_space(ids)
+
+
+def _read(size: int) -> Any:
+    def read(record: Record) -> Labelled:
+        pixels = read_rgb(record.image, size=size)
+        if record.mask is None:
+            raise BadInputError(record.image, "has no mask")
+        mask = read_mask(record.mask)
+        check_mask_size(mask, read_size(record.image), record.mask)
+        return Labelled(record.name, pixels, mask, content_sha256(record))
+
+    return read
+
+
+def batches(dataset: Dataset, size: int, batch: int, workers: int) -> Iterator[list[Labelled]]:
+    group: list[Labelled] = []
+    for item in ordered_map(_read(size), dataset.records, workers=workers):
+        group.append(item)
+        if len(group) == batch:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def raw_ids(mask: NDArray[Any], labels: int) -> NDArray[np.uint8]:
+    """Raw ids as uint8, what lies outside the label space as ignore."""
+    outside = (mask < 0) | (mask >= labels)
+    return np.where(outside, schema.IGNORE, mask).astype(np.uint8)
