@@ -25,6 +25,8 @@ COMMANDS = {
     "eval": "Score predictions against masks.",
     "render": "Draw masks, overlays and a report.",
     "inspect": "Say what is in an artifact.",
+    "status": "Say what is done, partial or stale in a folder, and what comes next.",
+    "verify": "Check artifacts and all that they were made from.",
 }
 
 

@@ -113,3 +113,19 @@ def read_clusters(path: Path) -> Clusters:
             views=(views[0], views[1]) if views else None,
             groups=groups,
         )
+
+
+def read_assignments(path: Path) -> Iterator[NDArray[Any]]:
+    """Every image's assignments, (h, w) or (P,), in order.
+
+    Raises:
+        BadInputError: see ``open_artifact``; or a checksum fails, which names the image.
+    """
+    with open_artifact(path, schema.FORMAT_CLUSTERS, hint=HINT) as file:
+        data = file[schema.ASSIGNMENTS]
+        for index in range(len(data)):
+            try:
+                yield data[index]
+            except OSError as error:
+                name = file[schema.NAMES].asstr()[index]
+                raise BadInputError(path, f"image {name!r}: {error}", hint=HINT) from None

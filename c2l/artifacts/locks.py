@@ -37,6 +37,24 @@ def holder(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else {}
 
 
+def writer_of(output: Path) -> str | None:
+    """Who writes an output now, in words, or None."""
+    path = lock_file(output)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return _left_by(holder(path.with_suffix(".owner")))
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _left_by(holder(path)) or "another process"
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return None
+
+
 @contextmanager
 def exclusive(output: Path) -> Iterator[str | None]:
     """Hold an output while it is written.

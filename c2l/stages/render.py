@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +120,7 @@ def render(
     scores = _read_scores(options.scores, predictor)
     meaning = _meaning(predictor, scores)
     with claim(output, overwrite=overwrite), replacing_folder(output) as partial:
-        made_from = _made_from(predictor, dataset, options)
+        made_from = _made_from(predictor, dataset, options, rivals)
         tiles = _draw_all(predictor, records, partial, meaning, options, made_from)
         with output_errors(output):
             _write_sheet(tiles, partial / "sheet.png", meaning)
@@ -202,7 +203,12 @@ def _draw_all(
     return picked
 
 
-def _made_from(predictor: Predictor, dataset: Dataset, options: RenderOptions) -> dict[str, Any]:
+def _made_from(
+    predictor: Predictor,
+    dataset: Dataset,
+    options: RenderOptions,
+    rivals: Sequence[tuple[str, Path]],
+) -> dict[str, Any]:
     """What the legend says of the pictures' inputs; the photos' contents are not hashed."""
     found = [
         source(PREDICTOR, predictor.file, predictor.sha256),
@@ -210,7 +216,8 @@ def _made_from(predictor: Predictor, dataset: Dataset, options: RenderOptions) -
     ]
     if options.scores:
         found.append(source(SCORES, Path(options.scores), sha256_file(Path(options.scores))))
-    return {"options": identity(options), "lineage": as_json(found)}
+    others = [f"--rival {shlex.quote(f'{name}={path.absolute()}')}" for name, path in rivals]
+    return {"options": identity(options), "rivals": others, "lineage": as_json(found)}
 
 
 def _palette(meaning: Meaning) -> list[int]:

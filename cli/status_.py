@@ -1,0 +1,37 @@
+"""c2l status."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from .shared import SETTINGS, as_json, common, set_voice
+
+
+@click.command("status", context_settings=SETTINGS)
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("."))
+@as_json
+@common
+def command(folder: Path, as_json: bool, quiet: bool, verbose: bool) -> None:
+    """Say which artifacts in FOLDER are done, partial or stale, and the next command of each.
+
+    \b
+    Example:
+      c2l status results/
+    """
+    from c2l.stages.status import status, summary
+
+    set_voice(quiet, verbose)
+    entries = status(folder)
+    if as_json:
+        click.echo(json.dumps(summary(entries)))
+        return
+    if not entries:
+        click.echo(f"{folder}: no artifacts")
+    width = max((len(entry.path) for entry in entries), default=0)
+    for entry in entries:
+        click.echo(f"{entry.path:<{width}}  {entry.state:<13}  {entry.why}".rstrip())
+        if entry.next:
+            click.echo(f"  next: {entry.next}")

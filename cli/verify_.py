@@ -1,0 +1,43 @@
+"""c2l verify."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from c2l.errors import ExitCode
+
+from .shared import SETTINGS, as_json, common, set_voice
+
+
+@click.command("verify", context_settings=SETTINGS)
+@click.argument("artifacts", nargs=-1, required=True, type=click.Path(path_type=Path))
+@as_json
+@common
+def command(artifacts: tuple[Path, ...], as_json: bool, quiet: bool, verbose: bool) -> int:
+    """Check each ARTIFACT, and through its lineage all that it was made from.
+
+    Checksums, hashes and sizes are recomputed from the files, photos included. The exit code is
+    3 when something is wrong.
+
+    \b
+    Example:
+      c2l verify run eval.json
+    """
+    from c2l.stages.verify import verify
+
+    set_voice(quiet, verbose)
+    findings = []
+    for finding in verify(list(artifacts)):
+        findings.append(finding)
+        if not as_json:
+            mark = "ok   " if finding.problem is None else "WRONG"
+            line = f"{mark}  {finding.path}: {finding.what}"
+            click.echo(line if finding.problem is None else f"{line}: {finding.problem}")
+    wrong = [f for f in findings if f.problem is not None]
+    if as_json:
+        click.echo(json.dumps({"sound": not wrong, "findings": [asdict(f) for f in findings]}))
+    return int(ExitCode.BAD_INPUT if wrong else ExitCode.OK)

@@ -1,0 +1,224 @@
+"""status says what is done, partial or stale, with a command that works; verify finds damage."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+from conftest import FIT, NETWORK, PHOTOS, Cli, stop_after
+from PIL import Image
+
+from c2l.artifacts.features import FeatureWriter
+from c2l.artifacts.locks import exclusive
+from c2l.data.images import read_rgb
+
+
+@pytest.fixture
+def chain(cli: Cli, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a data set of its own and every artifact made from it."""
+    folder = tmp_path / "work"
+    shutil.copytree(people, folder / "people")
+    monkeypatch.chdir(folder)
+    cli.ok("extract", "people", "-o", "f.h5", *PHOTOS, *NETWORK, "--split", "train")
+    cli.ok("cluster", "f.h5", "-o", "c.h5")
+    cli.ok("fit", "people", "-o", "run", *FIT, "--epochs", "1", "--split", "train")
+    cli.ok("eval", "run", "people", "-o", "e.json", "--split", "val", "--bootstrap", "0")
+    cli.ok("render", "run", "people", "-o", "pics", "--scores", "e.json", "--split", "val")
+    return folder
+
+
+def status(cli: Cli, folder: Path) -> dict[str, dict[str, Any]]:
+    """The entries by path."""
+    entries = cli.ok("status", folder, "--json").values["artifacts"]
+    return {entry["path"]: entry for entry in entries}
+
+
+def states(cli: Cli, folder: Path) -> dict[str, str]:
+    """The states by path."""
+    return {path: entry["state"] for path, entry in status(cli, folder).items()}
+
+
+def findings(cli: Cli, *artifacts: str) -> list[tuple[str, str]]:
+    """Path and problem of all that verify finds wrong; the exit code agrees."""
+    outcome = cli("verify", *artifacts, "--json")
+    wrong = [f for f in outcome.values["findings"] if f["problem"]]
+    assert outcome.code == (3 if wrong else 0), outcome.err
+    assert outcome.values["sound"] == (not wrong)
+    return [(os.path.relpath(f["path"]), f["problem"]) for f in wrong]
+
+
+def repaint(path: Path) -> None:
+    """Another picture of the same size, a moment later."""
+    image = 255 - read_rgb(path)
+    Image.fromarray(image).save(path)
+
+
+def terminate(*_: Any) -> None:
+    """A signal to this process."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_what_is_done_needs_nothing_and_is_sound(cli: Cli, chain: Path) -> None:
+    found = status(cli, chain)
+    assert set(states(cli, chain).values()) == {"done"}
+    assert list(found) == ["f.h5", "c.h5", "run", "e.json", "pics"]
+    assert found["c.h5"]["next"] == "c2l eval c.h5 people -o eval.json"
+    assert not any(found[name]["next"] for name in ("f.h5", "run", "e.json", "pics"))
+    assert findings(cli, "c.h5", "run", "e.json", "pics") == []
+
+
+def test_the_next_command_of_what_is_stale_mends_it(cli: Cli, chain: Path) -> None:
+    """Another seed of the features leaves their clusters behind."""
+    cli.ok("extract", "people", "-o", "f.h5", *PHOTOS, *NETWORK, "--seed", "7", "--overwrite")
+    found = status(cli, chain)["c.h5"]
+    assert found["state"] == "stale"
+    assert "its features" in found["why"]
+    assert findings(cli, "c.h5") == [("c.h5", found["why"])]
+    words = shlex.split(found["next"])
+    assert words[0] == "c2l"
+    cli.ok(*words[1:])
+    assert states(cli, chain)["c.h5"] == "done"
+    assert findings(cli, "c.h5") == []
+
+
+def test_a_changed_photo_makes_all_that_saw_it_stale(cli: Cli, chain: Path) -> None:
+    names = (chain / "people/ImageSets/Segmentation/train.txt").read_text().split()
+    repaint(chain / "people" / "JPEGImages" / f"{names[0]}.jpg")
+    found = status(cli, chain)
+    assert {path: e["state"] for path, e in found.items()} == {
+        "f.h5": "stale",
+        "c.h5": "stale",
+        "run": "stale",
+        "e.json": "stale",
+        "pics": "stale",
+    }
+    assert "photos or masks" in found["f.h5"]["why"]
+    assert "is stale itself" in found["c.h5"]["why"]
+    assert "is stale itself" in found["e.json"]["why"]
+
+
+def test_a_photo_touched_but_the_same_is_not_stale(cli: Cli, chain: Path) -> None:
+    for photo in (chain / "people" / "JPEGImages").iterdir():
+        os.utime(photo, (2e9, 2e9))
+    assert set(states(cli, chain).values()) == {"done"}
+
+
+def test_a_photo_replaced_by_an_older_file_is_found_by_verify(cli: Cli, chain: Path) -> None:
+    names = (chain / "people/ImageSets/Segmentation/train.txt").read_text().split()
+    photo = chain / "people" / "JPEGImages" / f"{names[0]}.jpg"
+    repaint(photo)
+    os.utime(photo, (1e9, 1e9))
+    assert states(cli, chain)["f.h5"] == "done"
+    ((path, problem),) = findings(cli, "f.h5")
+    assert path == "f.h5"
+    assert "photos or masks" in problem
+
+
+def test_a_missing_input_is_named(cli: Cli, chain: Path) -> None:
+    (chain / "f.h5").unlink()
+    found = status(cli, chain)["c.h5"]
+    assert found["state"] == "stale"
+    assert "f.h5 is not there" in found["why"]
+
+
+def test_a_folder_moved_as_a_whole_holds_together(
+    cli: Cli, chain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = chain.with_name("elsewhere")
+    chain.rename(moved)
+    monkeypatch.chdir(moved)
+    assert set(states(cli, moved).values()) == {"done"}
+    assert findings(cli, "c.h5", "run", "e.json", "pics") == []
+
+
+def test_a_stopped_store_and_run_are_partial_and_go_on(
+    cli: Cli, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with mock.patch.object(FeatureWriter, "flush", terminate):
+        assert cli("extract", people, "-o", "f.h5", *PHOTOS, *NETWORK).code == 75
+    with stop_after(1):
+        assert cli("fit", people, "-o", "run", *FIT, "-b", "2", "--epochs", "1").code == 75
+    found = status(cli, tmp_path)
+    assert {path: e["state"] for path, e in found.items()} == {"f.h5": "partial", "run": "partial"}
+    assert "of 12 images" in found["f.h5"]["why"]
+    assert found["run"]["why"] == "saved at step 1"
+    for entry in found.values():
+        cli.ok(*shlex.split(entry["next"])[1:], "--device", "cpu")
+    assert set(states(cli, tmp_path).values()) == {"done"}
+
+
+def test_what_is_being_written_names_its_writer(cli: Cli, chain: Path) -> None:
+    with exclusive(chain / "c.h5"):
+        found = status(cli, chain)["c.h5"]
+    assert found["state"] == "being written"
+    assert f"process {os.getpid()}" in found["why"]
+
+
+def test_a_broken_artifact_is_named_and_the_rest_is_told(cli: Cli, chain: Path) -> None:
+    with (chain / "c.h5").open("r+b") as file:
+        file.truncate(700)
+    found = status(cli, chain)
+    assert found["c.h5"]["state"] == "broken"
+    assert found["f.h5"]["state"] == "done"
+
+
+def test_files_of_other_programs_are_passed_over(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "package.json").write_text("{}")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "config.json").write_text('{"format": "theirs"}')
+    assert states(cli, tmp_path) == {}
+    assert "no artifacts" in cli.ok("status", tmp_path).out
+    outcome = cli("status", tmp_path / "missing")
+    assert outcome.code == 3
+    assert "missing" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("step-00000003/model.safetensors", "step-00000003/model.safetensors"),
+        ("predictor.safetensors", "not the one that the run ended with"),
+    ],
+)
+def test_verify_finds_a_changed_weight(cli: Cli, chain: Path, name: str, message: str) -> None:
+    path = chain / "run" / name
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    path.write_bytes(content)
+    assert any(p == "run" and message in problem for p, problem in findings(cli, "run"))
+
+
+def test_verify_finds_scores_that_were_edited(cli: Cli, chain: Path) -> None:
+    value = json.loads((chain / "e.json").read_text())
+    value["miou"] = 0.99
+    (chain / "e.json").write_text(json.dumps(value))
+    assert findings(cli, "e.json") == [
+        ("e.json", "does not follow from its confusion matrix: miou")
+    ]
+    # The pictures were drawn with other scores.
+    assert [path for path, _ in findings(cli, "pics")] == ["pics", "e.json"]
+
+
+def test_verify_finds_a_mask_that_was_painted_over(cli: Cli, chain: Path) -> None:
+    mask = next((chain / "pics" / "masks").rglob("*.png"))
+    Image.fromarray(np.full((4, 4), 9, np.uint8)).save(mask)
+    ((path, problem),) = findings(cli, "pics")
+    assert path == "pics"
+    assert "[9]" in problem
+
+
+def test_verify_of_what_is_missing_or_foreign_is_bad_input(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("hello")
+    for path in (tmp_path / "none.h5", tmp_path / "note.txt"):
+        outcome = cli("verify", path)
+        assert outcome.code == 3
+        assert path.name in outcome.err
