@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 
@@ -15,7 +15,8 @@ def option(default: Any, text: str, *, choices: tuple[str, ...] = (), **extra: A
         choices: the allowed values of a string option.
         extra: ``flags`` (short names), ``minimum``/``maximum`` (inclusive bounds),
             ``identity`` (False: changing it does not change the result, so a run may be
-            resumed with another value).
+            resumed with another value), ``recorded`` (True: still part of the configuration
+            that artifacts hold).
     """
     return field(default=default, metadata={"help": text, "choices": choices, **extra})
 
@@ -44,7 +45,11 @@ class ImageOptions:
     )
     batch_size: int = option(96, "Images a batch.", minimum=1, flags=("-b",))
     on_error: str = option(
-        "fail", "A broken image: stop, or leave it out and list it.", choices=("fail", "skip")
+        "fail",
+        "A broken image: stop, or leave it out and list it.",
+        choices=("fail", "skip"),
+        identity=False,
+        recorded=True,
     )
 
 
@@ -101,7 +106,12 @@ class KMeansOptions:
         20, "Mini-batches that are buffered for the initial full k-means.", minimum=1
     )
     kmeans_iterations: int = option(20, "Iterations of the initial full k-means.", minimum=1)
-    kmeans_pixels: int = option(256, "Random pixels an image in the initial k-means.", minimum=1)
+    kmeans_pixels: int = option(
+        256, "Random pixels an image in the initial k-means, at most.", minimum=1
+    )
+    kmeans_points: int = option(
+        131072, "Random pixels of all images in the initial k-means, at most.", minimum=1
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,6 +231,13 @@ class EvalOptions(CommonOptions):
         None, "Also fit the matching on this split and apply it to the scored one."
     )
     baselines: bool = option(True, "Score the trivial predictors beside.")
+    on_error: str = option(
+        "fail",
+        "A broken image: stop, or leave it out and list it.",
+        choices=("fail", "skip"),
+        identity=False,
+        recorded=True,
+    )
     bootstrap: int = option(1000, "Bootstrap resamples of images for the intervals.", minimum=0)
     weights: str | None = option(
         None, "Where the weights file lies now, if it moved since.", metavar="FILE"
@@ -233,6 +250,13 @@ class RenderOptions(CommonOptions):
 
     split: str | None = option(None, "Split that is drawn; without it every image is.")
     batch_size: int = option(32, "Images a batch.", minimum=1, flags=("-b",))
+    on_error: str = option(
+        "fail",
+        "A broken image: stop, or leave it out and list it.",
+        choices=("fail", "skip"),
+        identity=False,
+        recorded=True,
+    )
     limit: int = option(0, "Draw this many images, evenly spread; 0 draws all.", minimum=0)
     scores: str | None = option(
         None, "An eval.json: its matching names the clusters, its scores enter the report."
@@ -250,9 +274,30 @@ class SynthOptions:
 
     count: int = option(200, "Number of images.", minimum=1, flags=("-n",))
     image_size: int = option(160, "Width in pixels; the height is 1.5 times it.", minimum=48)
-    val_share: float = option(0.25, "Share of the images in the val split.", minimum=0.0)
+    val_share: float = option(
+        0.25, "Share of the images in the val split.", minimum=0.0, maximum=1.0
+    )
     seed: int = option(0, "Seed of every random choice.", minimum=0)
     workers: int = option(0, "Worker processes; 0 takes the number of cores.", minimum=0)
+
+
+def misfit(item: Field[Any], value: Any) -> str | None:
+    """What is wrong with the value of an option that was read from a file, or None."""
+    kinds: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,)}
+    wanted = str(item.type).removesuffix(" | None")
+    if value is None and str(item.type).endswith("None"):
+        return None
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if wanted != "bool" and isinstance(value, bool):
+        return f"is {value!r}"
+    if not isinstance(value, kinds.get(wanted, (str,))):
+        return f"is {value!r}, which is no {wanted}"
+    if item.metadata.get("choices") and value not in item.metadata["choices"]:
+        return f"is {value!r}; expected one of {', '.join(item.metadata['choices'])}"
+    low, high = item.metadata.get("minimum"), item.metadata.get("maximum")
+    if (is_number and not (low is None or value >= low)) or not (high is None or value <= high):
+        return f"is {value!r}, out of bounds"
+    return None
 
 
 def identity(options: Any) -> dict[str, Any]:
@@ -264,10 +309,19 @@ def identity(options: Any) -> dict[str, Any]:
     }
 
 
+def recorded(options: Any) -> dict[str, Any]:
+    """The options that an artifact holds: those that decide its result, or what was let in."""
+    return {
+        f.name: getattr(options, f.name)
+        for f in fields(options)
+        if f.metadata.get("identity", True) or f.metadata.get("recorded")
+    }
+
+
 def changed(options: Any) -> dict[str, Any]:
-    """The options that decide a stage's result and are not the defaults, by name."""
+    """The recorded options that are not the defaults, by name."""
     defaults = type(options)()
-    return {k: v for k, v in identity(options).items() if v != getattr(defaults, k)}
+    return {k: v for k, v in recorded(options).items() if v != getattr(defaults, k)}
 
 
 def resolved(options: Any) -> dict[str, Any]:

@@ -26,6 +26,7 @@ FORMAT_TARGETS: Final = "c2l-targets"
 FORMAT_PREDICTOR: Final = "c2l-predictor"
 FORMAT_EVAL: Final = "c2l-eval"
 FORMAT_MASKS: Final = "c2l-masks"
+FORMAT_SYNTH: Final = "c2l-synth"
 
 # Feature store (HDF5).
 FEATURES: Final = "features"  # (N, h, w, C) float16, or (N, P, C) with --pixels-per-image
@@ -67,6 +68,9 @@ STEP_COMMIT: Final = "COMMITTED"
 EPOCH_PREFIX: Final = "epoch-"
 EPOCH_TARGETS: Final = "clusters.h5"
 PREDICTOR: Final = "predictor.safetensors"
+
+# A synthetic data set: the file that says that we made it.
+SYNTH_MARKER: Final = "c2l-synth.json"
 
 # Masks.
 IGNORE: Final = 255

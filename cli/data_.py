@@ -11,6 +11,7 @@ import click
 
 from c2l.errors import ExitCode, UsageError
 from c2l.options import SynthOptions
+from c2l.schema import SYNTH_MARKER
 
 from .shared import SETTINGS, as_json, common, dry_run, pick, set_voice, show, stage_options
 
@@ -56,8 +57,8 @@ def synth(
         show(plan, json_wanted=as_json)
         return
     refuse_existing(out, overwrite=overwrite)
-    if out.exists() and not (out / "SegmentationClassAug").is_dir():
-        raise UsageError(f"{out}: is no synthetic set, so --overwrite will not remove it")
+    if out.exists() and not (out / SYNTH_MARKER).is_file():
+        raise UsageError(f"{out}: was not made by data synth, so --overwrite will not remove it")
     with claim(out, overwrite=overwrite), steps("synth", options.count) as bar:
         beside = out.with_name(f".{out.name}.new")
         shutil.rmtree(beside, ignore_errors=True)
@@ -129,10 +130,13 @@ def _print(report: dict[str, Any]) -> None:
     _histogram("labels", report["labels"])
     if report["merge"]:
         _histogram(f"classes of {report['merge']}", report["classes"])
+    for note in report["notes"]:
+        click.echo(f"note  {note['file']}: {note['problem']}")
     for problem in report["problems"]:
         click.echo(f"WRONG {problem['file']}: {problem['problem']}")
     count = len(report["problems"])
-    click.echo(f"{count} problems" if count else "nothing wrong")
+    many = "1 problem" if count == 1 else f"{count} problems"
+    click.echo(many if count else "nothing wrong")
 
 
 def _count(count: dict[str, int]) -> str:

@@ -53,6 +53,7 @@ def command(
       c2l eval run photos/ -o eval.json --split val
       c2l eval eval.json -o fine.json --merge fine
     """
+    from c2l.artifacts.scores import read_scores
     from c2l.stages.evaluate import evaluate, plan
 
     from .tables import print_scores
@@ -62,5 +63,7 @@ def command(
     if dry_run:
         show(plan(artifact, data, options), json_wanted=as_json)
         return
+    for _, other in rivals:
+        read_scores(other)
     path = evaluate(artifact, data, output, options, overwrite=overwrite)
     print_scores(path, rivals, json_wanted=as_json)

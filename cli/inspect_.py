@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from c2l.errors import BadInputError
+
 from .shared import SETTINGS, as_json, common, set_voice
 
 
@@ -25,12 +27,22 @@ def command(artifacts: tuple[Path, ...], as_json: bool, quiet: bool, verbose: bo
     from c2l.artifacts.summary import summarise
 
     set_voice(quiet, verbose)
-    found = [summarise(path) for path in artifacts]
-    if as_json:
+    found, broken = [], []
+    for path in artifacts:
+        try:
+            found.append(summarise(path))
+        except BadInputError as error:
+            broken.append(error)
+    if as_json and found:
         click.echo(json.dumps({"artifacts": found}))
-        return
-    for summary in found:
-        _print(summary, "")
+    if not as_json:
+        for summary in found:
+            _print(summary, "")
+    # What can be told is told before what cannot.
+    for one in broken[:-1]:
+        click.echo(f"c2l: error: {one.message}", err=True)
+    if broken:
+        raise broken[-1]
 
 
 def _print(value: dict[str, Any], indent: str) -> None:

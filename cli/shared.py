@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 import typing
 from collections.abc import Callable
@@ -19,6 +20,18 @@ Command = Callable[..., Any]
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
+class FiniteFloat(click.FloatRange):
+    """A number within bounds; NaN and infinity, which pass any bound, are refused."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
 def _click_type(annotation: Any, metadata: Any) -> Any:
     if metadata.get("choices"):
         return click.Choice(list(metadata["choices"]))
@@ -27,8 +40,8 @@ def _click_type(annotation: Any, metadata: Any) -> Any:
     kind = arguments[0] if is_union else annotation
     if kind is int and ("minimum" in metadata or "maximum" in metadata):
         return click.IntRange(metadata.get("minimum"), metadata.get("maximum"))
-    if kind is float and "minimum" in metadata:
-        return click.FloatRange(metadata["minimum"], metadata.get("maximum"))
+    if kind is float:
+        return FiniteFloat(metadata.get("minimum"), metadata.get("maximum"))
     return kind
 
 
@@ -126,17 +139,48 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     command = context.command.name or ""
     if not isinstance(values.get(command, {}), dict):
         raise UsageError(f"{path}: {command} is a table of options: [{command}]")
+    strangers = sorted(
+        [f"[{k}]" for k, v in values.items() if isinstance(v, dict) and k not in _commands(context)]
+        + [
+            k
+            for k, v in values.items()
+            if not isinstance(v, dict) and k.replace("-", "_") not in _any_option()
+        ]
+    )
+    if strangers:
+        raise UsageError(f"{path}: no command or option is called {', '.join(strangers)}")
     # Keys under the command's own table win over those at the top.
     flat = {k: v for k, v in values.items() if not isinstance(v, dict)}
     flat |= dict(values.get(command, {}).items())
     known = {p.name for p in context.command.params}
     settled = {k.replace("-", "_"): v for k, v in flat.items()}
     unknown = sorted(k for k in (values.get(command, {}) or {}) if k.replace("-", "_") not in known)
-    if not any(isinstance(v, dict) for v in values.values()):
-        unknown = sorted(k for k in flat if k.replace("-", "_") not in known)
     if unknown:
         raise UsageError(f"{path}: unknown options of {command}: {', '.join(unknown)}")
     context.default_map = {k: v for k, v in settled.items() if k in known}
+
+
+def _commands(context: click.Context) -> set[str]:
+    """Names of all commands."""
+    root = context.find_root().command
+    names = set(root.list_commands(context)) if isinstance(root, click.Group) else set()
+    return names | {context.command.name or ""}
+
+
+def _any_option() -> set[str]:
+    """Names of the options of all stages, which may stand at the top of a file for several."""
+    from c2l import options
+
+    stages = (
+        options.ExtractOptions,
+        options.ClusterOptions,
+        options.FitOptions,
+        options.EvalOptions,
+        options.RenderOptions,
+        options.SynthOptions,
+    )
+    flags = {"overwrite", "resume", "quiet", "verbose", "as_json", "dry_run"}
+    return flags | {item.name for kind in stages for item in fields(kind)}
 
 
 def pick(kind: type[T], values: dict[str, Any]) -> T:

@@ -154,7 +154,7 @@ def test_options_come_from_a_file_and_the_command_line_wins(
     config = write_config(
         tmp_path,
         'image-size = 96\nseed = 5\n[extract]\nimage_size = 64\nweights = "none"\nfpn-dim = 24\n'
-        "[fit]\nepochs = 7\n",
+        '[fit]\nepochs = 7\nweights = "none"\n',
     )
     command = ("extract", few, "-o", tmp_path / "f.h5", "--config", config, "--dry-run", "--json")
     assert cli.ok(*command).values["shape"] == [4, 16, 16, 24]
@@ -169,6 +169,8 @@ def test_options_come_from_a_file_and_the_command_line_wins(
     [
         ("imagesize = 64\n", 2, "imagesize"),
         ("[extract]\nimage-size = 64\nfpn = 3\n", 2, "fpn"),
+        ("[extrac]\nimage-size = 64\n", 2, "[extrac]"),
+        ("imag-size = 64\n[fit]\nepochs = 7\n", 2, "imag-size"),
         ('image-size = "wide"\n', 2, "image-size"),
         ("image-size = 8\n", 2, "image-size"),
         ("image-size = \n", 3, "options.toml"),

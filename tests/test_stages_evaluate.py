@@ -165,12 +165,24 @@ def test_scoring_again_under_other_labels_is_the_same_as_scoring_afresh(
 ) -> None:
     again, fresh = tmp_path / "again.json", tmp_path / "fresh.json"
     cli.ok("eval", scores, "-o", again, "--merge", "fine")
-    options = ("--merge", "fine", "--split", "val", "--no-baselines", "--bootstrap", "0")
+    options = ("--merge", "fine", "--split", "val", "--bootstrap", "0")
     cli.ok("eval", trained, people, "-o", fresh, *options)
     stored, expected = json.loads(again.read_text()), json.loads(fresh.read_text())
     assert len(stored["classes"]) == 18
     for name in expected.keys() - {"baselines", "baseline_confusions_raw", "lineage"}:
         assert stored[name] == expected[name], name
+    # Of the trivial rows only what means the same under any labels carries over.
+    assert list(stored["baselines"]) == ["everything-background"]
+    for name, row in stored["baselines"].items():
+        assert row == expected["baselines"][name]
+    assert {"kmeans-rgb", "place-and-colour"} < set(stored["left_out"])
+    assert stored["lineage"]["options"]["merge"] == "fine"
+    # Back under the labels they were fitted for, all rows are there again.
+    back = tmp_path / "back.json"
+    cli.ok("eval", again, "-o", back, "--merge", "upper-lower")
+    first, returned = json.loads(scores.read_text()), json.loads(back.read_text())
+    assert returned["baselines"] == first["baselines"]
+    assert returned["miou"] == first["miou"]
     own = stored["lineage"]["predictor_sha256"]
     assert own == expected["lineage"]["predictor_sha256"]
     assert stored["rescored_from"] == str(scores)

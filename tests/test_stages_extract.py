@@ -233,6 +233,11 @@ def test_an_existing_output_is_refused_and_replaced_only_when_asked(
     outcome = cli("extract", few, "-o", path, *PHOTOS, *NETWORK)
     assert (outcome.code, path.read_text()) == (2, "precious")
     assert "--overwrite" in outcome.err
+    outcome = cli("extract", few, "-o", path, *PHOTOS, *NETWORK, "--overwrite")
+    assert (outcome.code, path.read_text()) == (2, "precious")
+    assert "no file that c2l wrote" in outcome.err
+    path.write_bytes(b"")
+    cli.ok("extract", few, "-o", path, *PHOTOS, *NETWORK, "--overwrite")
     cli.ok("extract", few, "-o", path, *PHOTOS, *NETWORK, "--overwrite")
     assert read(path).shape == (4, 16, 16, 16)
 

@@ -20,7 +20,7 @@ from conftest import FIT, HEADS, NETWORK, PHOTOS, RUN_C2L, Cli, run_python, stop
 from safetensors.numpy import load_file
 
 from c2l.data.views import epoch_order
-from c2l.options import FitOptions, identity
+from c2l.options import FitOptions, recorded
 from c2l.pipeline.network import build_network
 from c2l.pipeline.training import Trainer, digest
 
@@ -87,7 +87,7 @@ def test_a_run_folder_holds_what_it_should_and_no_scratch(trained: Path) -> None
         epochs=1,
         split="train",
     )
-    assert config["options"] == identity(expected)
+    assert config["options"] == recorded(expected)
     assert config["format"] == "c2l-run"
     assert config["data"]["images"] == 9
     assert config["data"]["split"] == "train"

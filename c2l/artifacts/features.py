@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -163,6 +164,13 @@ def _create(
     return file
 
 
+def _deciding(file: h5py.File) -> dict[str, Any]:
+    """The options that decide what is stored of an image; not what becomes of broken ones."""
+    config: dict[str, Any] = json.loads(file.attrs[schema.ATTR_CONFIG])
+    config.pop("on_error", None)
+    return config
+
+
 def _take_over(stale: Path, fresh: h5py.File, layout: StoreLayout) -> None:
     """Copy what a stopped store holds for the same output into a fresh one.
 
@@ -175,7 +183,7 @@ def _take_over(stale: Path, fresh: h5py.File, layout: StoreLayout) -> None:
     try:
         with h5py.File(stale, "r", swmr=True) as old:
             same = (
-                old.attrs[schema.ATTR_CONFIG] == fresh.attrs[schema.ATTR_CONFIG]
+                _deciding(old) == _deciding(fresh)
                 and old.attrs.get(schema.ATTR_WEIGHTS_SHA256, "")
                 == fresh.attrs.get(schema.ATTR_WEIGHTS_SHA256, "")
                 and old[schema.FEATURES].shape == layout.shape
@@ -260,6 +268,11 @@ class FeatureReader:
     def projection(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(D, C) principal components and the (C,) mean that was taken off."""
         return self._file[schema.PCA_COMPONENTS][:], self._file[schema.PCA_MEAN][:]
+
+    def image_sha256(self) -> list[str]:
+        """Hash of every image's file."""
+        with reading(self.path, hint=HINT):
+            return [bytes(v).decode("ascii") for v in self._file[schema.IMAGE_SHA256][:]]
 
     @property
     def lineage(self) -> list[Source]:

@@ -45,15 +45,39 @@ def refuse_existing(
     path: Path,
     *,
     overwrite: bool,
+    starts: bytes = b"",
     hint: str = "add --overwrite to replace it, or name another output",
 ) -> None:
     """Stop before any work when the output is there already.
 
+    Args:
+        path: the output.
+        overwrite: whether it may be replaced.
+        starts: what a file of the output's format begins with; anything else is not replaced,
+            so that a slip of the hand cannot cost a photo or a device.
+        hint: the next step.
+
     Raises:
-        UsageError: the path exists and ``overwrite`` is not given.
+        UsageError: the path exists and ``overwrite`` is not given, or is no file of that format.
     """
-    if path.exists() and not overwrite:
+    if not path.exists():
+        return
+    if not overwrite:
         raise UsageError(f"{path}: exists already", hint=hint)
+    if starts and not _begins_with(path, starts):
+        raise UsageError(
+            f"{path}: is no file that c2l wrote, so --overwrite will not replace it",
+            hint="name another output, or remove it first",
+        )
+
+
+def _begins_with(path: Path, starts: bytes) -> bool:
+    """Whether a regular file begins so, or holds nothing."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        found = file.read(len(starts))
+    return found in (starts, b"")
 
 
 @contextmanager
@@ -65,9 +89,12 @@ def output_errors(path: Path, *, needed: int | None = None) -> Iterator[None]:
         reason = error.strerror or str(error)
         if error.errno in (errno.ENOSPC, errno.EDQUOT) and needed is not None:
             reason += f" ({needed:,} bytes are needed)"
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        room = "free some space, or name an output on another disk"
+        place = "name an output in a folder that can be written"
         raise OutputError(
             f"{path}: cannot be written: {reason}",
-            hint="free some space or name an output on another disk, then run the command again",
+            hint=f"{room if full else place}, then run the command again",
         ) from error
 
 

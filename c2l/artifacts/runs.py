@@ -98,7 +98,7 @@ class Run:
             if not _is_run(path):
                 raise UsageError(f"{path}: is not a run folder, so --overwrite will not remove it")
             with output_errors(path):
-                shutil.rmtree(path)
+                _set_aside(path)
         full = {
             "format": schema.FORMAT_RUN,
             "format_version": schema.FORMAT_VERSION,
@@ -109,6 +109,19 @@ class Run:
             path.mkdir(parents=True, exist_ok=True)
         write_json(path / schema.RUN_CONFIG, full)
         return cls(path, full)
+
+    def take_back(self) -> None:
+        """Undo ``create`` after a failure before the first checkpoint."""
+        if self.steps() or self.predictor.is_file():
+            return
+        with contextlib.suppress(OSError):
+            shutil.rmtree(self.path)
+            if _aside(self.path).exists():
+                _aside(self.path).rename(self.path)
+
+    def forget_previous(self) -> None:
+        """Remove the run that this one replaces, once this one is complete."""
+        shutil.rmtree(_aside(self.path), ignore_errors=True)
 
     @classmethod
     def open(cls, path: Path) -> Run:
@@ -256,6 +269,19 @@ class Run:
             except ValueError:
                 continue
         return records
+
+
+def _aside(path: Path) -> Path:
+    """Where a run waits that is being replaced."""
+    return path.absolute().with_name(f".{path.absolute().name}.previous")
+
+
+def _set_aside(path: Path) -> None:
+    """Keep a run that holds something until the new one is complete; the oldest such is kept."""
+    if Run.is_empty(path) or _aside(path).exists():
+        shutil.rmtree(path)
+    else:
+        path.rename(_aside(path))
 
 
 def _is_run(path: Path) -> bool:

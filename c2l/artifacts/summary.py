@@ -28,7 +28,8 @@ def summarise(path: Path) -> dict[str, Any]:
         BadInputError: missing, damaged, or of no kind that c2l writes.
     """
     if path.is_dir():
-        return _run(path)
+        legend = next((p for p in _legends(path) if p.is_file()), None)
+        return _json(legend) if legend else _run(path)
     try:
         with path.open("rb") as file:
             start = file.read(8)
@@ -43,6 +44,11 @@ def summarise(path: Path) -> dict[str, Any]:
     raise BadInputError(
         path, "of no kind that c2l writes", hint="inspect takes .h5, .safetensors, .json or a run"
     )
+
+
+def _legends(folder: Path) -> tuple[Path, Path]:
+    """Where the legend of a folder of pictures, or of its masks, would lie."""
+    return folder / "masks" / schema.LEGEND, folder / schema.LEGEND
 
 
 def _hdf5(path: Path) -> dict[str, Any]:
@@ -152,13 +158,15 @@ def _run(path: Path) -> dict[str, Any]:
     from c2l.artifacts.runs import Run
 
     run = Run.open(path)
+    predictor = _safetensors(run.predictor) if run.predictor.is_file() else None
     metrics = run.read_metrics()
     epochs = [m for m in metrics if m.get("kind") == "epoch"]
     taken = [m for m in metrics if m.get("kind") == "step"]
     return {
         "path": str(path),
         "kind": schema.FORMAT_RUN,
-        "finished": run.predictor.is_file(),
+        "finished": predictor is not None,
+        "predictor": {k: predictor[k] for k in ("bytes", "values_stored")} if predictor else None,
         "checkpoints": run.steps(),
         "last_step": taken[-1] if taken else None,
         "health": epochs[-1] if epochs else None,

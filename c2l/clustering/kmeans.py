@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from c2l.options import KMeansOptions
+
 # Rows of one matrix product; bounds the K x rows score matrix at K = 256 to 64 MiB.
 CHUNK_ROWS = 65536
 
@@ -25,6 +27,17 @@ class InitialClustering:
 
     centroids: NDArray[np.float32]
     objective: list[float]
+
+
+def start_pixels(options: KMeansOptions, clusters: int, images: int) -> int:
+    """Random pixels that each of ``images`` gives to the initial k-means.
+
+    ``--kmeans-pixels`` at most, and in all ``--kmeans-points``, so that memory does not grow with
+    the images; but enough that every cluster can have 256.
+    """
+    enough = max(options.kmeans_points, 256 * clusters)
+    wanted = min(options.kmeans_pixels, enough // images)
+    return max(wanted, -(-clusters // images), 1)
 
 
 def initial_centroids(

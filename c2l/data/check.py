@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from c2l.data.examine import Finding, examine
+from c2l.data.examine import EMPTY_MASK, Finding, examine
 from c2l.data.folders import Report, shown
 from c2l.data.labels import LabelSpace, Merge, folder_space, load_merge
 from c2l.data.layouts import records_of
@@ -72,6 +72,7 @@ class CheckReport:
         merge: name of the merge of ``classes``, or None without masks.
         classes: pixels of each class under the merge, by name.
         classes_ignored: pixels that the merge ignores.
+        notes: what may be meant so, file by file.
         problems: what is wrong, file by file; empty is good.
     """
 
@@ -91,6 +92,7 @@ class CheckReport:
     merge: str | None = None
     classes: dict[str, int] = field(default_factory=dict)
     classes_ignored: int = 0
+    notes: list[Problem] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -138,7 +140,8 @@ def check_dataset(
         report(path, "a mask of no image", None)
     report_unlabelled(records, members, report)
     report_twins(tally.twins, records, members, report)
-    result.problems = problems
+    result.notes = [p for p in problems if p.problem == EMPTY_MASK]
+    result.problems = [p for p in problems if p.problem != EMPTY_MASK]
     return result
 
 

@@ -21,6 +21,9 @@ _DECODE_SIZE = 32
 _SHOWN_IDS = 8
 
 
+EMPTY_MASK = "the mask is empty: nothing but background or 255"
+
+
 @dataclass
 class Finding:
     """What one image and its mask hold.
@@ -79,7 +82,7 @@ def _examine_mask(finding: Finding, path: Path, space: LabelSpace | None) -> Non
     finding.ids = np.flatnonzero(counts)
     finding.pixels = counts[finding.ids]
     if not np.any((finding.ids != 0) & (finding.ids != IGNORE)):
-        finding.problems.append((path, "the mask is empty: nothing but background or 255"))
+        finding.problems.append((path, EMPTY_MASK))
     limit = IGNORE if space is None else len(space.names)
     outside = finding.ids[(finding.ids >= limit) & (finding.ids != IGNORE)]
     if outside.size:

@@ -10,10 +10,13 @@ from c2l.artifacts.files import refuse_existing
 from c2l.artifacts.locks import exclusive
 from c2l.pipeline.progress import voice
 
+# What files of the formats begin with.
+HDF5, JSON = b"\x89HDF\r\n\x1a\n", b"{"
+
 
 @contextmanager
-def claim(output: Path, *, overwrite: bool) -> Iterator[None]:
-    """Hold the lock of an output; one that appeared since the command began is refused too.
+def claim(output: Path, *, overwrite: bool, starts: bytes = b"") -> Iterator[None]:
+    """Hold the lock of an output; one that is there is refused as ``refuse_existing`` does.
 
     Raises:
         LockedError: another process writes it.
@@ -23,5 +26,5 @@ def claim(output: Path, *, overwrite: bool) -> Iterator[None]:
     with exclusive(output) as left:
         if left:
             voice.say(f"{output}: an earlier writer ended without finishing: {left}")
-        refuse_existing(output, overwrite=overwrite)
+        refuse_existing(output, overwrite=overwrite, starts=starts)
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def build_figures(cache: PixelCache, device: torch.device) -> FigureCache:
     side = cache.size // 4
     final = cache.path.with_name(f"figures-{cache.size}-{cache.inputs_sha256[:16]}.u8")
     if not final.exists():
-        partial = final.with_name(f".{final.name}.partial")
+        partial = final.with_name(f".{final.name}.{os.getpid()}.partial")
         prior = centre_prior(side, side).to(device)
         with (
             output_errors(final, needed=len(cache) * side * side),

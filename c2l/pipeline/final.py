@@ -14,7 +14,7 @@ from c2l.clustering.merge import (
     merge_by_border,
     merge_by_figure,
 )
-from c2l.options import identity
+from c2l.options import recorded
 from c2l.pipeline.device import precision
 from c2l.pipeline.health import predictor_health
 from c2l.pipeline.job import Indices, Job
@@ -46,7 +46,7 @@ def store_predictor(job: Job) -> None:
         found.counts,
         groups,
         shares,
-        identity(options),
+        recorded(options),
     )
 
 

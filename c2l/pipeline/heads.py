@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,11 +12,15 @@ import torch
 
 from c2l import schema
 from c2l.artifacts.features import read_features
+from c2l.artifacts.files import sha256_file
+from c2l.data.layouts import Record
 from c2l.errors import BadInputError, UsageError
 from c2l.options import ExtractOptions, FitOptions
 from c2l.pipeline.network import Weights
 from c2l.pipeline.predictor import options_from
 from c2l.pipeline.views import StoredViews
+
+AGAIN = "extract the features again: c2l extract DATA -o features.h5 --views"
 
 
 @dataclass(frozen=True)
@@ -61,16 +66,20 @@ class FrozenLayer:
         if weights.sha256 != self.weights_sha256:
             raise BadInputError(weights.source, f"not the weights that {self.path} was made with")
 
-    def require_images(self, names: set[str], data: Path) -> None:
+    def require_images(self, records: Sequence[Record], data: Path) -> None:
         """Refuse a store of other images than the data set's.
 
         Raises:
-            BadInputError: it holds one that the data set lacks.
+            BadInputError: it holds one that the data set lacks, or has with another content.
         """
-        if set(self.views.names) - names:
-            raise BadInputError(
-                self.path, f"holds other images than {data}", hint="extract them again"
-            )
+        images = {record.name: record.image for record in records}
+        sums = self.views.reader.image_sha256()
+        for name, stored in zip(self.views.names, sums, strict=True):
+            if name not in images or sha256_file(images[name]) != stored:
+                what = "lacks" if name not in images else "has with another content"
+                raise BadInputError(
+                    self.path, f"holds image {name!r}, which {data} {what}", hint=AGAIN
+                )
 
 
 def open_frozen(options: FitOptions, device: torch.device, stack: ExitStack) -> FrozenLayer | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ class Skips:
 
     on_error: str
     reasons: dict[str, str] = field(default_factory=dict)
+    quiet: bool = False
 
     def add(self, name: str, error: BadInputError) -> None:
         """Note a broken image, or stop there.
@@ -59,7 +61,8 @@ class Skips:
                 hint="mend or remove the file, or leave such files out by --on-error skip",
             )
         self.reasons[name] = error.message
-        voice.say(f"skipped {error.message}")
+        if not self.quiet:
+            voice.say(f"skipped {error.message}")
 
 
 def decode(records: Sequence[Record], size: int, workers: int, skips: Skips) -> Iterator[Decoded]:
@@ -158,8 +161,10 @@ def build_cache(
         OutputError: the cache cannot be written.
         StoppedError: a signal came.
     """
-    final, manifest = folder / f"images-{size}.u8", folder / f"images-{size}.json"
-    listed = [[r.name, *_stamp(r.image)] for r in records]
+    listed = [[r.name, str(r.image.absolute()), *_stamp(r.image)] for r in records]
+    # A folder may serve several runs at once: each list of photos has files of its own.
+    key = hashlib.sha256(json.dumps(listed).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    final, manifest = folder / f"images-{size}-{key}.u8", folder / f"images-{size}-{key}.json"
     if final.exists() and manifest.exists():
         known = read_json(manifest, what="a cache manifest")
         if known.get("listed") == listed and known.get("cache_sha256") == sha256_file(final):
@@ -171,7 +176,7 @@ def build_cache(
             skips.reasons.update(known["skipped"])
             return PixelCache(final, tuple(known["names"]), size, known["inputs_sha256"])
     names, sums, content = [], [], hashlib.sha256()
-    partial = folder / f".images-{size}.partial"
+    partial = folder / f".{final.name}.{os.getpid()}.partial"
     needed = len(records) * size * size * 3
     with output_errors(final, needed=needed):
         folder.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from c2l import schema
 from c2l.artifacts.files import sha256_file
 from c2l.data.images import read_rgb, read_size
 from c2l.data.labels import LabelSpace, folder_space
-from c2l.data.layouts import Dataset, Record, open_dataset
+from c2l.data.layouts import Dataset, Record
 from c2l.data.masks import check_mask_size, read_mask
 from c2l.data.pool import ordered_map
 from c2l.errors import BadInputError
+from c2l.pipeline.datasets import open_images
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def content_sha256(record: Record) -> str:
 
 
 def labelled(data: Path, split: str | None) -> Dataset:
-    dataset = open_dataset(data, split=split, labelled_only=True)
+    dataset = open_images(data, split, labelled_only=True)
     if not dataset.records:
         raise BadInputError(
             data, "no image of it has a mask", hint="see what it holds: c2l data check DIR"
@@ -61,7 +62,9 @@ def found_space(dataset: Dataset) -> LabelSpace:
     return folder_space(ids)
 
 
-def _read(size: int) -> Any:
+def read_labelled(size: int) -> Callable[[Record], Labelled]:
+    """Reads a photo at (size, size) with its mask."""
+
     def read(record: Record) -> Labelled:
         pixels = read_rgb(record.image, size=size)
         if record.mask is None:
@@ -71,17 +74,6 @@ def _read(size: int) -> Any:
         return Labelled(record.name, pixels, mask, content_sha256(record))
 
     return read
-
-
-def batches(dataset: Dataset, size: int, batch: int, workers: int) -> Iterator[list[Labelled]]:
-    group: list[Labelled] = []
-    for item in ordered_map(_read(size), dataset.records, workers=workers):
-        group.append(item)
-        if len(group) == batch:
-            yield group
-            group = []
-    if group:
-        yield group
 
 
 def raw_ids(mask: NDArray[Any], labels: int) -> NDArray[np.uint8]:

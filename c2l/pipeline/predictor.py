@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from c2l import schema
+from c2l.artifacts.chain import read_link
 from c2l.artifacts.clusters import read_clusters
 from c2l.artifacts.files import sha256_file
 from c2l.artifacts.lineage import PREDICTOR, WEIGHTS, from_json
@@ -24,7 +25,7 @@ from c2l.clustering.figure import colour_codes, sharpen_sides
 from c2l.clustering.nmf import activations
 from c2l.errors import BadInputError
 from c2l.nn.network import ParsingNetwork
-from c2l.options import ExtractOptions, FitOptions
+from c2l.options import ExtractOptions, FitOptions, misfit
 from c2l.pipeline.device import precision
 from c2l.pipeline.network import build_network, effective, read_layer
 
@@ -219,11 +220,12 @@ def options_from(kind: type[T], values: dict[str, Any], path: Path) -> T:
     Raises:
         BadInputError: they do not fit.
     """
-    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    try:
-        return kind(**{k: v for k, v in values.items() if k in known})
-    except TypeError as error:
-        raise BadInputError(path, f"its stored configuration does not fit: {error}") from None
+    own = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
+    given = {k: v for k, v in values.items() if k in own}
+    for name, value in given.items():
+        if problem := misfit(own[name], value):
+            raise BadInputError(path, f"its stored configuration does not fit: {name} {problem}")
+    return kind(**given)
 
 
 def _from_run(path: Path, device: torch.device) -> Predictor:
@@ -232,8 +234,7 @@ def _from_run(path: Path, device: torch.device) -> Predictor:
         raise BadInputError(
             path,
             "the run is not finished: it has no predictor yet",
-            hint=f"finish it with its own command and --resume, for example: "
-            f"c2l fit {run.config.get('data', {}).get('root', 'DATA')} -o {path} --resume",
+            hint=f"finish it: {read_link(path).command('--resume')}",
         )
     options = effective(options_from(FitOptions, run.config.get("options", {}), path))
     net, _ = build_network(

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from c2l.artifacts.files import output_errors
-from c2l.clustering.kmeans import MiniBatchKMeans, assign, initial_centroids
+from c2l.clustering.kmeans import MiniBatchKMeans, assign, initial_centroids, start_pixels
 from c2l.data.views import Purpose, stream
+from c2l.errors import UsageError
 from c2l.options import KMeansOptions
 from c2l.pipeline.progress import Steps
 
@@ -118,23 +119,31 @@ def cluster_pass(
         bar: counts images.
         start: centroids to start from in place of the initial k-means.
     """
-    points, grid = [], (0, 0)
+    grid = (0, 0)
     images = sum(len(g) for g in groups[: options.kmeans_init_batches])
-    wanted = max(options.kmeans_pixels, -(-clusters // images))
+    wanted = start_pixels(options, clusters, images)
+    points: NDArray[np.float32] | None = None
+    filled = 0
     for number, group in enumerate(groups):
         features = encode(group)
         grid = (features.shape[2], features.shape[3])
         flat = features.permute(0, 2, 3, 1).reshape(len(group), grid[0] * grid[1], -1)
         if start is None and number < options.kmeans_init_batches:
-            points.append(_sample(flat, group, wanted, seed, epoch))
+            found = _sample(flat, group, wanted, seed, epoch).float().cpu().numpy()
+            if points is None:
+                points = np.empty((images * (len(found) // len(group)), found.shape[1]), np.float32)
+            points[filled : filled + len(found)] = found
+            filled += len(found)
         buffer.append(flat.reshape(-1, flat.shape[-1]))
         bar.advance(len(group))
-    if start is None:
-        sampled = torch.cat(points).float().cpu().numpy()
+    if points is not None:
         first = initial_centroids(
-            sampled, clusters, iterations=options.kmeans_iterations, seed=seed + epoch
+            points, clusters, iterations=options.kmeans_iterations, seed=seed + epoch
         )
+        points = None
         start = torch.from_numpy(first.centroids)
+    if start is None:
+        raise UsageError("there are no images to cluster")
     means = MiniBatchKMeans.start(start.to(flat.device))
     for batch in buffer:
         means.update(batch)

@@ -16,17 +16,18 @@ from torch.nn import functional as F
 from c2l import schema
 from c2l.artifacts.clusters import Clusters, ClustersWriter, write_clusters
 from c2l.artifacts.features import FeatureReader, read_features
-from c2l.artifacts.files import refuse_existing, sha256_file
+from c2l.artifacts.files import sha256_file
 from c2l.artifacts.lineage import FEATURES, PREDICTOR, WEIGHTS, as_json, source
-from c2l.clustering.kmeans import MiniBatchKMeans, assign, initial_centroids
+from c2l.clustering.kmeans import MiniBatchKMeans, assign, initial_centroids, start_pixels
 from c2l.clustering.merge import PositionStatistics, merge_by_border
 from c2l.clustering.nmf import activations, factorise
 from c2l.data.views import Purpose, stream
 from c2l.errors import BadInputError, UsageError
-from c2l.options import ClusterOptions, identity
-from c2l.pipeline.claim import claim
+from c2l.options import ClusterOptions, recorded
+from c2l.pipeline.claim import HDF5, claim
 from c2l.pipeline.device import limit_threads, pick_device
-from c2l.pipeline.progress import steps
+from c2l.pipeline.health import predictor_health
+from c2l.pipeline.progress import steps, voice
 
 # Pixels that NMF is fitted on at most, spread evenly over the images: V stays under 1 GiB
 # at 512 channels.
@@ -42,7 +43,10 @@ def plan(features: Path, options: ClusterOptions) -> dict[str, Any]:
             "images": len(reader.names),
             "pixels": pixels,
             "disk_bytes": pixels * (1 if options.clusters <= 256 else 2),
-            "memory_bytes_for_the_start": buffered * options.kmeans_pixels * reader.channels * 4,
+            "memory_bytes_for_the_start": buffered
+            * start_pixels(options, options.clusters, buffered)
+            * reader.channels
+            * 4,
             "device": str(pick_device(options.device)),
         }
 
@@ -59,12 +63,17 @@ def cluster(
         BadInputError: the store is missing, damaged, or cannot be clustered this way.
         UsageError: the output exists; fewer pixels than clusters; options that do not fit.
         OutputError: the output cannot be written.
+        LockedError: another process writes it.
     """
-    refuse_existing(output, overwrite=overwrite)
+    with claim(output, overwrite=overwrite, starts=HDF5):
+        return _cluster(features, output, options)
+
+
+def _cluster(features: Path, output: Path, options: ClusterOptions) -> Path:
     limit_threads()
     device = pick_device(options.device)
-    digest = sha256_file(features)
     with read_features(features) as reader:
+        digest = sha256_file(features)
         _check(reader, options)
         if options.method == "nmf":
             centroids, objective = _fit_nmf(reader, options, device)
@@ -72,14 +81,14 @@ def cluster(
         else:
             centroids, objective = _fit_kmeans(reader, options, device, schema.FEATURES)
             views = _fit_views(reader, options, device)
-        with claim(output, overwrite=overwrite), write_clusters(output) as writer:
+        with write_clusters(output) as writer:
             counts, groups = _assign_all(reader, writer, centroids, options)
             writer.finish(
                 Clusters(
                     centroids=_in_full_space(reader, centroids).cpu().numpy(),
                     counts=counts,
                     objective=objective,
-                    config={**identity(options), "features": reader.config},
+                    config={**recorded(options), "features": reader.config},
                     attributes=_attributes(reader, digest),
                     views=views,
                     groups=groups,
@@ -122,15 +131,15 @@ def _start_points(
 ) -> NDArray[np.float32]:
     """Random pixels of the images that are buffered for the initial k-means."""
     images = min(len(reader.names), options.kmeans_batch * options.kmeans_init_batches)
-    # Enough pixels that a tiny set can still be clustered.
-    wanted = max(options.kmeans_pixels, -(-options.clusters // images))
-    rows = []
+    wanted = start_pixels(options, options.clusters, images)
+    count = min(wanted, int(np.prod(reader.shape[1:-1])))
+    rows = np.empty((images * count, reader.channels), dtype=np.float32)
     for index in range(images):
         points = _points(reader, index, name, device).cpu().numpy()
         generator = stream(options.seed, Purpose.INIT, 0, index)
-        count = min(wanted, len(points))
-        rows.append(points[np.sort(generator.choice(len(points), count, replace=False))])
-    return np.concatenate(rows)
+        chosen = np.sort(generator.choice(len(points), count, replace=False))
+        rows[index * count : (index + 1) * count] = points[chosen]
+    return rows
 
 
 def _fit_kmeans(
@@ -216,6 +225,8 @@ def _assign_all(
     groups = None
     if options.merge_clusters == "border":
         groups = merge_by_border(positions, options.merge_threshold)
+    for what in predictor_health(counts, groups)["collapsed"]:
+        voice.say(f"warning: {what}")
     return counts, groups
 
 

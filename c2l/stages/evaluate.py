@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +13,22 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from c2l import __version__, schema
-from c2l.artifacts.files import read_json, refuse_existing, sha256_file, write_json
+from c2l.artifacts.files import sha256_file, write_json
 from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, as_json, source
+from c2l.artifacts.scores import read_scores
 from c2l.clustering.figure import centre_prior, colour_codes, sharpen, split_rows
 from c2l.data.images import read_rgb
 from c2l.data.labels import LabelSpace, Merge, load_merge
 from c2l.data.layouts import Dataset
-from c2l.data.pool import ordered_map
 from c2l.errors import BadInputError, UsageError
-from c2l.options import EvalOptions, identity
-from c2l.pipeline.claim import claim
+from c2l.options import EvalOptions, recorded
+from c2l.pipeline.claim import JSON, claim
+from c2l.pipeline.datasets import read_in_batches
 from c2l.pipeline.device import limit_threads, pick_device
-from c2l.pipeline.images import inputs_digest
-from c2l.pipeline.labelled import batches, found_space, labelled, raw_ids
+from c2l.pipeline.images import Skips, inputs_digest
+from c2l.pipeline.labelled import found_space, labelled, raw_ids, read_labelled
 from c2l.pipeline.predictor import Predictor, load_predictor, to_batch
-from c2l.pipeline.progress import steps
+from c2l.pipeline.progress import steps, voice
 from c2l.scoring.baselines import BORDER_CLASSES, TrivialBaselines
 from c2l.scoring.bootstrap import bootstrap
 from c2l.scoring.confusion import confusion_matrix
@@ -37,6 +40,25 @@ Counts = NDArray[np.int64]
 # Images that the trivial predictors are fitted on at most, evenly spread.
 BASELINE_IMAGES = 200
 FIGURE = "place-and-colour"
+# Trivial rows that mean the same under any classes whose first is the background.
+ANY_CLASSES = {"everything-background"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A predictor's counts over a labelled set.
+
+    Attributes:
+        raw: (K, R) pixels by cluster and raw label.
+        per_image: (M, K, N) pixels by image, cluster and class.
+        sha256: digest of the photos and masks.
+        skipped: reasons by the name of each broken image that was left out.
+    """
+
+    raw: Counts
+    per_image: Counts
+    sha256: str
+    skipped: dict[str, str]
 
 
 def plan(artifact: Path, data: Path | None, options: EvalOptions) -> dict[str, Any]:
@@ -73,11 +95,10 @@ def evaluate(
         BadInputError: the artifact, the data, a mask, or no labelled pixel.
         UsageError: the output exists; ``data`` missing.
     """
-    refuse_existing(output, overwrite=overwrite)
     again = artifact.suffix == ".json"
     if again and data is not None:
         raise UsageError("an eval.json is scored again without DATA")
-    with claim(output, overwrite=overwrite):
+    with claim(output, overwrite=overwrite, starts=JSON):
         if again:
             write_json(output, _rescore(artifact, options))
         else:
@@ -93,17 +114,19 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
     space = dataset.space or found_space(dataset)
     merge = load_merge(options.merge, space)
     predictor = load_predictor(artifact, pick_device(options.device), options.weights)
-    raw, per_image, digest = _confusions(predictor, dataset, space, merge, options, "score")
-    result = _result(raw, merge, space, options, per_image, predictor.groups is not None)
+    found = _confusions(predictor, dataset, space, merge, options, "score")
+    named = predictor.groups is not None
+    result = _result(found.raw, merge, space, options, found.per_image, named)
     if options.match_split is not None:
         result["matched_elsewhere"] = _matched_elsewhere(
-            predictor, data, space, merge, options, per_image.sum(0)
+            predictor, data, space, merge, options, found.per_image.sum(0)
         )
     baselines = _baselines(predictor, dataset, space, merge, options) if options.baselines else {}
     result |= {
-        "baselines": {name: _scored(*found, merge) for name, found in baselines.items()},
-        "baseline_confusions_raw": {n: found[0].tolist() for n, found in baselines.items()},
-        "images": len(per_image),
+        "baselines": {name: _scored(*pair, merge) for name, pair in baselines.items()},
+        "baseline_confusions_raw": {n: pair[0].tolist() for n, pair in baselines.items()},
+        "images": len(found.per_image),
+        "skipped": found.skipped,
         "split": dataset.split,
         "method": predictor.method,
         "clusters": predictor.clusters,
@@ -111,12 +134,12 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
             "predictor": str(artifact),
             "predictor_sha256": predictor.sha256,
             "data": str(dataset.root.resolve()),
-            "options": identity(options),
+            "options": recorded(options),
             "made_from": predictor.lineage["config"],
             "sources": as_json(
                 [
                     source(PREDICTOR, predictor.file, predictor.sha256),
-                    source(DATA, dataset.root, digest),
+                    source(DATA, dataset.root, found.sha256),
                 ]
             ),
         },
@@ -139,13 +162,16 @@ def _confusions(
     merge: Merge,
     options: EvalOptions,
     title: str,
-) -> tuple[Counts, Counts, str]:
-    """Counts by raw label of all, (K, R), by class of each image, (M, K, N), and the digest."""
+) -> Found:
+    """What a predictor finds in every labelled image."""
     labels = len(space.names)
     raw = np.zeros((predictor.clusters, labels), dtype=np.int64)
-    per_image, sums = [], []
+    per_image, names, sums = [], [], []
+    read, skips = read_labelled(predictor.image_size), Skips(options.on_error)
     with steps(title, len(dataset.records)) as bar:
-        for group in batches(dataset, predictor.image_size, options.batch_size, options.workers):
+        for group in read_in_batches(
+            read, dataset.records, options.batch_size, options.workers, skips
+        ):
             pixels = np.stack([item.pixels for item in group])
             sizes = [(item.mask.shape[0], item.mask.shape[1]) for item in group]
             for item, found in zip(group, predictor.predict(pixels, sizes), strict=True):
@@ -154,10 +180,12 @@ def _confusions(
                 )
                 raw += counts
                 per_image.append(_by_class(counts, merge))
+                names.append(item.name)
                 sums.append(item.sha256)
             bar.advance(len(group))
-    digest = inputs_digest([record.name for record in dataset.records], sums)
-    return raw, np.stack(per_image), digest
+    if not per_image:
+        raise BadInputError(dataset.root, "not one labelled image could be read")
+    return Found(raw, np.stack(per_image), inputs_digest(names, sums), skips.reasons)
 
 
 def _scored(raw: Counts, matching: NDArray[np.int64], merge: Merge) -> dict[str, Any]:
@@ -192,6 +220,7 @@ def _result(
         **score(confusion, matching, merge.classes).as_dict(),
         "classes": list(merge.classes),
         "merge": merge.name,
+        "merge_table": [int(index) for index in merge.table[: len(space.names)]],
         "named": named,
         "confusion": confusion.tolist(),
         "matching": {
@@ -219,7 +248,7 @@ def _matched_elsewhere(
 ) -> dict[str, Any]:
     """The matching fitted on another split, applied to the scored one."""
     dataset = labelled(data, options.match_split)
-    _, elsewhere, _ = _confusions(predictor, dataset, space, merge, options, "match")
+    elsewhere = _confusions(predictor, dataset, space, merge, options, "match").per_image
     matching = hungarian(elsewhere.sum(0))
     return {
         **score(confusion, matching, merge.classes).as_dict(),
@@ -238,10 +267,16 @@ def _baselines(
 ) -> dict[str, tuple[Counts, NDArray[np.int64]]]:
     """Raw confusion and matching of each trivial predictor, fitted without labels."""
     size, labels = predictor.image_size, len(space.names)
+    # What is broken was said while the predictor was scored.
+    read, skips = read_labelled(size), Skips(options.on_error, quiet=True)
     every = max(1, len(dataset.records) // BASELINE_IMAGES)
-    chosen = [r.image for r in dataset.records[::every]]
+    chosen = dataset.records[::every]
     trivial = TrivialBaselines.fit(
-        ordered_map(lambda p: read_rgb(p, size=size), chosen, workers=options.workers),
+        chain.from_iterable(
+            read_in_batches(
+                lambda r: read_rgb(r.image, size=size), chosen, 1, options.workers, skips
+            )
+        ),
         len(merge.classes),
         options.seed,
         border=tuple(merge.classes) == tuple(BORDER_CLASSES),
@@ -253,7 +288,9 @@ def _baselines(
     if named:
         counts[FIGURE] = np.zeros((len(BORDER_CLASSES), labels), dtype=np.int64)
     with steps("trivial baselines", len(dataset.records)) as bar:
-        for group in batches(dataset, size, options.batch_size, options.workers):
+        for group in read_in_batches(
+            read, dataset.records, options.batch_size, options.workers, skips
+        ):
             figures = _figures([item.pixels for item in group]) if named else []
             for number, item in enumerate(group):
                 target = raw_ids(item.mask, labels)
@@ -295,35 +332,54 @@ def _nearest(labels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.ui
     return found
 
 
-def _trivial_matching(name: str, confusion: Counts) -> NDArray[np.int64]:
-    """Predictors that name their own classes keep them; k-means is matched."""
-    return hungarian(confusion) if name.startswith("kmeans") else same_class(*confusion.shape)
-
-
 def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
-    """Scores of a stored confusion matrix under another merge; no image is read."""
-    old = read_json(path, what="an eval.json", hint="make one with: c2l eval RUN DATA -o eval.json")
-    if old.get("format") != schema.FORMAT_EVAL:
-        raise BadInputError(path, "not an eval.json of c2l")
-    try:
-        space = LabelSpace(old["label_space"]["name"], tuple(old["label_space"]["names"]))
-        raw = np.array(old["confusion_raw"], dtype=np.int64)
-        trivial = {
-            name: np.array(values, dtype=np.int64)
-            for name, values in old.get("baseline_confusions_raw", {}).items()
-        }
-        if raw.ndim != 2 or raw.shape[1] != len(space.names):
-            raise ValueError(f"confusion_raw of shape {raw.shape}")
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadInputError(path, f"damaged: {error}") from None
+    """Scores of a stored confusion matrix under another merge; no image is read.
+
+    What does not carry over is left out: intervals need every image's own counts, a matching
+    fitted elsewhere that split's, and trivial predictors with as many clusters as the old
+    classes, or with the old classes' names, say nothing of other classes.
+    """
+    old = read_scores(path)
+    space = LabelSpace(old["label_space"]["name"], tuple(old["label_space"]["names"]))
+    raw = np.array(old["confusion_raw"], dtype=np.int64)
     merge = load_merge(options.merge, space)
     result = _result(raw, merge, space, options, None, bool(old.get("named")))
-    result["baselines"] = {
-        name: _scored(values, _trivial_matching(name, _by_class(values, merge)), merge)
-        for name, values in trivial.items()
-    }
-    kept = ("images", "split", "method", "clusters", "lineage", "baseline_confusions_raw")
+    fitted_for = list(old.get("baseline_classes", old["classes"]))
+    same = list(merge.classes) == fitted_for
+    stored = old.get("baseline_confusions_raw", {})
+    kept_rows = stored if same else {k: v for k, v in stored.items() if k in ANY_CLASSES}
+    result["baselines"] = _rescored_rows(path, kept_rows, merge)
+    left_out = sorted(set(stored) - set(kept_rows))
+    left_out += [name for name in ("intervals", "matched_elsewhere") if old.get(name)]
+    if left_out:
+        voice.say(f"left out, since they need the images: {', '.join(left_out)}")
+    kept = ("images", "skipped", "split", "method", "clusters", "lineage")
     result |= {k: old[k] for k in kept if k in old}
     lineage = dict(result.get("lineage", {}))
     lineage["sources"] = as_json([source(SCORES, path, sha256_file(path))])
-    return {**result, "lineage": lineage, "rescored_from": str(path)}
+    lineage["options"] = recorded(options)
+    return {
+        **result,
+        "baseline_confusions_raw": stored,
+        "baseline_classes": fitted_for,
+        "lineage": lineage,
+        "left_out": left_out,
+        "rescored_from": str(path),
+    }
+
+
+def _rescored_rows(path: Path, rows: dict[str, Any], merge: Merge) -> dict[str, Any]:
+    found = {}
+    for name, values in rows.items():
+        try:
+            confusion = _by_class(np.array(values, dtype=np.int64), merge)
+        except (TypeError, ValueError, IndexError) as error:
+            raise BadInputError(path, f"damaged: baseline {name!r}: {error}") from None
+        own = hungarian(confusion) if name.startswith("kmeans") else _named(confusion)
+        found[name] = score(confusion, own, merge.classes).as_dict()
+    return found
+
+
+def _named(confusion: Counts) -> NDArray[np.int64]:
+    """The matching of a predictor that names its own classes."""
+    return same_class(*confusion.shape)

@@ -19,14 +19,15 @@ from c2l import schema
 from c2l.artifacts.features import FeatureWriter, StoreLayout, write_features
 from c2l.artifacts.files import refuse_existing, sha256_file
 from c2l.artifacts.lineage import DATA, PREDICTOR, WEIGHTS, Source, as_json, source
-from c2l.data.layouts import Dataset, Record, open_dataset
+from c2l.data.layouts import Dataset, Record
 from c2l.data.views import Purpose, stream, view_parameters
 from c2l.errors import BadInputError, UsageError
 from c2l.nn.augment import geometric, photometric
 from c2l.nn.backbone import MEAN, STD
 from c2l.nn.network import ParsingNetwork
-from c2l.options import ExtractOptions, NetworkOptions, identity
-from c2l.pipeline.claim import claim
+from c2l.options import ExtractOptions, NetworkOptions, recorded
+from c2l.pipeline.claim import HDF5, claim
+from c2l.pipeline.datasets import open_images
 from c2l.pipeline.device import limit_threads, pick_device, precision
 from c2l.pipeline.images import Decoded, Skips, batched, decode, inputs_digest
 from c2l.pipeline.network import build_network, read_layer
@@ -80,7 +81,7 @@ class Projection:
 
 def plan(data: Path, options: ExtractOptions) -> dict[str, Any]:
     """What ``--dry-run`` says: items, shape, bytes on disk and in memory."""
-    dataset = open_dataset(data, split=options.split)
+    dataset = open_images(data, options.split)
     encoder = _open_encoder(options)
     layout, _ = _probe(encoder, dataset, options)
     image = options.image_size**2 * 3 * options.batch_size
@@ -110,14 +111,14 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
         LockedError: another process writes it.
         StoppedError: a signal came; what was done is kept.
     """
-    refuse_existing(output, overwrite=overwrite)
+    refuse_existing(output, overwrite=overwrite, starts=HDF5)
     limit_threads()
-    dataset = open_dataset(data, split=options.split)
+    dataset = open_images(data, options.split)
     encoder = _open_encoder(options)
     layout, projection = _probe(encoder, dataset, options)
     skips = Skips(options.on_error)
     with (
-        claim(output, overwrite=overwrite),
+        claim(output, overwrite=overwrite, starts=HDF5),
         StopRequest() as stop,
         write_features(
             output, layout, _config(dataset, options, encoder), _attributes(encoder, options)
@@ -177,7 +178,7 @@ def _open_encoder(options: ExtractOptions) -> Encoder:
 def _config(dataset: Dataset, options: ExtractOptions, encoder: Encoder) -> dict[str, Any]:
     """The options, those of the network as the trained run has them."""
     where = {"data": str(dataset.root.resolve()), "layout": dataset.layout}
-    return {**identity(options), **encoder.config, **where}
+    return {**recorded(options), **encoder.config, **where}
 
 
 def _attributes(encoder: Encoder, options: ExtractOptions) -> dict[str, str]:

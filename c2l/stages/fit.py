@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,10 +33,11 @@ from c2l.artifacts.lineage import (
 )
 from c2l.artifacts.locks import exclusive
 from c2l.artifacts.runs import Run
-from c2l.data.layouts import Dataset, Record, open_dataset
-from c2l.errors import BadInputError, UsageError
+from c2l.data.layouts import Dataset, Record
+from c2l.errors import BadInputError, StoppedError, UsageError
 from c2l.nn.network import ParsingNetwork
-from c2l.options import FitOptions, identity
+from c2l.options import FitOptions, identity, recorded
+from c2l.pipeline.datasets import open_images
 from c2l.pipeline.device import pick_device, set_threads, thread_count
 from c2l.pipeline.epochs import run_epochs
 from c2l.pipeline.figures import build_figures
@@ -55,16 +56,34 @@ GO_ON = "go on with it by --resume, replace it by --overwrite, or name another o
 
 
 def plan(data: Path, options: FitOptions) -> dict[str, Any]:
-    """What ``--dry-run`` says."""
-    dataset = open_dataset(data, split=options.split)
+    """What ``--dry-run`` says; everything that is read is opened and checked as by ``fit``."""
+    options = _settled(options)
+    dataset = open_images(data, options.split)
+    with ExitStack() as stack:
+        device = pick_device(options.device)
+        frozen = open_frozen(options, device, stack)
+        options = frozen.settle(options) if frozen else options
+        _require_batches(options, len(dataset.records))
+        net, _ = _network(options, frozen)
+        _start_centroids(options, device)
     images, side = len(dataset.records), options.image_size // 4
-    features = images * side * side * options.fpn_dim * 2
+    model = sum(t.numel() * t.element_size() for t in net.state_dict().values())
+    # Adam keeps two more values a parameter; one checkpoint is written while the others stand.
+    checkpoints = 3 * model * options.keep
+    pixels = 0 if frozen else images * options.image_size**2 * 3
+    batch = options.image_size**2 * 3 * options.batch_size
+    features = side * side * options.fpn_dim * 4 * options.batch_size
     return {
         "images": images,
         "steps": (options.epochs + options.warmup) * -(-images // options.batch_size),
-        "disk_bytes": images * options.image_size**2 * 3 + features + 2 * images * side * side,
-        "disk_bytes_after": 4 * 50_000_000,
-        "device": str(pick_device(options.device)),
+        "parameters": sum(p.numel() for p in net.parameters()),
+        "disk_bytes_while_training": checkpoints
+        + 3 * model
+        + pixels
+        + images * side * side * (2 * options.fpn_dim + 3),
+        "disk_bytes_after": checkpoints + model,
+        "memory_bytes_of_pixels_and_maps_of_a_batch": 2 * (5 * batch + 2 * features),
+        "device": str(device),
     }
 
 
@@ -89,22 +108,22 @@ def fit(
         LockedError: another process trains into the run folder.
         OutputError: the run folder cannot be written.
     """
-    options = effective(options)
-    if options.sharpen and options.merge_clusters != "figure":
-        raise UsageError("--sharpen needs --merge-clusters figure")
-    if resume and Run.open(output).predictor.is_file():
-        # Only whether it is the same run is still asked, and nothing is touched.
-        Run.open(output).require_same({"options": identity(options)})
-        voice.say(f"{output}: finished already")
-        return output
+    options = _settled(options)
+    if resume and overwrite:
+        raise UsageError("--resume goes on with a run, --overwrite replaces it: choose one")
+    if resume:
+        Run.open(output)
     # A run that is there is refused before any image is decoded; one that a failed start left
     # behind holds nothing.
-    if not resume and not Run.is_empty(output):
+    elif output.exists() and not (Run.is_empty(output) or _is_empty_folder(output)):
         refuse_existing(output, overwrite=overwrite, hint=GO_ON)
     with ExitStack() as stack, exclusive(output) as left, StopRequest() as stop:
         if left:
             voice.say(f"{output}: an earlier writer ended without finishing: {left}")
         run, job = _prepare(stack, data, output, options, stop, resume=resume, overwrite=overwrite)
+        if job is None:
+            voice.say(f"{output}: finished already")
+            return output
         run_epochs(job)
         store_predictor(job)
         done = {"step": job.trainer.position.step, "predictor_sha256": sha256_file(run.predictor)}
@@ -112,7 +131,40 @@ def fit(
         with output_errors(output):
             shutil.rmtree(run.scratch, ignore_errors=True)
             run.forget_epochs(before=options.warmup + options.epochs + 1)
+            run.forget_previous()
     return output
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
+
+
+def _settled(options: FitOptions) -> FitOptions:
+    """The options as they are in force.
+
+    Raises:
+        UsageError: options that do not go together.
+    """
+    options = effective(options)
+    if options.sharpen and options.merge_clusters != "figure":
+        raise UsageError("--sharpen needs --merge-clusters figure")
+    if options.merge_clusters != "none" and options.clusters < 3:
+        raise UsageError("--merge-clusters makes three parts of 3 clusters or more")
+    return options
+
+
+def _require_batches(options: FitOptions, images: int) -> None:
+    """Refuse a batch in which batch normalisation would see one value a channel.
+
+    Raises:
+        UsageError: a last batch of one photo whose deepest map is one pixel.
+    """
+    if options.image_size < 64 and images % options.batch_size == 1 and not options.features:
+        raise UsageError(
+            f"--image-size {options.image_size}: the last batch holds one photo, whose deepest "
+            "map is one pixel: batch normalisation needs two values",
+            hint="use --image-size 64 or more, or another --batch-size",
+        )
 
 
 def _prepare(
@@ -124,29 +176,49 @@ def _prepare(
     *,
     resume: bool,
     overwrite: bool,
-) -> tuple[Run, Job]:
+) -> tuple[Run, Job | None]:
+    """The run and what its epochs work with; no job when the run is finished already."""
+    dataset = open_images(data, options.split)
     device = pick_device(options.device)
     frozen = open_frozen(options, device, stack)
     options = frozen.settle(options) if frozen else options
+    _require_batches(options, len(dataset.records))
     net, config = _network(options, frozen)
-    dataset = open_dataset(data, split=options.split)
+    start = _start_centroids(options, device)
     config["data"] = _described(dataset)
     made_from = _made_from(options, dataset, frozen, config)
     if frozen:
-        frozen.require_images({r.name for r in dataset.records}, data)
-    run = _open_run(output, config, made_from, resume=resume, overwrite=overwrite)
-    views: ViewSource
-    views = (
-        frozen.views if frozen else _photo_views(stack, run, dataset.records, options, device, stop)
-    )
-    trainer = Trainer(run, net.to(device), options, stop, len(views.names))
-    if resume and trainer.restore():
-        voice.say(f"resumed at step {trainer.position.step}, epoch {trainer.position.epoch}")
-    figures = None
-    if isinstance(views, PhotoViews) and (options.warmup or options.merge_clusters == "figure"):
-        figures = build_figures(views.cache, device)
-    start = _start_centroids(options, device)
+        frozen.require_images(dataset.records, data)
+    run = _open_run(output, options, config, made_from, resume=resume, overwrite=overwrite)
+    if run.predictor.is_file():
+        return run, None
+    with _taken_back(run, resume=resume):
+        views: ViewSource
+        views = (
+            frozen.views
+            if frozen
+            else _photo_views(stack, run, dataset.records, options, device, stop)
+        )
+        trainer = Trainer(run, net.to(device), options, stop, len(views.names))
+        if resume and trainer.restore():
+            voice.say(f"resumed at step {trainer.position.step}, epoch {trainer.position.epoch}")
+        figures = None
+        if isinstance(views, PhotoViews) and (options.warmup or options.merge_clusters == "figure"):
+            figures = build_figures(views.cache, device)
     return run, Job(trainer, views, options, device, start, figures)
+
+
+@contextmanager
+def _taken_back(run: Run, *, resume: bool) -> Iterator[None]:
+    """A start that fails leaves no run behind, and the run that it was to replace as it was."""
+    try:
+        yield
+    except StoppedError:
+        raise
+    except BaseException:
+        if not resume:
+            run.take_back()
+        raise
 
 
 def _network(
@@ -169,7 +241,7 @@ def _network(
         frozen.require_weights(weights)
     start = load_start(net, Path(options.checkpoint)) if options.checkpoint else ""
     config: dict[str, Any] = {
-        "options": identity(options),
+        "options": recorded(options),
         "weights_sha256": weights.sha256,
         "init_sha256": sha256_file(Path(options.init)) if options.init else "",
         "checkpoint_sha256": start,
@@ -180,7 +252,6 @@ def _network(
 
 def _described(dataset: Dataset) -> dict[str, Any]:
     return {
-        "root": str(dataset.root.resolve()),
         "layout": dataset.layout,
         "split": dataset.split,
         "images": len(dataset.records),
@@ -207,8 +278,15 @@ def _made_from(
     return found
 
 
+def _compared(options: FitOptions) -> dict[str, Any]:
+    """The options that a resumed run must share; files count by their content alone."""
+    files = ("weights", "checkpoint", "init", "features")
+    return {k: v for k, v in identity(options).items() if k not in files}
+
+
 def _open_run(
     output: Path,
+    options: FitOptions,
     config: dict[str, Any],
     made_from: list[Source],
     *,
@@ -221,7 +299,7 @@ def _open_run(
         run = Run.create(output, full, overwrite=overwrite)
     else:
         run = Run.open(output)
-        run.require_same(config)
+        run.require_same(config | {"options": _compared(options)})
     set_threads(int(run.config.get("threads", thread_count())))
     return run
 

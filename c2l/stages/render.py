@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,17 @@ from numpy.typing import NDArray
 from c2l import __version__, schema
 from c2l.artifacts.files import (
     output_errors,
-    read_json,
     refuse_existing,
     replacing_folder,
     sha256_file,
 )
 from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, as_json, source
 from c2l.artifacts.runs import Run
+from c2l.artifacts.scores import read_scores
 from c2l.clustering.merge import PARTS
 from c2l.data.images import read_rgb, read_size
-from c2l.data.labels import Merge, load_merge
 from c2l.data.layouts import Dataset, Record, open_dataset
 from c2l.data.masks import read_mask
-from c2l.data.pool import ordered_map
 from c2l.drawing.content import ReportContent, Rival, Tile
 from c2l.drawing.masks import write_indexed_png, write_legend
 from c2l.drawing.overlay import overlay
@@ -35,16 +33,20 @@ from c2l.drawing.palette import part_colours, pascal_palette
 from c2l.drawing.report import write_report
 from c2l.drawing.sheet import contact_sheet
 from c2l.errors import BadInputError, UsageError
-from c2l.options import RenderOptions, identity, resolved
+from c2l.options import RenderOptions, recorded, resolved
 from c2l.pipeline.claim import claim
+from c2l.pipeline.datasets import open_images, read_in_batches
 from c2l.pipeline.device import limit_threads, pick_device
+from c2l.pipeline.images import Skips
 from c2l.pipeline.predictor import Predictor, load_predictor
-from c2l.pipeline.progress import steps
+from c2l.pipeline.progress import steps, voice
 
 # Pixels of the longer side of a picture in the report.
 PANEL = 360
 SHEET_COLUMNS = 4
 TILE_WIDTH = 160
+# A photo at the size of the network, and at its own.
+Sized = tuple[Record, NDArray[np.uint8], NDArray[np.uint8]]
 METHOD_NAMES = {"c2l": "C2L", "picie": "PiCIE", "kmeans": "k-means", "nmf": "DFF (NMF)"}
 
 
@@ -56,11 +58,13 @@ class Meaning:
         table: (256,) uint8 from cluster to id.
         names: of the ids.
         colours: (n, 3) uint8.
+        named_by: what gave the clusters their names.
     """
 
     table: NDArray[np.uint8]
     names: tuple[str, ...]
     colours: NDArray[np.uint8]
+    named_by: str
 
     @property
     def legend(self) -> list[tuple[str, Sequence[int]]]:
@@ -110,7 +114,7 @@ def render(
     if output.exists() and not (output / "masks" / schema.LEGEND).is_file():
         raise UsageError(f"{output}: was not written by render, so --overwrite will not remove it")
     limit_threads()
-    dataset = open_dataset(images, split=options.split)
+    dataset = open_images(images, options.split)
     records = _spread(dataset.records, options.limit)
     predictor = load_predictor(artifact, pick_device(options.device), options.weights)
     if predictor.clusters > schema.IGNORE:
@@ -118,15 +122,17 @@ def render(
             f"{artifact}: {predictor.clusters} clusters; an indexed PNG holds {schema.IGNORE}"
         )
     scores = _read_scores(options.scores, predictor)
+    others = [_rival(name, path) for name, path in rivals]
     meaning = _meaning(predictor, scores)
     with claim(output, overwrite=overwrite), replacing_folder(output) as partial:
-        made_from = _made_from(predictor, dataset, options, rivals)
+        made_from = _made_from(predictor, dataset, options, rivals, meaning)
         tiles = _draw_all(predictor, records, partial, meaning, options, made_from)
         with output_errors(output):
-            _write_sheet(tiles, partial / "sheet.png", meaning)
-        others = [_rival(name, path) for name, path in rivals]
+            _write_sheet(tiles, partial / "sheet.png", meaning, options)
         truth = _truth_drawer(dataset, scores, meaning, options)
-        content = _content(predictor, artifact, dataset, scores, meaning, tiles, others, truth)
+        content = _content(
+            predictor, artifact, dataset, scores, meaning, tiles, others, truth, options
+        )
         write_report(partial / "report.html", content)
     return output
 
@@ -141,9 +147,10 @@ def _spread(records: Sequence[Record], limit: int) -> list[Record]:
 def _read_scores(path: str | None, predictor: Predictor) -> dict[str, Any] | None:
     if path is None:
         return None
-    scores = read_json(Path(path), what="an eval.json", hint="make one with: c2l eval")
+    scores = read_scores(Path(path))
+    matched = len(scores["matching"]["clusters_to_classes"])
     found = scores.get("lineage", {}).get("predictor_sha256")
-    if scores.get("format") != schema.FORMAT_EVAL or found != predictor.sha256:
+    if found != predictor.sha256 or matched != predictor.clusters:
         raise BadInputError(
             path,
             "these are not the scores of this predictor",
@@ -154,18 +161,22 @@ def _read_scores(path: str | None, predictor: Predictor) -> dict[str, Any] | Non
 
 def _meaning(predictor: Predictor, scores: dict[str, Any] | None) -> Meaning:
     """Ids as classes where a matching names the clusters, else as clusters."""
-    table = np.arange(256, dtype=np.uint8)
+    table, named_by = np.arange(256, dtype=np.uint8), "nothing: a cluster a name"
     if scores is not None:
         names = tuple(scores["classes"])
         kind = "matching" if predictor.clusters <= len(names) else "many_to_one"
-        matching = scores[kind]["clusters_to_classes"]
-        for cluster, found in enumerate(matching):
+        named_by = scores["matching"]["kind"]
+        if kind == "many_to_one":
+            # One to one, all but N of the clusters would be drawn as ignored.
+            named_by = "many to one: each cluster is drawn as the class it covers most"
+            voice.say(f"more clusters than classes: the masks are named {named_by}")
+        for cluster, found in enumerate(scores[kind]["clusters_to_classes"]):
             table[cluster] = schema.IGNORE if found < 0 else found
     elif predictor.groups is not None:
-        names = PARTS
+        names, named_by = PARTS, "the label-free merge"
     else:
         names = tuple(f"cluster {k}" for k in range(predictor.clusters))
-    return Meaning(table, names, part_colours(len(names)))
+    return Meaning(table, names, part_colours(len(names)), named_by)
 
 
 def _draw_all(
@@ -180,9 +191,12 @@ def _draw_all(
     palette = _palette(meaning)
     chosen = {r.name for r in _spread(records, options.sheet)}
     picked = []
-    entries = [(i, n, c) for i, (n, c) in enumerate(meaning.legend)]
+    skips = Skips(options.on_error)
+    entries = [(i, n, palette[3 * i : 3 * i + 3]) for i, n in enumerate(meaning.names)]
     with steps("render", len(records)) as bar:
-        for group in _batches(records, predictor.image_size, options):
+        for group in read_in_batches(
+            _both(predictor.image_size), records, options.batch_size, options.workers, skips
+        ):
             pixels = np.stack([small for _, small, _ in group])
             sizes = [(full.shape[0], full.shape[1]) for _, _, full in group]
             found = predictor.predict(pixels, sizes)
@@ -199,6 +213,9 @@ def _draw_all(
                 if record.name in chosen:
                     picked.append((record, folder / "masks" / relative))
             bar.advance(len(group))
+    if len(skips.reasons) == len(records):
+        raise BadInputError(records[0].image, "not one image could be read")
+    made_from["skipped"] = skips.reasons
     write_legend(folder / "masks" / schema.LEGEND, entries, made_from)
     return picked
 
@@ -208,6 +225,7 @@ def _made_from(
     dataset: Dataset,
     options: RenderOptions,
     rivals: Sequence[tuple[str, Path]],
+    meaning: Meaning,
 ) -> dict[str, Any]:
     """What the legend says of the pictures' inputs; the photos' contents are not hashed."""
     found = [
@@ -217,7 +235,14 @@ def _made_from(
     if options.scores:
         found.append(source(SCORES, Path(options.scores), sha256_file(Path(options.scores))))
     others = [f"--rival {shlex.quote(f'{name}={path.absolute()}')}" for name, path in rivals]
-    return {"options": identity(options), "rivals": others, "lineage": as_json(found)}
+    drawn = {name: list(colour) for name, colour in meaning.legend}
+    return {
+        "named_by": meaning.named_by,
+        "overlay_rgb": drawn,
+        "options": recorded(options),
+        "rivals": others,
+        "lineage": as_json(found),
+    }
 
 
 def _palette(meaning: Meaning) -> list[int]:
@@ -238,20 +263,13 @@ def _save_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
     Image.fromarray(pixels).save(path)
 
 
-def _batches(
-    records: list[Record], size: int, options: RenderOptions
-) -> Iterator[list[tuple[Record, NDArray[np.uint8], NDArray[np.uint8]]]]:
-    def read(record: Record) -> tuple[Record, NDArray[np.uint8], NDArray[np.uint8]]:
+def _both(size: int) -> Callable[[Record], Sized]:
+    """Reads a photo at (size, size) and at its own size."""
+
+    def read(record: Record) -> Sized:
         return record, read_rgb(record.image, size=size), read_rgb(record.image)
 
-    group = []
-    for item in ordered_map(read, records, workers=options.workers):
-        group.append(item)
-        if len(group) == options.batch_size:
-            yield group
-            group = []
-    if group:
-        yield group
+    return read
 
 
 def _small(image: NDArray[np.uint8], *, nearest: bool = False) -> NDArray[np.uint8]:
@@ -263,11 +281,13 @@ def _small(image: NDArray[np.uint8], *, nearest: bool = False) -> NDArray[np.uin
     return np.asarray(picture)
 
 
-def _write_sheet(tiles: list[tuple[Record, Path]], path: Path, meaning: Meaning) -> None:
+def _write_sheet(
+    tiles: list[tuple[Record, Path]], path: Path, meaning: Meaning, options: RenderOptions
+) -> None:
     def pairs() -> Iterator[tuple[str, list[NDArray[np.uint8]]]]:
         for record, mask_path in tiles:
             photo, mask = _panel(record, mask_path)
-            drawn = _overlay(photo, mask, meaning, RenderOptions())
+            drawn = _overlay(photo, mask, meaning, options)
             yield record.name, [photo, drawn]
 
     contact_sheet(pairs(), SHEET_COLUMNS, TILE_WIDTH, legend=meaning.legend).save(path)
@@ -288,15 +308,15 @@ def _truth_drawer(
     """Draws an image's labels under the merge that was scored; None where there is none."""
     if scores is None or dataset.space is None:
         return None
-    try:
-        merge: Merge = load_merge(scores["lineage"]["options"]["merge"], dataset.space)
-    except (BadInputError, KeyError):
+    if scores["label_space"]["names"] != list(dataset.space.names) or "merge_table" not in scores:
         return None
+    table = np.full(1 << 16, schema.IGNORE, dtype=np.uint8)
+    table[: len(scores["merge_table"])] = scores["merge_table"]
 
     def draw(record: Record, photo: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         if record.mask is None:
             return None
-        mask = merge.apply(read_mask(record.mask))
+        mask = table[read_mask(record.mask)]
         rows = ((np.arange(photo.shape[0]) + 0.5) * mask.shape[0] / photo.shape[0]).astype(int)
         across = ((np.arange(photo.shape[1]) + 0.5) * mask.shape[1] / photo.shape[1]).astype(int)
         return _overlay(photo, mask[rows[:, None], across], meaning, options)
@@ -305,9 +325,7 @@ def _truth_drawer(
 
 
 def _rival(name: str, path: Path) -> Rival:
-    scores = read_json(path, what="an eval.json", hint="make one with: c2l eval")
-    if scores.get("format") != schema.FORMAT_EVAL:
-        raise BadInputError(path, "not an eval.json of c2l")
+    scores = read_scores(path)
     return Rival(name, scores["miou"], scores["pixel_accuracy"])
 
 
@@ -320,11 +338,12 @@ def _content(
     tiles: list[tuple[Record, Path]],
     rivals: list[Rival],
     truth: Any,
+    options: RenderOptions,
 ) -> ReportContent:
     def pictures() -> Iterable[Tile]:
         for record, mask_path in tiles:
             photo, mask = _panel(record, mask_path)
-            drawn = _overlay(photo, mask, meaning, RenderOptions())
+            drawn = _overlay(photo, mask, meaning, options)
             labels = truth(record, photo) if truth is not None else None
             yield Tile(record.name, photo, drawn, labels)
 
@@ -339,6 +358,7 @@ def _content(
             ("split", dataset.split or "all"),
             ("clusters", len(predictor.centroids)),
             ("parts", ", ".join(meaning.names[:8])),
+            ("masks named by", meaning.named_by),
         ],
         legend=meaning.legend,
         tiles=pictures(),
@@ -350,6 +370,6 @@ def _content(
             "c2l": __version__,
             "predictor": str(artifact),
             "sha256": predictor.sha256,
-            "settings": json.dumps(resolved(RenderOptions())),
+            "settings": json.dumps(resolved(options)),
         },
     )

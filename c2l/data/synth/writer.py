@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import multiprocessing
 import os
 import shutil
@@ -19,6 +20,7 @@ from c2l.data.synth.scene import make_scene
 from c2l.data.synth.streams import Stream, stream
 from c2l.errors import OutputError
 from c2l.options import SynthOptions
+from c2l.schema import FORMAT_SYNTH, FORMAT_VERSION, SYNTH_MARKER
 
 JPEG_QUALITY = 92
 _CHUNK = 4  # scenes a task: few enough to keep progress smooth, enough to hide the hand-over
@@ -80,6 +82,8 @@ def _fill(folder: Path, options: SynthOptions, progress: Callable[[int, int], No
         _write(masks / f"{name}.png", labels)
         if progress is not None:
             progress(done, options.count)
+    marker = {"format": FORMAT_SYNTH, "format_version": FORMAT_VERSION, "seed": options.seed}
+    _write(folder / SYNTH_MARKER, (json.dumps(marker) + "\n").encode())
     for split, names in split_names(options).items():
         _write(splits / f"{split}.txt", "".join(f"{name}\n" for name in names).encode())
 
