@@ -16,6 +16,11 @@ from .shared import SETTINGS, as_json, common, dry_run, output, pick, set_voice,
 @click.argument("data", type=click.Path(path_type=Path))
 @output("The run folder to write.")
 @click.option("--resume", is_flag=True, help="Go on with a stopped run.")
+@click.option(
+    "--prove-resume",
+    is_flag=True,
+    help="Stop and resume a small run of the same kind, say whether it ends the same, and end.",
+)
 @stage_options(FitOptions)
 @dry_run
 @as_json
@@ -25,6 +30,7 @@ def command(
     output: Path,
     overwrite: bool,
     resume: bool,
+    prove_resume: bool,
     dry_run: bool,
     as_json: bool,
     quiet: bool,
@@ -44,6 +50,11 @@ def command(
     options = pick(FitOptions, values)
     if dry_run:
         show(plan(data, options), json_wanted=as_json)
+        return
+    if prove_resume:
+        from c2l.stages.prove import prove_resume as prove
+
+        show(prove(data, output, options), json_wanted=as_json)
         return
     path = fit(data, output, options, resume=resume, overwrite=overwrite)
     show({"run": str(path)}, json_wanted=as_json)

@@ -422,3 +422,36 @@ def test_the_signal_handlers_are_given_back(cli: Cli, few: Path, tmp_path: Path)
     before = signal.getsignal(signal.SIGTERM)
     cli.ok("fit", few, "-o", tmp_path / "r", *FIT, "--max-steps", "1")
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_resuming_is_proved_on_the_users_own_machine(
+    cli: Cli, people: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    command = ("fit", people, "-o", run, *FIT, "--warmup", "1", "--epochs", "2", "--prove-resume")
+    found = cli.ok(*command, "--json").values
+    assert found["proved"] is True
+    assert found["differs"] == []
+    assert [stop["signal"] for stop in found["stops"]] == ["SIGKILL", "SIGTERM"]
+    assert 2 <= found["stops"][0]["after_step"] < found["stops"][1]["after_step"] < found["steps"]
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_run_that_does_not_resume_is_found_out(
+    cli: Cli, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A resumed child with another seed of its images' order stands for a broken resume."""
+    from c2l.stages import prove
+
+    broken = prove.CHILD.replace(
+        "told = json", "import c2l.pipeline.job as j; told = json"
+    ).replace(
+        "try:\n",
+        "order = j.epoch_order\n"
+        "if told['resume']: j.epoch_order = lambda seed, *rest: order(seed + 1, *rest)\n"
+        "try:\n",
+    )
+    monkeypatch.setattr(prove, "CHILD", broken)
+    outcome = cli("fit", people, "-o", tmp_path / "run", *FIT, "--epochs", "2", "--prove-resume")
+    assert outcome.code == 1
+    assert "differs from the unbroken one in: predictor" in outcome.err

@@ -1,0 +1,176 @@
+"""fit --prove-resume: stops a small run of the same kind for real, resumes it, and compares."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from c2l import schema
+from c2l.artifacts.files import output_errors, sha256_file
+from c2l.artifacts.runs import Run
+from c2l.errors import BadInputError, C2LError, UsageError
+from c2l.options import FitOptions
+from c2l.pipeline.datasets import open_images
+from c2l.pipeline.device import thread_count
+from c2l.pipeline.progress import voice
+
+# Batches an epoch of the proof has.
+BATCHES = 3
+CHILD = """
+import json, sys
+from pathlib import Path
+from c2l.errors import C2LError
+from c2l.options import FitOptions
+from c2l.stages.fit import fit
+told = json.loads(sys.argv[1])
+try:
+    fit(Path(told["data"]), Path(told["run"]), FitOptions(**told["options"]), resume=told["resume"])
+except C2LError as error:
+    print(error.message, file=sys.stderr)
+    sys.exit(int(error.exit_code))
+"""
+
+
+def prove_resume(data: Path, output: Path, options: FitOptions) -> dict[str, Any]:
+    """Whether a stopped run ends as an unbroken one, bit for bit, here and under these options.
+
+    A few batches of the photos are trained on for a warm-up epoch and two epochs (where the
+    options have them): once unbroken, and once killed by SIGKILL in one epoch and stopped by
+    SIGTERM in the next, resumed each time with another number of workers.
+
+    Args:
+        data: the data set.
+        output: the run folder to be; the proof is made beside it and removed.
+        options: of the run.
+
+    Returns:
+        ``proved``, the ``stops`` with the steps they came after, and what ``differs``.
+
+    Raises:
+        BadInputError: as ``fit``.
+        UsageError: ``--features``, whose store cannot be shortened.
+        C2LError: the runs differ, or one of them failed.
+    """
+    if options.features:
+        raise UsageError("--prove-resume needs photos, not --features")
+    with output_errors(output):
+        output.absolute().parent.mkdir(parents=True, exist_ok=True)
+        place = Path(
+            tempfile.mkdtemp(prefix=f".{output.name}.proof-", dir=output.absolute().parent)
+        )
+    try:
+        return _prove(data, place, options)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _prove(data: Path, place: Path, options: FitOptions) -> dict[str, Any]:
+    photos = _few(data, place / "photos", options)
+    small = replace(
+        options,
+        split=None,
+        cache_dir=None,
+        max_steps=0,
+        warmup=min(options.warmup, 1),
+        epochs=min(max(options.epochs, 1), 2),
+        save_steps=1,
+    )
+    steps = (small.warmup + small.epochs) * BATCHES
+    voice.say(f"proving: {steps} steps unbroken")
+    whole, broken = place / "whole", place / "broken"
+    _finish(_start(photos, whole, small, resume=False))
+    stops, resume = [], False
+    for number, sent, workers in ((2, signal.SIGKILL, 1), (steps - 2, signal.SIGTERM, 3)):
+        voice.say(f"proving: {sent.name} after step {number}, then --resume")
+        child = _start(photos, broken, replace(small, workers=workers), resume=resume)
+        stops.append({"signal": sent.name, "after_step": _stop(child, broken, number, sent)})
+        resume = True
+    _finish(_start(photos, broken, replace(small, workers=2), resume=True))
+    differs = _differences(whole, broken)
+    result = {
+        "proved": not differs,
+        "steps": steps,
+        "threads": thread_count(),
+        "stops": stops,
+        "compared": ["predictor", "metrics", "last checkpoint's model and optimizer"],
+        "differs": differs,
+    }
+    if differs:
+        raise C2LError(
+            f"the resumed run differs from the unbroken one in: {', '.join(differs)}",
+            hint="on a GPU sums may come in another order; --device cpu is exact",
+        )
+    return result
+
+
+def _few(data: Path, folder: Path, options: FitOptions) -> Path:
+    """Photos for a few batches, copied side by side."""
+    records = open_images(data, options.split).records[: BATCHES * options.batch_size]
+    if len(records) < BATCHES:
+        raise BadInputError(data, f"{BATCHES} photos or more are needed for a proof")
+    folder.mkdir()
+    for number, record in enumerate(records):
+        shutil.copyfile(record.image, folder / f"{number:06d}{record.image.suffix}")
+    return folder
+
+
+def _start(data: Path, run: Path, options: FitOptions, *, resume: bool) -> subprocess.Popen[str]:
+    if len(list(data.iterdir())) < BATCHES * options.batch_size:
+        count = len(list(data.iterdir()))
+        options = replace(options, batch_size=-(-count // BATCHES))
+    told = {"data": str(data), "run": str(run), "options": asdict(options), "resume": resume}
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, json.dumps(told)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def _finish(child: subprocess.Popen[str]) -> None:
+    _, said = child.communicate()
+    if child.returncode:
+        last = said.strip().splitlines()[-1:] or ["nothing was said"]
+        raise C2LError(f"a run of the proof ended with {child.returncode}: {last[0]}")
+
+
+def _stop(child: subprocess.Popen[str], run: Path, number: int, sent: signal.Signals) -> int:
+    """Send a signal once a step is saved; the step that was saved last."""
+    marker = run / f"{schema.STEP_PREFIX}{number:08d}" / schema.STEP_COMMIT
+    while child.poll() is None and not marker.exists():
+        time.sleep(0.002)
+    if child.poll() is None:
+        os.kill(child.pid, sent)
+    _, said = child.communicate()
+    if child.returncode == 0:
+        raise C2LError("a run of the proof ended before it could be stopped: give it more photos")
+    if child.returncode not in (-signal.SIGKILL, 75):
+        last = said.strip().splitlines()[-1:] or ["nothing was said"]
+        raise C2LError(f"a run of the proof ended with {child.returncode}: {last[0]}")
+    return max(Run.open(run).steps(), default=0)
+
+
+def _differences(whole: Path, broken: Path) -> list[str]:
+    found = []
+    if sha256_file(whole / schema.PREDICTOR) != sha256_file(broken / schema.PREDICTOR):
+        found.append("predictor")
+    if _learned(whole) != _learned(broken):
+        found.append("metrics")
+    last = f"{schema.STEP_PREFIX}{max(Run.open(whole).steps()):08d}"
+    for name in (schema.STEP_MODEL, schema.STEP_OPTIMIZER):
+        if sha256_file(whole / last / name) != sha256_file(broken / last / name):
+            found.append(f"{last}/{name}")
+    return found
+
+
+def _learned(run: Path) -> list[dict[str, Any]]:
+    return Run.open(run).read_metrics()
