@@ -22,7 +22,6 @@ from c2l.data.layouts import Dataset, Record, open_dataset
 from c2l.data.views import Purpose, stream, view_parameters
 from c2l.errors import BadInputError, UsageError
 from c2l.nn.augment import geometric, photometric
-from c2l.nn.backbone import MEAN, STD
 from c2l.nn.network import ParsingNetwork
 from c2l.options import ExtractOptions, identity
 from c2l.pipeline.device import limit_threads, pick_device, precision
@@ -140,7 +139,8 @@ def _config(dataset: Dataset, options: ExtractOptions) -> dict[str, Any]:
 
 
 def _attributes(source: Source, options: ExtractOptions) -> dict[str, str]:
-    preprocessing = {"size": options.image_size, "mean": MEAN, "std": STD, "resize": "bilinear"}
+    mean, std = source.net.backbone.statistics
+    preprocessing = {"size": options.image_size, "mean": mean, "std": std, "resize": "bilinear"}
     return {
         schema.ATTR_BACKBONE: options.backbone,
         schema.ATTR_WEIGHTS: source.weights[0],

@@ -23,6 +23,7 @@ from c2l.artifacts.files import (
 from c2l.artifacts.runs import Run
 from c2l.data.layouts import Dataset, Record, open_dataset
 from c2l.errors import BadInputError, UsageError
+from c2l.nn.backbone import dense_side
 from c2l.nn.network import ParsingNetwork
 from c2l.options import FitOptions, identity
 from c2l.pipeline.device import pick_device, set_threads, thread_count
@@ -45,7 +46,7 @@ GO_ON = "go on with it by --resume, replace it by --overwrite, or name another o
 def plan(data: Path, options: FitOptions) -> dict[str, Any]:
     """What ``--dry-run`` says."""
     dataset = open_dataset(data, split=options.split)
-    images, side = len(dataset.records), options.image_size // 4
+    images, side = len(dataset.records), dense_side(options.image_size)
     features = images * side * side * options.fpn_dim * 2
     return {
         "images": images,
