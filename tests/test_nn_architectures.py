@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 import torchvision
-from conftest import FIT, NETWORK, PHOTOS, Cli, stop_after
+from conftest import (
+    FIT,
+    NETWORK,
+    PHOTOS,
+    Cli,
+    assert_trains_without_chance,
+    seeded_backbone,
+    stop_after,
+)
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -17,10 +24,10 @@ from torch.nn import functional as F
 from c2l.artifacts.features import read_features
 from c2l.errors import BadInputError, UsageError
 from c2l.nn.architectures import build_backbone, timm_names, torchvision_names
-from c2l.nn.backbone import STAGES, Backbone, FeaturePyramid, ResNet, dense_side
+from c2l.nn.backbone import STAGES, FeaturePyramid, ResNet, dense_side
 from c2l.nn.network import ParsingNetwork
 from c2l.nn.torchvision_maps import find_stages
-from c2l.options import ExtractOptions, NetworkOptions
+from c2l.options import NetworkOptions
 from c2l.pipeline.network import load_backbone, read_layer
 
 # The modules whose outputs are the stages, and their channels.
@@ -40,11 +47,6 @@ MODULES: dict[str, dict[str, int]] = {
     "squeezenet1_1": {"features.4": 128, "features.7": 256, "features.12": 512},
     "swin_t": {"features.1": 96, "features.3": 192, "features.5": 384, "permute": 768},
 }
-
-
-def seeded_backbone(name: str, **options: bool) -> Backbone:
-    torch.manual_seed(0)
-    return build_backbone(name, **options)
 
 
 def hooked(name: str, images: Tensor) -> list[Tensor]:
@@ -100,26 +102,10 @@ def test_resnets_keep_their_names_and_every_bit() -> None:
     assert torch.equal(pyramid(stages, (16, 24)), pyramid(stages))
 
 
-def assert_trains_without_chance(backbone: Backbone) -> None:
-    """Twice the same in training, torch's random state untouched, the first layer reached."""
-    backbone.train()
-    images = torch.rand(2, 3, 64, 64)
-    before = torch.random.get_rng_state()
-    first, second = backbone(images), backbone(images)
-    assert torch.equal(before, torch.random.get_rng_state())
-    for stage in first:
-        assert torch.equal(first[stage], second[stage])
-    torch.stack([m.square().mean() for m in first.values()]).sum().backward()  # type: ignore[no-untyped-call]
-    layers = (m for m in backbone.modules() if isinstance(m, nn.Conv2d))
-    gradient = next(layers).weight.grad
-    assert gradient is not None
-    assert torch.isfinite(gradient).all()
-    assert gradient.abs().max() > 0
-
-
 @pytest.mark.parametrize("name", ["convnext_tiny", "efficientnet_b0", "googlenet", "swin_t"])
 def test_training_has_no_chance_in_it(name: str) -> None:
-    assert_trains_without_chance(seeded_backbone(name))
+    backbone = seeded_backbone(name).train()
+    assert_trains_without_chance(backbone, backbone)
 
 
 @pytest.mark.parametrize("name", ["squeezenet1_1", "inception_v3", "mobilenet_v3_small"])
@@ -227,83 +213,3 @@ def test_timm_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(UsageError) as error:
         build_backbone("timm:vit_tiny_patch16_224")
     assert error.value.hint == 'install it: pip install "c2l[timm]"'
-
-
-@pytest.fixture
-def timm() -> Any:
-    return pytest.importorskip("timm", reason="timm, an optional extra, is not installed")
-
-
-# A patch of 14 with register tokens; rotary embedding; a hierarchy.
-@pytest.mark.parametrize(
-    ("name", "stages"),
-    [
-        ("vit_tiny_patch16_224", {"layer4": (192, 16)}),
-        ("vit_small_patch14_reg4_dinov2", {"layer4": (384, 14)}),
-        ("vit_small_patch16_dinov3", {"layer4": (384, 16)}),
-        ("convnext_atto", {f"layer{i + 1}": (40 * 2**i, 4 * 2**i) for i in range(4)}),
-        ("resnet10t", {f"layer{i + 1}": (64 * 2**i, 4 * 2**i) for i in range(4)}),
-    ],
-)
-def test_timm_networks_give_their_maps(
-    timm: Any, name: str, stages: dict[str, tuple[int, int]]
-) -> None:
-    backbone = seeded_backbone(f"timm:{name}").eval()
-    assert backbone.channels == {s: c for s, (c, _) in stages.items()}
-    assert backbone.strides == {s: n for s, (_, n) in stages.items()}
-    torch.manual_seed(0)
-    images = torch.rand(1, 3, 66, 100)
-    patch = backbone.strides["layer4"] if len(stages) == 1 else 1
-    size = tuple(patch * round(s / patch) for s in (66, 100))
-    with torch.no_grad():
-        found = backbone(images)
-        x = F.interpolate(images, size, mode="bilinear") if patch > 1 else images
-        x = (x - backbone.mean) / backbone.std
-        body = backbone.get_submodule("body")
-        last = body.forward_features(x) if patch > 1 else None  # type: ignore[operator]
-    if last is not None:
-        prefix = int(body.num_prefix_tokens)  # type: ignore[arg-type]
-        grid = (size[0] // patch, size[1] // patch)
-        tokens = last[:, prefix:].transpose(1, 2).unflatten(2, grid)
-        torch.testing.assert_close(found["layer4"], tokens)
-    net = ParsingNetwork(backbone, FeaturePyramid(backbone.channels, 8), None, None)
-    assert net(images).shape == (1, 8, 17, 25)
-    assert_trains_without_chance(backbone)
-
-
-def test_timm_weights_come_from_a_file_alone(timm: Any, tmp_path: Path) -> None:
-    name = "timm:vit_tiny_patch16_224"
-    with pytest.raises(UsageError, match="--weights none or a file"):
-        load_backbone(NetworkOptions(backbone=name), seed=0)
-    torch.manual_seed(1)
-    published = timm.create_model("vit_tiny_patch16_224").state_dict()
-    file = tmp_path / "weights.safetensors"
-    save_file(published, file)
-    backbone, _ = load_backbone(NetworkOptions(backbone=name, weights=str(file)), seed=0)
-    for key, value in backbone.state_dict().items():
-        assert torch.equal(value, published[key.removeprefix("body.")])
-    save_file({"other": torch.ones(1)}, file)
-    with pytest.raises(BadInputError, match="not the weights of this backbone"):
-        load_backbone(NetworkOptions(backbone=name, weights=str(file)), seed=0)
-
-
-def test_a_vision_transformer_goes_through_every_stage(
-    timm: Any, cli: Cli, people: Path, tmp_path: Path
-) -> None:
-    run, store = tmp_path / "run", tmp_path / "f.h5"
-    backbone = ("--backbone", "timm:vit_tiny_patch16_224")
-    options = (*FIT, *backbone, "--split", "train", "--warmup", "1", "-e", "1")
-    cli.ok("fit", people, "-o", run, *options, "--merge-clusters", "figure", "-k", "4")
-    cli.ok("eval", run, people, "-o", tmp_path / "e.json", "--split", "val")
-    cli.ok("render", run, people, "-o", tmp_path / "pictures", "--limit", "2")
-    options = ("--layer", "layer4", "--views")
-    cli.ok("extract", people, "-o", store, *PHOTOS, *NETWORK, *backbone, *options)
-    with read_features(store) as reader:
-        assert (reader.grid, reader.channels) == ((4, 4), 192)
-        assert reader.config["layer"] == ExtractOptions(layer="layer4").layer
-    outcome = cli("extract", people, "-o", tmp_path / "g.h5", *PHOTOS, *NETWORK, *backbone)
-    assert outcome.code == 0
-    wrong = ("--layer", "layer1")
-    outcome = cli("extract", people, "-o", tmp_path / "h.h5", *PHOTOS, *NETWORK, *backbone, *wrong)
-    assert outcome.code == 2
-    assert "layer4 (stride 16)" in outcome.err

@@ -127,6 +127,7 @@ def quiet(net: nn.Module) -> nn.Module:
             # DINOv3's rotary embedding moves its coordinates at random in training.
             if hasattr(module, name):
                 setattr(module, name, None)
+                module.aug_active = False  # type: ignore[assignment]  # a flag of timm's
     return net
 
 

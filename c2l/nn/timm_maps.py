@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -15,8 +16,10 @@ from torch.nn import functional as F
 from c2l.errors import UsageError
 from c2l.nn.backbone import STAGE_STRIDES, Backbone, Triple, quiet
 
-# Any multiple of the usual patches of 8, 14 and 16 and of stride 32; not square.
+# Multiples of the usual patches of 8, 14 and 16 and of stride 32; not square.
 PROBE = (448, 672)
+# What images have to be multiples of: nothing, a Swin's patch, the coarsest stride.
+MULTIPLES = (1, 4, 32)
 SMALLEST = (32, 64, 96, 128)
 
 
@@ -35,6 +38,26 @@ def load_timm() -> Any:
     return timm
 
 
+@dataclass(frozen=True)
+class Stages:
+    """What there is to read in an architecture.
+
+    Attributes:
+        indices: of each stage's map among timm's.
+        channels, strides: of each stage's map.
+        multiple: that an image's sides have to be of; a vision transformer's patch.
+        smallest: side of an image.
+        norm: whether the final norm belongs to the last map.
+    """
+
+    indices: dict[str, int]
+    channels: dict[str, int]
+    strides: dict[str, int]
+    multiple: int
+    smallest: int
+    norm: bool
+
+
 class TimmMaps(Backbone):
     """A timm network up to its last feature map.
 
@@ -51,24 +74,24 @@ class TimmMaps(Backbone):
     """
 
     def __init__(self, name: str, *, gradients_input: bool) -> None:
-        indices, self.patch, self.smallest = find_stages(name)
+        stages = find_stages(name)
         net = _create(name, 5 if gradients_input else 3)
-        config = net.pretrained_cfg
-        super().__init__(
-            _triple(config["mean"]), _triple(config["std"]), gradients_input=gradients_input
+        mean, std = (_triple(net.pretrained_cfg[key]) for key in ("mean", "std"))
+        super().__init__(mean, std, gradients_input=gradients_input)
+        self.stages = stages
+        self.channels, self.strides = dict(stages.channels), dict(stages.strides)
+        net.prune_intermediate_layers(
+            list(stages.indices.values()), prune_norm=not stages.norm, prune_head=True
         )
-        self._indices = list(indices.values())
-        self.channels = {s: int(net.feature_info[i]["num_chs"]) for s, i in indices.items()}
-        self.strides = {s: int(net.feature_info[i]["reduction"]) for s, i in indices.items()}
-        net.prune_intermediate_layers(self._indices, prune_norm=self.patch == 1, prune_head=True)
         self.body = quiet(net)
 
     def forward(self, images_B3HW: Tensor) -> dict[str, Tensor]:
         """The last map at each stride, (B, C, h, w)."""
-        size = fit_size(images_B3HW.shape[-2:], self.patch, self.smallest)
+        size = fit_size(images_B3HW.shape[-2:], self.stages.multiple, self.stages.smallest)
         if size != images_B3HW.shape[-2:]:
             images_B3HW = F.interpolate(images_B3HW, size, mode="bilinear")
-        maps = _maps(self.body, self.normalise(images_B3HW), self._indices, self.patch)
+        indices = list(self.stages.indices.values())
+        maps = _maps(self.body, self.normalise(images_B3HW), indices, self.stages.norm)
         return dict(zip(self.channels, maps, strict=True))
 
     def own_names(self, published: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -83,37 +106,39 @@ class TimmMaps(Backbone):
         return {f"body.{k}": v for k, v in named.items() if k in own}
 
 
-def fit_size(size: Sequence[int], patch: int, smallest: int) -> tuple[int, int]:
-    """The nearest multiple of the patch to an image's size, not below the smallest."""
-    least = -(-smallest // patch) * patch
-    height, width = (max(least, math.floor(s / patch + 0.5) * patch) for s in size)
+def fit_size(size: Sequence[int], multiple: int, smallest: int) -> tuple[int, int]:
+    """The nearest multiple to an image's sides, not below the smallest."""
+    least = -(-smallest // multiple) * multiple
+    height, width = (max(least, math.floor(s / multiple + 0.5) * multiple) for s in size)
     return height, width
 
 
 @lru_cache
-def find_stages(name: str) -> tuple[dict[str, int], int, int]:
-    """An architecture's stages, by index among timm's; its patch; the smallest image it takes.
-
-    The patch is 1 where images need not be multiples of anything.
+def find_stages(name: str) -> Stages:
+    """An architecture's stages, by the shapes of its maps for a few image sizes, uncomputed.
 
     Raises:
         UsageError: timm is missing; or maps cannot be read at several image sizes.
     """
     with torch.device("meta"):
-        net = _create(name, 3)
+        net = _create(name, 3).eval()
     why = "timm cannot read its maps"
     if hasattr(net, "forward_intermediates") and hasattr(net, "prune_intermediate_layers"):
         found = [int(info["reduction"]) for info in net.feature_info]
+        single = len(set(found)) == 1
         last = {stride: index for index, stride in enumerate(found)}
-        patch = found[0] if len(last) == 1 else 1
-        stages = {s: last[r] for s, r in STAGE_STRIDES.items() if r in last}
-        if patch > 1:
-            stages = {"layer4": len(found) - 1}
-        indices = list(stages.values())
-        sizes = [fit_size((s, s), patch, s) for s in SMALLEST]
-        fitting = [s for s in sizes if _takes(net, s, indices, patch)]
-        if stages and fitting and _takes(net, PROBE, indices, patch):
-            return stages, patch, fitting[0][0]
+        indices = {s: last[r] for s, r in STAGE_STRIDES.items() if r in last}
+        if single:
+            indices = {"layer4": len(found) - 1}
+        for multiple in [found[0]] if single else MULTIPLES:
+            sizes = [fit_size((s, s), multiple, s) for s in SMALLEST]
+            smallest = next((s for s in sizes if _probe(net, s, indices, single)), PROBE)
+            odd = (7 * multiple + smallest[0], 11 * multiple + smallest[0])
+            maps = _probe(net, PROBE, indices, single)
+            if maps and _probe(net, odd, indices, single):
+                channels = {s: int(m.shape[1]) for s, m in maps.items()}
+                strides = {s: found[i] for s, i in indices.items()}
+                return Stages(indices, channels, strides, multiple, smallest[0], single)
         why = "it takes one image size alone"
     raise UsageError(
         f"--backbone timm:{name}: {why}",
@@ -133,20 +158,25 @@ def _create(name: str, channels: int) -> Any:
         return timm.create_model(name, **common)
 
 
-def _maps(net: Any, x: Tensor, indices: list[int], patch: int) -> list[Tensor]:
+def _maps(net: Any, x: Tensor, indices: list[int], norm: bool) -> list[Tensor]:
     # The final norm belongs to a transformer's last block; CNNs pool before it.
     maps: list[Tensor] = net.forward_intermediates(
-        x, indices=indices, norm=patch > 1, output_fmt="NCHW", intermediates_only=True
+        x, indices=indices, norm=norm, output_fmt="NCHW", intermediates_only=True
     )
     return maps
 
 
-def _takes(net: nn.Module, size: tuple[int, int], indices: list[int], patch: int) -> bool:
+def _probe(
+    net: nn.Module, size: tuple[int, int], indices: dict[str, int], norm: bool
+) -> dict[str, Tensor]:
+    """The stages of an image of that size without their values; none where it is refused."""
     try:
-        maps = _maps(net.eval(), torch.zeros(1, 3, *size, device="meta"), indices, patch)
+        blank = torch.zeros(1, 3, *size, device="meta")
+        maps = _maps(net, blank, list(indices.values()), norm)
     except (AssertionError, RuntimeError, ValueError):
-        return False
-    return all(m.numel() > 0 for m in maps)
+        return {}
+    sound = len(maps) == len(indices) and all(m.numel() > 0 for m in maps)
+    return dict(zip(indices, maps, strict=True)) if sound else {}
 
 
 def _triple(values: Sequence[float]) -> Triple:
