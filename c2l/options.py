@@ -54,7 +54,8 @@ class NetworkOptions:
 
     backbone: str = option(
         "resnet18",
-        "A CNN or Swin of torchvision, or with the extra c2l[timm] any timm:NAME; list names them.",
+        "A CNN or Swin of torchvision, or timm:NAME with the extra c2l[timm]; "
+        "c2l fit --backbone list names them all.",
         metavar="NAME",
     )
     weights: str = option(

@@ -63,12 +63,12 @@ def _check_backbone(context: click.Context, parameter: click.Parameter, value: s
     # The default is known to exist, and asking would load torch.
     if value == parameter.default:
         return value
-    from c2l.nn import architectures
+    from c2l.pipeline.network import backbone_names, check_backbone
 
     if value == "list":
-        click.echo("\n".join(architectures.torchvision_names() + architectures.timm_names()))
+        click.echo("\n".join(backbone_names()))
         context.exit()
-    architectures.require_known(value)
+    check_backbone(value)
     return value
 
 
