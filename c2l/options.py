@@ -58,10 +58,15 @@ class NetworkOptions:
     """The network that turns an image into dense features (section 4.2)."""
 
     backbone: str = option(
-        "resnet18", "The backbone.", choices=("resnet18", "resnet34", "resnet50")
+        "resnet18",
+        "A CNN or Swin of torchvision, or timm:NAME with the extra c2l[timm]; "
+        "c2l fit --backbone list names them all.",
+        metavar="NAME",
     )
     weights: str = option(
-        "imagenet", "imagenet, none (random), or a .safetensors or .pth file.", metavar="WHICH"
+        "imagenet",
+        "imagenet, none (random), or a .safetensors or .pth file; timm: none or a file.",
+        metavar="WHICH",
     )
     fpn_dim: int = option(128, "Channels of the feature pyramid.", minimum=8)
     gradients_input: bool = option(
@@ -87,7 +92,10 @@ class ExtractOptions(CommonOptions, ImageOptions, NetworkOptions):
 
     checkpoint: str | None = option(None, "A run folder: features of its trained network.")
     layer: str = option(
-        "fpn", "Where the features are read; fpn is stride 4, layer4 stride 32.", choices=LAYERS
+        "fpn",
+        "Where the features are read: fpn is stride 4; layer1 to layer4 are the backbone's last "
+        "maps at strides 4, 8, 16, 32; a vision transformer has layer4 alone, its last.",
+        choices=LAYERS,
     )
     views: bool = option(False, "Also store the two augmented views of epoch 0.")
     stride: int = option(1, "Keep every n-th row and column of the feature map.", minimum=1)

@@ -64,11 +64,29 @@ def stage_options(kind: type[Any]) -> Callable[[Command], Command]:
                 if hints[item.name] is bool
                 else _click_type(hints[item.name], item.metadata),
                 metavar=item.metadata.get("metavar"),
+                **(_BACKBONE if item.name == "backbone" else {}),
                 help=item.metadata["help"],
             )(command)
         return command
 
     return decorate
+
+
+def _check_backbone(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    # The default is known to exist, and asking would load torch.
+    if value == parameter.default:
+        return value
+    from c2l.pipeline.network import backbone_names, check_backbone
+
+    if value == "list":
+        click.echo("\n".join(backbone_names()))
+        context.exit()
+    check_backbone(value)
+    return value
+
+
+# Eager, so that the list needs no other argument.
+_BACKBONE: dict[str, Any] = {"callback": _check_backbone, "is_eager": True}
 
 
 def common(command: Command) -> Command:

@@ -13,13 +13,18 @@ from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import numpy as np
 import pytest
 
 from c2l.data.views import ViewParameters
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from c2l.nn.backbone import Backbone
 
 # Before torch is imported: small tensors are slower on many threads.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
@@ -202,3 +207,33 @@ def stop_after(steps: int) -> Any:
             os.kill(os.getpid(), signal.SIGTERM)
 
     return mock.patch.object(Trainer, "step", stopping)
+
+
+def seeded_backbone(name: str, **options: bool) -> Backbone:
+    """A backbone of the same random weights in every call."""
+    import torch
+
+    from c2l.nn.architectures import build_backbone
+
+    torch.manual_seed(0)
+    return build_backbone(name, **options)
+
+
+def assert_trains_without_chance(
+    network: Callable[[Tensor], dict[str, Tensor]], first: nn.Module
+) -> None:
+    """Twice the same in training, torch's random state untouched, the first layer reached."""
+    import torch
+
+    images = torch.rand(2, 3, 64, 64)
+    before = torch.random.get_rng_state()
+    once, again = network(images), network(images)
+    assert torch.equal(before, torch.random.get_rng_state())
+    for stage in once:
+        assert torch.equal(once[stage], again[stage])
+    total = torch.stack([m.square().mean() for m in once.values()]).sum()
+    total.backward()  # type: ignore[no-untyped-call]
+    gradient = next(m for m in first.modules() if isinstance(m, torch.nn.Conv2d)).weight.grad
+    assert gradient is not None
+    assert torch.isfinite(gradient).all()
+    assert gradient.abs().max() > 0

@@ -34,7 +34,8 @@ for command in json.loads(sys.argv[1]):
         run([*command, "--help"])
     except SystemExit as left:
         assert not left.code
-heavy = {"torch", "torchvision", "faiss", "h5py", "scipy", "PIL", "numpy", "rich", "safetensors"}
+heavy = {"torch", "torchvision", "timm", "faiss", "h5py", "scipy", "PIL", "numpy", "rich"}
+heavy.add("safetensors")
 print("LOADED", sorted(heavy & sys.modules.keys()))
 """
 

@@ -8,14 +8,15 @@ import torch
 import torchvision
 from torch.nn import functional as F
 
-from c2l.nn.backbone import MEAN, STAGES, STD, Backbone, FeaturePyramid, image_gradients
+from c2l.nn.architectures import build_backbone
+from c2l.nn.backbone import MEAN, STAGES, STD, FeaturePyramid, image_gradients
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 def test_stages_are_torchvisions_with_the_same_weights(name: str) -> None:
     torch.manual_seed(0)
     reference = torchvision.models.get_model(name, weights=None).double().eval()
-    backbone = Backbone(name).double().eval()
+    backbone = build_backbone(name).double().eval()
     own = {k: v for k, v in reference.state_dict().items() if not k.startswith("fc.")}
     backbone.load_state_dict(own)
     images = torch.rand(2, 3, 64, 32, dtype=torch.float64)
@@ -66,7 +67,7 @@ def test_gradients_of_ramps_are_their_slopes() -> None:
 
 def test_gradients_are_two_more_input_channels() -> None:
     torch.manual_seed(0)
-    backbone = Backbone("resnet18", gradients_input=True).eval()
+    backbone = build_backbone("resnet18", gradients_input=True).eval()
     images = torch.rand(1, 3, 32, 32)
     x = (images - backbone.mean) / backbone.std
     with torch.no_grad():

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from c2l.nn.backbone import Backbone, FeaturePyramid
+from c2l.nn.architectures import build_backbone
+from c2l.nn.backbone import FeaturePyramid
 from c2l.nn.network import ParsingNetwork, build_pixel_module
 from c2l.nn.pixel import FeedForward, PixelConsistentModule, SparseCode
 
@@ -250,7 +251,7 @@ def test_builder_gives_the_module_that_is_asked_for(kind: str) -> None:
 
 def test_network_gives_unit_vectors_and_constrains_its_dictionary() -> None:
     torch.manual_seed(0)
-    backbone = Backbone("resnet18")
+    backbone = build_backbone("resnet18")
     pixel = PixelConsistentModule(8, 2, SparseCode(8, 4, sparsity=0.1))
     net = ParsingNetwork(backbone, FeaturePyramid(backbone.channels, 8), pixel, None).eval()
     with torch.no_grad():
@@ -267,7 +268,7 @@ def test_network_gives_unit_vectors_and_constrains_its_dictionary() -> None:
 
 def test_network_without_modules_is_the_normalised_pyramid() -> None:
     torch.manual_seed(0)
-    backbone = Backbone("resnet18")
+    backbone = build_backbone("resnet18")
     net = ParsingNetwork(backbone, FeaturePyramid(backbone.channels, 8), None, None).eval()
     with torch.no_grad():
         images = torch.rand(1, 3, 32, 32)
@@ -279,7 +280,7 @@ def test_network_without_modules_is_the_normalised_pyramid() -> None:
 
 def test_head_on_a_frozen_layer_projects_its_normalised_features() -> None:
     torch.manual_seed(0)
-    backbone = Backbone("resnet18")
+    backbone = build_backbone("resnet18")
     projection = nn.Conv2d(128, 8, 1)
     net = ParsingNetwork(
         backbone,

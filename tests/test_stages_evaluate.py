@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 
 from c2l.data.images import read_rgb
 from c2l.data.labels import published_space
-from c2l.nn.backbone import Backbone
+from c2l.nn.architectures import build_backbone
 from c2l.pipeline.predictor import load_predictor
 
 ATR = published_space("atr").names
@@ -294,7 +294,8 @@ def test_moved_weights_are_found_where_one_says_and_changed_ones_are_refused(
 ) -> None:
     torch.manual_seed(7)
     weights, moved = tmp_path / "w.safetensors", tmp_path / "moved.safetensors"
-    save_file({k: v.contiguous() for k, v in Backbone("resnet18").state_dict().items()}, weights)
+    tensors = build_backbone("resnet18").state_dict()
+    save_file({k: v.contiguous() for k, v in tensors.items()}, weights)
     store, clusters = tmp_path / "f.h5", tmp_path / "c.h5"
     options = (*PHOTOS, *NETWORK, "--weights", weights, "--layer", "layer4")
     cli.ok("extract", people, "-o", store, *options)
@@ -308,7 +309,7 @@ def test_moved_weights_are_found_where_one_says_and_changed_ones_are_refused(
     after = cli.ok(*score, "--bootstrap", "0", "--overwrite", "--weights", moved).values
     assert after["confusion_raw"] == before["confusion_raw"]
     save_file(
-        {k: v.contiguous() + 0 for k, v in Backbone("resnet18").state_dict().items()}, weights
+        {k: v.contiguous() + 0 for k, v in build_backbone("resnet18").state_dict().items()}, weights
     )
     changed = cli(*score, "--overwrite")
     assert changed.code == 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from c2l.nn.backbone import Backbone, FeaturePyramid
+from c2l.nn.backbone import Backbone, FeaturePyramid, dense_side
 from c2l.nn.part import PartContrastiveModule
 from c2l.nn.pixel import FeedForward, PixelConsistentModule, SparseCode
 
@@ -16,7 +16,7 @@ class ParsingNetwork(nn.Module):
     Without S and C this is PiCIE's network. With a projection it is a head on a frozen layer.
 
     Args:
-        backbone: the ResNet.
+        backbone: maps by stage.
         pyramid: dense features at stride 4.
         pixel: S, or None.
         part: C, or None.
@@ -40,9 +40,17 @@ class ParsingNetwork(nn.Module):
         self.layer, self.projection = layer, projection
 
     def features(self, images_B3HW: Tensor) -> Tensor:
-        """m = f(x): (B, C, h, w) from (B, 3, H, W) float images in [0, 1]."""
+        """m = f(x): (B, C, h, w) from (B, 3, H, W) float images in [0, 1].
+
+        The pyramid gives h and w of ``dense_side``; a frozen stage has its own.
+        """
         stages = self.backbone(images_B3HW)
-        dense: Tensor = self.pyramid(stages) if self.layer == "fpn" else stages[self.layer]
+        height, width = images_B3HW.shape[-2:]
+        dense: Tensor = (
+            self.pyramid(stages, (dense_side(height), dense_side(width)))
+            if self.layer == "fpn"
+            else stages[self.layer]
+        )
         return self.project_frozen(dense)
 
     def project_frozen(self, dense_BCHW: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from c2l.artifacts.files import output_errors, publish
 from c2l.clustering.figure import centre_prior, colour_codes, sharpen, split_rows
+from c2l.nn.backbone import dense_side
 from c2l.pipeline.images import PixelCache
 from c2l.pipeline.predictor import to_batch
 from c2l.pipeline.progress import steps
@@ -45,7 +46,7 @@ def build_figures(cache: PixelCache, device: torch.device) -> FigureCache:
     Raises:
         OutputError: the file cannot be written.
     """
-    side = cache.size // 4
+    side = dense_side(cache.size)
     final = cache.path.with_name(f"figures-{cache.size}-{cache.inputs_sha256[:16]}.u8")
     if not final.exists():
         partial = final.with_name(f".{final.name}.{os.getpid()}.partial")

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from c2l.artifacts.targets import TargetsReader
 from c2l.data.views import epoch_order
+from c2l.nn.backbone import dense_side
 from c2l.options import FitOptions
 from c2l.pipeline.figures import FigureCache
 from c2l.pipeline.training import Trainer
@@ -50,7 +51,7 @@ class Job:
     @property
     def map_bytes(self) -> int:
         """Bytes of the float16 features of all images."""
-        side = self.options.image_size // 4
+        side = dense_side(self.options.image_size)
         return self.count * side * side * self.options.fpn_dim * 2
 
     def groups(self, size: int, epoch: int) -> list[Indices]:

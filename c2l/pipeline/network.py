@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from c2l.artifacts.files import sha256_file
 from c2l.artifacts.tensors import load_pickled_tensors, load_tensors
 from c2l.errors import BadInputError, UsageError
-from c2l.nn.backbone import STAGES, Backbone, FeaturePyramid
+from c2l.nn.architectures import TIMM, build_backbone, require_known, timm_names, torchvision_names
+from c2l.nn.backbone import Backbone, FeaturePyramid
 from c2l.nn.network import ParsingNetwork, build_pixel_module
 from c2l.nn.part import PartContrastiveModule
 from c2l.nn.pixel import PixelConsistentModule
+from c2l.nn.torchvision_maps import published_weights
 from c2l.options import FitOptions, ModuleOptions, NetworkOptions
 
 if TYPE_CHECKING:
@@ -50,20 +52,40 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
+def backbone_names() -> list[str]:
+    """Every backbone that can be named here; timm's where it is installed."""
+    return torchvision_names() + timm_names()
+
+
+def check_backbone(name: str) -> None:
+    """Refuse a backbone that does not exist.
+
+    Raises:
+        UsageError: an unknown name, with those like it; or timm is missing.
+    """
+    require_known(name)
+
+
 def load_backbone(options: NetworkOptions, *, seed: int) -> tuple[Backbone, Weights]:
     """The backbone with its weights.
 
     Raises:
         BadInputError: the weights are missing, broken, or of another architecture.
-        UsageError: ``--gradients-input`` with weights that were trained without.
+        UsageError: an unknown backbone; ``--gradients-input`` with weights that were trained
+            without; ImageNet weights of timm's networks.
     """
     with seeded(seed):
-        backbone = Backbone(options.backbone, gradients_input=options.gradients_input)
+        backbone = build_backbone(options.backbone, gradients_input=options.gradients_input)
     if options.weights == "none":
         return backbone, Weights("none", "")
     if options.gradients_input:
         raise UsageError("--gradients-input works with --weights none only")
     if options.weights == "imagenet":
+        if options.backbone.startswith(TIMM):
+            raise UsageError(
+                f"--backbone {options.backbone} takes --weights none or a file",
+                hint="download its weights once, then name the file: --weights FILE",
+            )
         tensors, digest = _imagenet(options.backbone)
         _load(backbone, tensors, Path(f"imagenet weights of {options.backbone}"))
         return backbone, Weights("imagenet", digest)
@@ -85,9 +107,7 @@ def _from_file(path: Path) -> dict[str, Tensor]:
 def _imagenet(backbone: str) -> tuple[dict[str, Tensor], str]:
     from urllib.parse import urlparse
 
-    import torchvision
-
-    weights = torchvision.models.get_model_weights(backbone).IMAGENET1K_V1
+    weights = published_weights(backbone)
     name = os.path.basename(urlparse(weights.url).path)
     cached = Path(torch.hub.get_dir()) / "checkpoints" / name
     try:
@@ -101,9 +121,12 @@ def _imagenet(backbone: str) -> tuple[dict[str, Tensor], str]:
 
 
 def _load(backbone: Backbone, tensors: dict[str, Tensor], path: Path) -> None:
-    """Copy weights of torchvision's names; the classifier's are not needed."""
+    """Copy weights of the names they were published under; the classifier's are not needed."""
     wanted = backbone.state_dict()
-    given = {k: v for k, v in tensors.items() if not k.startswith("fc.")}
+    try:
+        given = backbone.own_names(tensors)
+    except Exception as error:  # timm's own filters fail on foreign files in any way
+        raise BadInputError(path, f"not the weights of this backbone: {error}") from None
     missing = sorted(k for k in wanted if k not in given and not k.endswith("num_batches_tracked"))
     wrong = sorted(k for k in given if k not in wanted or given[k].shape != wanted[k].shape)
     if missing or wrong:
@@ -177,12 +200,17 @@ def read_layer(net: ParsingNetwork, images_B3HW: Tensor, layer: str) -> Tensor:
     """Features of a layer: ``fpn`` gives the clustered features, the rest a backbone stage.
 
     Returns:
-        (B, C, h, w) float32; ``fpn`` is of unit length, a stage is non-negative.
+        (B, C, h, w) float32; ``fpn`` is of unit length, a stage is as the
+        backbone gives it, non-negative where it ends in a ReLU.
+
+    Raises:
+        UsageError: the backbone has no such stage.
     """
     if layer == "fpn":
         features: Tensor = net(images_B3HW)
         return features
-    if layer not in STAGES:
-        raise UsageError(f"--layer {layer}: expected fpn or one of {', '.join(STAGES)}")
+    if layer not in net.backbone.channels:
+        stages = ", ".join(f"{s} (stride {n})" for s, n in net.backbone.strides.items())
+        raise UsageError(f"--layer {layer}: this backbone has fpn and {stages}")
     stage: Tensor = net.backbone(images_B3HW)[layer]
     return stage.float()

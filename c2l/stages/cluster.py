@@ -114,7 +114,8 @@ def _check(reader: FeatureReader, options: ClusterOptions) -> None:
             raise BadInputError(
                 reader.path,
                 "NMF needs non-negative features",
-                hint="extract a backbone stage: c2l extract DATA -o features.h5 --layer layer4",
+                hint="extract a stage of a backbone that ends in ReLU, such as resnet18: "
+                "c2l extract DATA -o features.h5 --layer layer4",
             )
         if options.clusters > reader.channels:
             raise UsageError(f"--clusters {options.clusters}: more than {reader.channels} channels")

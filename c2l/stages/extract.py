@@ -23,7 +23,6 @@ from c2l.data.layouts import Dataset, Record
 from c2l.data.views import Purpose, stream, view_parameters
 from c2l.errors import BadInputError, UsageError
 from c2l.nn.augment import geometric, photometric
-from c2l.nn.backbone import MEAN, STD
 from c2l.nn.network import ParsingNetwork
 from c2l.options import ExtractOptions, NetworkOptions, recorded
 from c2l.pipeline.claim import HDF5, claim
@@ -182,7 +181,8 @@ def _config(dataset: Dataset, options: ExtractOptions, encoder: Encoder) -> dict
 
 
 def _attributes(encoder: Encoder, options: ExtractOptions) -> dict[str, str]:
-    preprocessing = {"size": options.image_size, "mean": MEAN, "std": STD, "resize": "bilinear"}
+    mean, std = encoder.net.backbone.statistics
+    preprocessing = {"size": options.image_size, "mean": mean, "std": std, "resize": "bilinear"}
     return {
         schema.ATTR_BACKBONE: encoder.config.get("backbone", options.backbone),
         schema.ATTR_WEIGHTS: encoder.weights[0],

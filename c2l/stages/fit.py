@@ -35,6 +35,7 @@ from c2l.artifacts.locks import exclusive
 from c2l.artifacts.runs import Run
 from c2l.data.layouts import Dataset, Record
 from c2l.errors import BadInputError, StoppedError, UsageError
+from c2l.nn.backbone import dense_side
 from c2l.nn.network import ParsingNetwork
 from c2l.options import FitOptions, identity, recorded
 from c2l.pipeline.datasets import open_images
@@ -66,7 +67,7 @@ def plan(data: Path, options: FitOptions) -> dict[str, Any]:
         _require_batches(options, len(dataset.records))
         net, _ = _network(options, frozen)
         _start_centroids(options, device)
-    images, side = len(dataset.records), options.image_size // 4
+    images, side = len(dataset.records), dense_side(options.image_size)
     model = sum(t.numel() * t.element_size() for t in net.state_dict().values())
     # Adam keeps two more values a parameter; one checkpoint is written while the others stand.
     checkpoints = 3 * model * options.keep
