@@ -126,10 +126,13 @@ def _wanted(
     tables: tuple[Table, ...], cells: dict[tuple[str, str, int], c.Cell], settings: c.Settings
 ) -> list[c.Cell]:
     """The cells of some tables, each once; all rows of a seed come before the next seed."""
-    wanted: list[c.Cell] = []
+    found = {}
     for seed in settings.seeds:
-        rows = [cells[table.name, row.name, seed] for table in tables for row in table.rows]
-        wanted += [cell for cell in rows if not any(cell is other for other in wanted)]
+        for table in tables:
+            for row in table.rows:
+                cell = cells[table.name, row.name, seed]
+                found[cell.home] = cell
+    wanted = list(found.values())
     names = {table.name for table in tables}
     for cell in wanted:
         cell.shared = [path for path in cell.shared if path.parent.parent.name in names]

@@ -81,7 +81,7 @@ def read_grid(path: Path) -> Grid:
     reader = _Reader(path)
     reader.only(values, {*COMMANDS, "tables"}, "the grid")
     common = {name: reader.options(values.get(name, {}), name, name) for name in COMMANDS}
-    tables = reader.table_of(values.get("tables"), "tables")
+    tables = reader.table_of(values.get("tables", {}), "tables")
     if not tables:
         raise reader.wrong("no tables: expected [tables.NAME] with [[tables.NAME.rows]]")
     return Grid(path, common, tuple(reader.table(name, table) for name, table in tables.items()))

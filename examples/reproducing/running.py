@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import signal
 import subprocess
 import threading
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
+from typing import Any, TextIO
 
 from . import cells as c
 from .problems import DONE, LOCKED, OUTPUT, STOPPED, ProblemError
@@ -46,19 +47,19 @@ class Stop:
 
     def __init__(self) -> None:
         self.received: list[signal.Signals] = []
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Stop:
-        for number in FORWARDED:
-            signal.signal(number, self._note)
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-            # The terminal is gone; the children are not in its foreground and would live on.
-            signal.signal(signal.SIGHUP, self._note)
+        # A hangup: the children are in no terminal's foreground and would live on. Where it is
+        # ignored (nohup) it stays so.
+        ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        for number in FORWARDED if ignored else (*FORWARDED, signal.SIGHUP):
+            self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number in (*FORWARDED, signal.SIGHUP):
-            if signal.getsignal(number) == self._note:
-                signal.signal(number, signal.SIG_DFL)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         known = signal.Signals(number)
@@ -181,7 +182,7 @@ class Runner:
 
     def _command(self, words: list[str], log: Path) -> int:
         with log.open("a", encoding="utf-8") as file:
-            file.write(f"$ {' '.join(words)}\n")
+            file.write(f"$ {shlex.join(words)}\n")
             file.flush()
             try:
                 code = self._wait(words, file)
