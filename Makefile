@@ -26,6 +26,7 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+	MYPYPATH=examples $(BIN)/mypy -m reproduce -p reproducing
 
 fmt: $(READY)
 	$(BIN)/ruff check --fix .

@@ -15,9 +15,10 @@ from c2l import options
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted([*ROOT.glob("c2l/**/*.py"), *ROOT.glob("cli/*.py")])
+EXAMPLES = sorted(ROOT.glob("examples/**/*.py"))
 TEXTS = sorted(
     path
-    for pattern in ("*", "c2l/**/*", "cli/*", "docs/*", "examples/*", "tests/*", "benchmarks/*")
+    for pattern in ("*", "c2l/**/*", "cli/*", "docs/*", "examples/**/*", "tests/*", "benchmarks/*")
     for path in ROOT.glob(pattern)
     if path.suffix in {".py", ".toml", ".md", ".sh"} or path.name == "Makefile"
 )
@@ -96,6 +97,11 @@ def test_imports_run_one_way(path: Path) -> None:
         assert module.split(".")[0] not in FOREIGN.get(part, set()), f"{named(path)}: {module}"
 
 
+@pytest.mark.parametrize("path", EXAMPLES, ids=named)
+def test_examples_know_c2l_by_its_commands_alone(path: Path) -> None:
+    assert not {"c2l", "c2l_cli"} & {module.split(".")[0] for module in imports_of(path)}
+
+
 def test_every_package_is_installed() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     listed = project["tool"]["setuptools"]["packages"]
@@ -152,7 +158,7 @@ def test_every_option_has_a_name_of_its_own() -> None:
     assert {name: found for name, found in kinds.items() if len(found) > 1} == {}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=named)
+@pytest.mark.parametrize("path", [*SOURCES, *EXAMPLES], ids=named)
 def test_source_files_are_short_and_say_why_they_exist(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert ast.get_docstring(ast.parse(text)), named(path)
