@@ -386,3 +386,13 @@ def test_the_start_of_k_means_has_points_enough_and_a_bound(images: int, cluster
     assert points >= clusters
     assert points <= max(131072, 256 * clusters)
     assert start_pixels(options, clusters, images) <= max(256, clusters)
+
+
+def test_a_finished_run_whose_checkpoints_were_removed_is_still_a_run(
+    cli: Cli, trained: Path, few: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run, ignore=shutil.ignore_patterns("step-*"))
+    before = contents(run)
+    assert cli("fit", few, "-o", run, *FIT, "--epochs", "0").code == 2
+    assert contents(run) == before

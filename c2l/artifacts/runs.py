@@ -75,8 +75,10 @@ class Run:
 
     @classmethod
     def is_empty(cls, path: Path) -> bool:
-        """Whether a run folder holds no checkpoint yet: one that a failed start left behind."""
-        return path.is_dir() and _is_run(path) and not list(path.glob(f"{schema.STEP_PREFIX}*"))
+        """Whether a run folder holds nothing yet: one that a failed start left behind."""
+        if not path.is_dir() or not _is_run(path) or (path / schema.PREDICTOR).exists():
+            return False
+        return not list(path.glob(f"{schema.STEP_PREFIX}*"))
 
     @classmethod
     def create(cls, path: Path, config: dict[str, Any], *, overwrite: bool) -> Run:
