@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import types
+import typing
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def option(default: Any, text: str, *, choices: tuple[str, ...] = (), **extra: Any) -> Any:
@@ -20,6 +24,9 @@ def option(default: Any, text: str, *, choices: tuple[str, ...] = (), **extra: A
     return field(default=default, metadata={"help": text, "choices": choices, **extra})
 
 
+TRUST = "Open HDF5 files without trying them out in a child process first."
+
+
 @dataclass(frozen=True, kw_only=True)
 class CommonOptions:
     """What every stage takes."""
@@ -32,6 +39,7 @@ class CommonOptions:
         minimum=0,
         identity=False,
     )
+    trust: bool = option(False, TRUST, identity=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,3 +275,31 @@ def identity(options: Any) -> dict[str, Any]:
 def resolved(options: Any) -> dict[str, Any]:
     """All options of a stage, by name."""
     return {f.name: getattr(options, f.name) for f in fields(options)}
+
+
+def stored(kind: type[T], values: dict[str, Any]) -> T:
+    """Options that were stored with an artifact, each checked; unknown ones are left out.
+
+    Raises:
+        ValueError: names the option that cannot be.
+    """
+    hints = typing.get_type_hints(kind)
+    found = {}
+    for item in fields(kind):  # type: ignore[arg-type]
+        if item.name in values:
+            found[item.name] = _possible(item.name, values[item.name], hints[item.name], item)
+    return kind(**found)
+
+
+def _possible(name: str, value: Any, hint: Any, item: Any) -> Any:
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if float in kinds and type(value) is int:
+        value = float(value)
+    wrong = type(value) not in kinds
+    if not wrong and isinstance(value, int | float):
+        low, high = item.metadata.get("minimum"), item.metadata.get("maximum")
+        wrong = (low is not None and value < low) or (high is not None and value > high)
+    choices = item.metadata.get("choices")
+    if wrong or (choices and value not in choices):
+        raise ValueError(f"{name}: {ascii(value)[:100]}")
+    return value

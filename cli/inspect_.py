@@ -8,14 +8,17 @@ from typing import Any
 
 import click
 
-from .shared import SETTINGS, as_json, common, set_voice
+from .shared import SETTINGS, as_json, common, set_voice, trust
 
 
 @click.command("inspect", context_settings=SETTINGS)
 @click.argument("artifacts", nargs=-1, required=True, type=click.Path(path_type=Path))
+@trust
 @as_json
 @common
-def command(artifacts: tuple[Path, ...], as_json: bool, quiet: bool, verbose: bool) -> None:
+def command(
+    artifacts: tuple[Path, ...], trust: bool, as_json: bool, quiet: bool, verbose: bool
+) -> None:
     """Say what is in each ARTIFACT: shapes, units, lineage, health.
 
     \b
@@ -25,7 +28,7 @@ def command(artifacts: tuple[Path, ...], as_json: bool, quiet: bool, verbose: bo
     from c2l.artifacts.summary import summarise
 
     set_voice(quiet, verbose)
-    found = [summarise(path) for path in artifacts]
+    found = [summarise(path, trust=trust) for path in artifacts]
     if as_json:
         click.echo(json.dumps({"artifacts": found}))
         return

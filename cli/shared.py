@@ -12,6 +12,7 @@ from typing import Any, TypeVar, Union
 import click
 
 from c2l.errors import BadInputError, UsageError
+from c2l.options import TRUST
 
 T = TypeVar("T")
 Command = Callable[..., Any]
@@ -89,6 +90,7 @@ def output(what: str) -> Callable[[Command], Command]:
 dry_run = click.option(
     "--dry-run", is_flag=True, help="Say what would be done: items, disk, memory."
 )
+trust = click.option("--trust/--no-trust", default=False, help=TRUST)
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 

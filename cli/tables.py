@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from c2l.artifacts.files import read_json
+from c2l.artifacts.scores import read_scores
 
 METHODS = {"c2l": "C2L", "picie": "PiCIE", "kmeans": "k-means", "nmf": "DFF (NMF)"}
 
@@ -19,12 +19,12 @@ def _percent(value: Any) -> str:
 
 def print_scores(path: Path, rivals: list[tuple[str, Path]], *, json_wanted: bool) -> None:
     """The scores of one eval.json beside those of rivals and the trivial predictors."""
-    scores = _read(path)
+    scores = read_scores(path)
     if json_wanted:
         click.echo(json.dumps(scores))
         return
     rows = [(METHODS.get(scores.get("method", ""), "scored"), scores, False)]
-    rows += [(name, _read(other), False) for name, other in rivals]
+    rows += [(name, read_scores(other), False) for name, other in rivals]
     rows += [(name, found, True) for name, found in scores.get("baselines", {}).items()]
     _table(rows)
     interval = scores.get("intervals", {}).get("miou")
@@ -34,10 +34,6 @@ def print_scores(path: Path, rivals: list[tuple[str, Path]], *, json_wanted: boo
     found = scores["iou"].items()
     click.echo("IoU: " + "  ".join(f"{name} {_percent(v).strip()}" for name, v in found))
     click.echo(f"scores in {path}")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return read_json(path, what="an eval.json", hint="make one with: c2l eval")
 
 
 def _table(rows: list[tuple[str, dict[str, Any], bool]]) -> None:

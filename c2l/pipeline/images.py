@@ -161,7 +161,7 @@ def build_cache(
     final, manifest = folder / f"images-{size}.u8", folder / f"images-{size}.json"
     listed = [[r.name, *_stamp(r.image)] for r in records]
     if final.exists() and manifest.exists():
-        known = read_json(manifest, what="a cache manifest")
+        known = read_json(manifest, what="a cache manifest", sealed=True)
         if known.get("listed") == listed and known.get("cache_sha256") == sha256_file(final):
             if known["skipped"] and skips.on_error == "fail":
                 name, reason = next(iter(known["skipped"].items()))
@@ -198,6 +198,7 @@ def build_cache(
             "inputs_sha256": digest,
             "cache_sha256": content.hexdigest(),
         },
+        sealed=True,
     )
     return PixelCache(final, tuple(names), size, digest)
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from c2l import __version__, schema
-from c2l.artifacts.files import read_json, refuse_existing, write_json
+from c2l.artifacts.files import refuse_existing, write_json
+from c2l.artifacts.scores import read_scores
 from c2l.clustering.figure import centre_prior, colour_codes, sharpen, split_rows
 from c2l.data.images import read_rgb
 from c2l.data.labels import LabelSpace, Merge, folder_space, load_merge
@@ -92,9 +93,8 @@ def evaluate(
     if again and data is not None:
         raise UsageError("an eval.json is scored again without DATA")
     with claim(output, overwrite=overwrite):
-        write_json(
-            output, _rescore(artifact, options) if again else _evaluate(artifact, data, options)
-        )
+        result = _rescore(artifact, options) if again else _evaluate(artifact, data, options)
+        write_json(output, result, sealed=True)
     return output
 
 
@@ -105,7 +105,9 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
     dataset = _labelled(data, options.split)
     space = dataset.space or _found_space(dataset)
     merge = load_merge(options.merge, space)
-    predictor = load_predictor(artifact, pick_device(options.device), options.weights)
+    predictor = load_predictor(
+        artifact, pick_device(options.device), options.weights, trust=options.trust
+    )
     raw, per_image = _confusions(predictor, dataset, space, merge, options, "score")
     result = _result(raw, merge, space, options, per_image, predictor.groups is not None)
     if options.match_split is not None:
@@ -246,6 +248,7 @@ def _result(
         **score(confusion, matching, merge.classes).as_dict(),
         "classes": list(merge.classes),
         "merge": merge.name,
+        "merge_table": list(merge.table),
         "named": named,
         "confusion": confusion.tolist(),
         "matching": {
@@ -356,20 +359,13 @@ def _trivial_matching(name: str, confusion: Counts) -> NDArray[np.int64]:
 
 def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
     """Scores of a stored confusion matrix under another merge; no image is read."""
-    old = read_json(path, what="an eval.json", hint="make one with: c2l eval RUN DATA -o eval.json")
-    if old.get("format") != schema.FORMAT_EVAL:
-        raise BadInputError(path, "not an eval.json of c2l")
-    try:
-        space = LabelSpace(old["label_space"]["name"], tuple(old["label_space"]["names"]))
-        raw = np.array(old["confusion_raw"], dtype=np.int64)
-        trivial = {
-            name: np.array(values, dtype=np.int64)
-            for name, values in old.get("baseline_confusions_raw", {}).items()
-        }
-        if raw.ndim != 2 or raw.shape[1] != len(space.names):
-            raise ValueError(f"confusion_raw of shape {raw.shape}")
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadInputError(path, f"damaged: {error}") from None
+    old = read_scores(path)
+    space = LabelSpace(old["label_space"]["name"], tuple(old["label_space"]["names"]))
+    raw = np.array(old["confusion_raw"], dtype=np.int64)
+    trivial = {
+        name: np.array(values, dtype=np.int64)
+        for name, values in old.get("baseline_confusions_raw", {}).items()
+    }
     merge = load_merge(options.merge, space)
     result = _result(raw, merge, space, options, None, bool(old.get("named")))
     result["baselines"] = {

@@ -200,8 +200,10 @@ def _photo_views(
     inputs = run.path / "inputs.json"
     if not inputs.is_file():
         known = {"inputs_sha256": cache.inputs_sha256, "skipped": skips.reasons}
-        write_json(inputs, known)
-    elif read_json(inputs, what="a run's inputs")["inputs_sha256"] != cache.inputs_sha256:
+        write_json(inputs, known, sealed=True)
+        return PhotoViews(cache, options.seed, device, options.amp)
+    stored = read_json(inputs, what="a run's inputs", sealed=True)
+    if stored.get("inputs_sha256") != cache.inputs_sha256:
         raise BadInputError(
             run.path, "the photos have changed since the run began", hint="start a new run"
         )
@@ -212,7 +214,7 @@ def _start_centroids(options: FitOptions, device: torch.device) -> tuple[Tensor,
     if options.init is None:
         return None
     path = Path(options.init)
-    stored = read_clusters(path)
+    stored = read_clusters(path, trust=options.trust)
     first, second = stored.views or (stored.centroids, stored.centroids)
     if first.shape != (options.clusters, options.fpn_dim):
         raise BadInputError(

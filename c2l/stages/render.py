@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from c2l import __version__, schema
 from c2l.artifacts.files import (
     output_errors,
-    read_json,
     refuse_existing,
     replacing_folder,
 )
 from c2l.artifacts.runs import Run
+from c2l.artifacts.scores import read_scores
 from c2l.clustering.merge import PARTS
 from c2l.data.images import read_rgb, read_size
-from c2l.data.labels import Merge, load_merge
+from c2l.data.labels import Merge
 from c2l.data.layouts import Dataset, Record, open_dataset
 from c2l.data.masks import read_mask
 from c2l.data.pool import ordered_map
@@ -109,7 +109,9 @@ def render(
     limit_threads()
     dataset = open_dataset(images, split=options.split)
     records = _spread(dataset.records, options.limit)
-    predictor = load_predictor(artifact, pick_device(options.device), options.weights)
+    predictor = load_predictor(
+        artifact, pick_device(options.device), options.weights, trust=options.trust
+    )
     if predictor.clusters > schema.IGNORE:
         raise UsageError(
             f"{artifact}: {predictor.clusters} clusters; an indexed PNG holds {schema.IGNORE}"
@@ -137,9 +139,9 @@ def _spread(records: Sequence[Record], limit: int) -> list[Record]:
 def _read_scores(path: str | None, predictor: Predictor) -> dict[str, Any] | None:
     if path is None:
         return None
-    scores = read_json(Path(path), what="an eval.json", hint="make one with: c2l eval")
+    scores = read_scores(Path(path))
     found = scores.get("lineage", {}).get("predictor_sha256")
-    if scores.get("format") != schema.FORMAT_EVAL or found != predictor.sha256:
+    if found != predictor.sha256 or len(scores["confusion"]) != predictor.clusters:
         raise BadInputError(
             path,
             "these are not the scores of this predictor",
@@ -264,12 +266,13 @@ def _truth_drawer(
     dataset: Dataset, scores: dict[str, Any] | None, meaning: Meaning, options: RenderOptions
 ) -> Any:
     """Draws an image's labels under the merge that was scored; None where there is none."""
-    if scores is None or dataset.space is None:
+    if scores is None or dataset.space is None or "merge_table" not in scores:
         return None
-    try:
-        merge: Merge = load_merge(scores["lineage"]["options"]["merge"], dataset.space)
-    except (BadInputError, KeyError):
+    if scores["label_space"]["names"] != list(dataset.space.names):
         return None
+    # From the scores themselves: no file is read because they name it.
+    classes, table = tuple(scores["classes"]), tuple(scores["merge_table"])
+    merge = Merge(scores["merge"], dataset.space.name, classes, table)
 
     def draw(record: Record, photo: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         if record.mask is None:
@@ -283,9 +286,7 @@ def _truth_drawer(
 
 
 def _rival(name: str, path: Path) -> Rival:
-    scores = read_json(path, what="an eval.json", hint="make one with: c2l eval")
-    if scores.get("format") != schema.FORMAT_EVAL:
-        raise BadInputError(path, "not an eval.json of c2l")
+    scores = read_scores(path)
     return Rival(name, scores["miou"], scores["pixel_accuracy"])
 
 
