@@ -12,7 +12,7 @@ import sys
 
 # What a whole look at a file may take. A hundred thousand images take a few seconds.
 MEMORY_BYTES = 2 << 30
-CPU_SECONDS = 60
+CPU_SECONDS = 30
 REFUSED = 3
 
 
