@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .shared import SETTINGS, as_json, common, set_voice, trust
+from .shared import SETTINGS, as_json, common, printable, set_voice, trust
 
 
 @click.command("inspect", context_settings=SETTINGS)
@@ -39,8 +39,8 @@ def command(
 def _print(value: dict[str, Any], indent: str) -> None:
     for key, inner in value.items():
         if isinstance(inner, dict) and inner and len(json.dumps(inner)) > 80:
-            click.echo(f"{indent}{key}:")
+            click.echo(printable(f"{indent}{key}:"))
             _print(inner, indent + "  ")
         else:
             text = inner if isinstance(inner, str) else json.dumps(inner)
-            click.echo(f"{indent}{key}: {text}")
+            click.echo(printable(f"{indent}{key}: {text}"))

@@ -153,6 +153,17 @@ def set_voice(quiet: bool, verbose: bool) -> None:
     voice.level = 0 if quiet else 2 if verbose else 1
 
 
+def printable(text: str) -> str:
+    """A text of any origin, fit for a terminal: what could steer it is escaped.
+
+    Line breaks stay; bytes of a path that are no UTF-8 are shown as ``\\xNN``.
+    """
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
+    )
+
+
 def show(values: dict[str, Any], *, json_wanted: bool) -> None:
     """A small result on stdout."""
     if json_wanted:
@@ -162,5 +173,5 @@ def show(values: dict[str, Any], *, json_wanted: bool) -> None:
         return
     width = max(len(k) for k in values)
     for key, value in values.items():
-        text = f"{value:,}" if isinstance(value, int) else value
+        text = f"{value:,}" if isinstance(value, int) else printable(str(value))
         click.echo(f"{key.replace('_', ' '):<{width}}  {text}")
