@@ -112,6 +112,7 @@ def bombs() -> dict[str, tuple[bytes, str]]:
         "beyond.mat": (mat((4, 4), bytes(16))[:-20], "more than the file holds"),
         "negative.mat": (mat((-4, -4), bytes(16)), "cannot be decoded"),
         "old.mat": (struct.pack("<5i", 0, 1 << 28, 1 << 28, 0, 12) + b"groundtruth\0", "no MATLAB"),
+        "mixed.mat": (b"MA\0\0" + mat((4, 4), bytes(16))[4:], "no MATLAB"),
         "20k.mat": (mat((20000, 20000), bytes(16)), "at most"),
     }
 

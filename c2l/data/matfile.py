@@ -45,7 +45,8 @@ def require_sound_sizes(path: Path) -> None:
         with path.open("rb") as file:
             header = file.read(HEADER_BYTES)
             order = {b"IM": "<", b"MI": ">"}.get(header[126:128])
-            if order is None:
+            # A zero among the first four bytes is how scipy knows the format before 5.
+            if order is None or 0 in header[:4]:
                 raise ValueError("it is of no MATLAB from 5 to 7")
             if struct.unpack(f"{order}H", header[124:126])[0] != _VERSION:
                 return  # 7.3, which the reader refuses by name
