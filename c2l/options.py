@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import Field, dataclass, field, fields
-from typing import Any
+import types
+import typing
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def option(default: Any, text: str, *, choices: tuple[str, ...] = (), **extra: Any) -> Any:
@@ -21,6 +25,9 @@ def option(default: Any, text: str, *, choices: tuple[str, ...] = (), **extra: A
     return field(default=default, metadata={"help": text, "choices": choices, **extra})
 
 
+TRUST = "Open HDF5 files without trying them out in a child process first."
+
+
 @dataclass(frozen=True, kw_only=True)
 class CommonOptions:
     """What every stage takes."""
@@ -33,6 +40,7 @@ class CommonOptions:
         minimum=0,
         identity=False,
     )
+    trust: bool = option(False, TRUST, identity=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,25 +297,6 @@ class SynthOptions:
     workers: int = option(0, "Worker processes; 0 takes the number of cores.", minimum=0)
 
 
-def misfit(item: Field[Any], value: Any) -> str | None:
-    """What is wrong with the value of an option that was read from a file, or None."""
-    kinds: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,)}
-    wanted = str(item.type).removesuffix(" | None")
-    if value is None and str(item.type).endswith("None"):
-        return None
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if wanted != "bool" and isinstance(value, bool):
-        return f"is {value!r}"
-    if not isinstance(value, kinds.get(wanted, (str,))):
-        return f"is {value!r}, which is no {wanted}"
-    if item.metadata.get("choices") and value not in item.metadata["choices"]:
-        return f"is {value!r}; expected one of {', '.join(item.metadata['choices'])}"
-    low, high = item.metadata.get("minimum"), item.metadata.get("maximum")
-    if (is_number and not (low is None or value >= low)) or not (high is None or value <= high):
-        return f"is {value!r}, out of bounds"
-    return None
-
-
 def identity(options: Any) -> dict[str, Any]:
     """The options that decide a stage's result, by name."""
     return {
@@ -335,3 +324,31 @@ def changed(options: Any) -> dict[str, Any]:
 def resolved(options: Any) -> dict[str, Any]:
     """All options of a stage, by name."""
     return {f.name: getattr(options, f.name) for f in fields(options)}
+
+
+def stored(kind: type[T], values: dict[str, Any]) -> T:
+    """Options that were stored with an artifact, each checked; unknown ones are left out.
+
+    Raises:
+        ValueError: names the option that cannot be.
+    """
+    hints = typing.get_type_hints(kind)
+    found = {}
+    for item in fields(kind):  # type: ignore[arg-type]
+        if item.name in values:
+            found[item.name] = _possible(item.name, values[item.name], hints[item.name], item)
+    return kind(**found)
+
+
+def _possible(name: str, value: Any, hint: Any, item: Any) -> Any:
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if float in kinds and type(value) is int:
+        value = float(value)
+    wrong = type(value) not in kinds
+    if not wrong and isinstance(value, int | float):
+        low, high = item.metadata.get("minimum"), item.metadata.get("maximum")
+        wrong = (low is not None and value < low) or (high is not None and value > high)
+    choices = item.metadata.get("choices")
+    if wrong or (choices and value not in choices):
+        raise ValueError(f"{name}: {ascii(value)[:100]}")
+    return value

@@ -18,6 +18,9 @@ ATTR_WEIGHTS: Final = "weights"
 ATTR_WEIGHTS_SHA256: Final = "weights_sha256"
 ATTR_PREPROCESSING: Final = "preprocessing_json"
 ATTR_LINEAGE: Final = "lineage_json"
+ATTR_CONTENT: Final = "content_sha256"  # of all attributes, shapes and values; written last
+# What the name of a dataset ends in that holds the CRC-32 of each row of another one.
+ROW_SUMS: Final = "_crc32"
 
 FORMAT_FEATURES: Final = "c2l-features"
 FORMAT_CLUSTERS: Final = "c2l-clusters"
@@ -54,6 +57,10 @@ COUNTS_VIEW1: Final = "counts_view1"
 COUNTS_VIEW2: Final = "counts_view2"
 GROUP_SHARES: Final = "group_shares"  # (K, 3) float32: ground, upper, lower in each cluster
 GROUPS: Final = "groups"  # (K,) uint8: part of each cluster after the label-free merge
+
+# The key of a JSON artifact (or of a safetensors file's own metadata) that holds the SHA-256 of
+# all the rest.
+JSON_SEAL: Final = "sha256"
 
 # A run folder.
 RUN_CONFIG: Final = "config.json"

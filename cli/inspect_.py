@@ -10,14 +10,17 @@ import click
 
 from c2l.errors import BadInputError
 
-from .shared import SETTINGS, as_json, common, set_voice
+from .shared import SETTINGS, as_json, common, printable, set_voice, trust
 
 
 @click.command("inspect", context_settings=SETTINGS)
 @click.argument("artifacts", nargs=-1, required=True, type=click.Path(path_type=Path))
+@trust
 @as_json
 @common
-def command(artifacts: tuple[Path, ...], as_json: bool, quiet: bool, verbose: bool) -> None:
+def command(
+    artifacts: tuple[Path, ...], trust: bool, as_json: bool, quiet: bool, verbose: bool
+) -> None:
     """Say what is in each ARTIFACT: shapes, units, lineage, health.
 
     \b
@@ -30,7 +33,7 @@ def command(artifacts: tuple[Path, ...], as_json: bool, quiet: bool, verbose: bo
     found, broken = [], []
     for path in artifacts:
         try:
-            found.append(summarise(path))
+            found.append(summarise(path, trust=trust))
         except BadInputError as error:
             broken.append(error)
     if as_json and found:
@@ -48,8 +51,8 @@ def command(artifacts: tuple[Path, ...], as_json: bool, quiet: bool, verbose: bo
 def _print(value: dict[str, Any], indent: str) -> None:
     for key, inner in value.items():
         if isinstance(inner, dict) and inner and len(json.dumps(inner)) > 80:
-            click.echo(f"{indent}{key}:")
+            click.echo(printable(f"{indent}{key}:"))
             _print(inner, indent + "  ")
         else:
             text = inner if isinstance(inner, str) else json.dumps(inner)
-            click.echo(f"{indent}{key}: {text}")
+            click.echo(printable(f"{indent}{key}: {text}"))

@@ -15,7 +15,7 @@ import click
 from c2l import __version__
 from c2l.errors import C2LError, ExitCode
 
-from .shared import SETTINGS
+from .shared import SETTINGS, printable
 
 COMMANDS = {
     "data": "Make a synthetic set, or check a folder.",
@@ -101,9 +101,9 @@ def run(arguments: list[str] | None = None) -> None:
             code: Any = main.main(args=arguments, prog_name="c2l", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else ExitCode.OK)
     except C2LError as error:
-        click.echo(f"c2l: error: {error.message}", err=True)
+        click.echo(f"c2l: error: {printable(error.message)}", err=True)
         if error.hint:
-            click.echo(f"  next: {error.hint}", err=True)
+            click.echo(f"  next: {printable(error.hint)}", err=True)
         sys.exit(error.exit_code)
     except (click.exceptions.Abort, _Leave) as left:
         click.echo(

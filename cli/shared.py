@@ -13,6 +13,7 @@ from typing import Any, TypeVar, Union
 import click
 
 from c2l.errors import BadInputError, UsageError
+from c2l.options import TRUST
 
 T = TypeVar("T")
 Command = Callable[..., Any]
@@ -120,6 +121,7 @@ def output(what: str) -> Callable[[Command], Command]:
 dry_run = click.option(
     "--dry-run", is_flag=True, help="Say what would be done: items, disk, memory."
 )
+trust = click.option("--trust/--no-trust", default=False, help=TRUST)
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 
@@ -213,6 +215,17 @@ def set_voice(quiet: bool, verbose: bool) -> None:
     voice.level = 0 if quiet else 2 if verbose else 1
 
 
+def printable(text: str) -> str:
+    """A text of any origin, fit for a terminal: what could steer it is escaped.
+
+    Line breaks stay; bytes of a path that are no UTF-8 are shown as ``\\xNN``.
+    """
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
+    )
+
+
 def show(values: dict[str, Any], *, json_wanted: bool) -> None:
     """A small result on stdout."""
     if json_wanted:
@@ -222,5 +235,5 @@ def show(values: dict[str, Any], *, json_wanted: bool) -> None:
         return
     width = max(len(k) for k in values)
     for key, value in values.items():
-        text = f"{value:,}" if isinstance(value, int) else value
+        text = f"{value:,}" if isinstance(value, int) else printable(str(value))
         click.echo(f"{key.replace('_', ' '):<{width}}  {text}")

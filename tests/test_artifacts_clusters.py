@@ -35,8 +35,9 @@ def test_clusters_round_trip(tmp_path: Path) -> None:
     labels = RANDOM.integers(0, 3, (2, 5, 6))
     path = tmp_path / "c.h5"
     with write_clusters(path) as writer:
-        data = writer.assignments(2, (5, 6), 3)
-        data[0], data[1] = labels[0], labels[1]
+        writer.assignments(2, (5, 6), 3)
+        writer.store(0, labels[0])
+        writer.store(1, labels[1])
         writer.finish(clusters(views=views, groups=groups))
     found = read_clusters(path)
     np.testing.assert_array_equal(found.centroids, CENTROIDS)
@@ -64,11 +65,12 @@ def test_views_and_groups_may_be_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("count", "dtype"), [(256, np.uint8), (257, np.uint16)])
 def test_assignments_take_the_smallest_type(tmp_path: Path, count: int, dtype: type) -> None:
     with write_clusters(tmp_path / "c.h5") as writer:
-        data = writer.assignments(1, (2,), count)
-        data[0] = [0, count - 1]
-        assert data.dtype == dtype
-        assert data[0].tolist() == [0, count - 1]
+        writer.assignments(1, (2,), count)
+        writer.store(0, np.array([0, count - 1]))
         writer.finish(clusters())
+    with h5py.File(tmp_path / "c.h5") as file:
+        assert file["assignments"].dtype == dtype
+        assert file["assignments"][0].tolist() == [0, count - 1]
 
 
 def test_a_failure_leaves_no_file(tmp_path: Path) -> None:
@@ -85,7 +87,8 @@ def test_a_failure_leaves_no_file(tmp_path: Path) -> None:
 def test_same_clusters_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a.h5", "b.h5"):
         with write_clusters(tmp_path / name) as writer:
-            writer.assignments(2, (3, 3), 3)[0] = 1
+            writer.assignments(2, (3, 3), 3)
+            writer.store(0, np.ones((3, 3)))
             writer.finish(clusters())
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from c2l import schema
 from c2l.artifacts.features import FeatureWriter, StoreLayout, read_features, write_features
 from c2l.artifacts.files import partial_sibling
+from c2l.artifacts.hdf5 import seal
 from c2l.errors import BadInputError, OutputError
 
 NAMES = ("a.png", "sub/b ä.jpg", "c.png", "d.png")
@@ -90,7 +91,7 @@ def test_views_pixels_and_components_round_trip(tmp_path: Path) -> None:
     layout = StoreLayout(("a",), (3, 4), 5, pixels=6, views=True)
     assert layout.nbytes == 3 * 6 * 5 * 2
     stored = (schema.FEATURES, schema.FEATURES_VIEW1, schema.FEATURES_VIEW2)
-    components, mean = features(8, shape=(7, 5)).astype(np.float32), np.ones(5, np.float32)
+    components, mean = features(8, shape=(5, 7)).astype(np.float32), np.ones(7, np.float32)
     with write_features(tmp_path / "f.h5", layout, {}, {}) as writer:
         arrays: dict[str, Any] = {n: features(0, v, (6, 5)) for v, n in enumerate(stored)}
         store(writer, 0, **arrays, **{schema.PIXEL_INDEX: np.arange(6)})
@@ -237,6 +238,8 @@ def test_features_of_another_shape_or_type_are_refused(tmp_path: Path) -> None:
     path = write_whole(tmp_path / "f.h5")
     with h5py.File(path, "r+") as file:
         del file["features"]
+        del file["features_crc32"]
         file["features"] = np.zeros((4, 3, 4, 5), np.float32)
+        seal(file)
     with pytest.raises(BadInputError, match="expected float16"), read_features(path):
         pass

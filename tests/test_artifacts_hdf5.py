@@ -13,6 +13,7 @@ from c2l import schema
 from c2l.artifacts.clusters import Clusters, read_clusters, write_clusters
 from c2l.artifacts.features import StoreLayout, read_features, write_features
 from c2l.artifacts.hdf5 import config_of, open_artifact
+from c2l.artifacts.seal import content_digest
 from c2l.artifacts.targets import read_targets
 from c2l.errors import BadInputError
 
@@ -90,9 +91,12 @@ def test_an_artifact_of_another_kind_is_named(tmp_path: Path, store: Path) -> No
     refused(path, "found a c2l-clusters")
 
 
-def changed(store: Path, change: Callable[[h5py.File], object]) -> Path:
+def changed(store: Path, change: Callable[[h5py.File], object], *, sealed: bool = False) -> Path:
+    """With ``sealed`` as one does it who knows of the digest."""
     with h5py.File(store, "r+") as file:
         change(file)
+        if sealed:
+            file.attrs[schema.ATTR_CONTENT] = content_digest(file)
     return store
 
 
@@ -110,12 +114,15 @@ def test_another_version_is_refused(store: Path) -> None:
 
 @pytest.mark.parametrize("config", ["{", "[1]", "3"])
 def test_a_configuration_that_cannot_be_read_is_refused(store: Path, config: str) -> None:
-    refused(changed(store, lambda f: f.attrs.update({"config_json": config})), "config_json")
+    def change(file: h5py.File) -> None:
+        file.attrs["config_json"] = config
+
+    refused(changed(store, change, sealed=True), "config_json")
 
 
 @pytest.mark.parametrize("name", ["features", "names"])
 def test_a_file_that_lacks_a_part_is_refused(store: Path, name: str) -> None:
-    refused(changed(store, lambda f: f.pop(name)), "damaged")
+    refused(changed(store, lambda f: f.pop(name), sealed=True), "damaged")
 
 
 def replace_features(store: Path, make: Callable[[h5py.File], object]) -> Path:

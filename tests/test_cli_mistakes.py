@@ -15,8 +15,10 @@ from conftest import FIT, NETWORK, PHOTOS, Cli, stop_after
 from PIL import Image
 from safetensors.numpy import load_file
 
+from c2l.artifacts.files import write_json
 from c2l.clustering.kmeans import start_pixels
 from c2l.options import KMeansOptions
+from c2l.schema import JSON_SEAL
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -224,7 +226,10 @@ def test_a_share_of_the_images_lies_between_none_and_all(
         ({"classes": None}, "damaged"),
         ({"miou": "high"}, "damaged"),
         ({"confusion": [[1, 2]]}, "damaged"),
-        ({"many_to_one": {"clusters_to_classes": [9, 9, 9]}}, "classes that are not there"),
+        (
+            {"matching": {"kind": "hungarian", "clusters_to_classes": [9, 9, 9]}},
+            "does not fit its confusion matrix",
+        ),
     ],
 )
 def test_scores_that_cannot_be_are_refused_before_any_work(
@@ -237,7 +242,9 @@ def test_scores_that_cannot_be_are_refused_before_any_work(
     said: str,
 ) -> None:
     broken = tmp_path / "broken.json"
-    broken.write_text(json.dumps(json.loads(scores.read_text()) | changed))
+    value = json.loads(scores.read_text()) | changed
+    value.pop(JSON_SEAL)
+    write_json(broken, value, sealed=True)
     for command in (
         ("eval", broken, "-o", tmp_path / "o"),
         ("eval", trained, people, "-o", tmp_path / "o", "--rival", f"x={broken}"),

@@ -455,3 +455,18 @@ def test_a_run_that_does_not_resume_is_found_out(
     outcome = cli("fit", people, "-o", tmp_path / "run", *FIT, "--epochs", "2", "--prove-resume")
     assert outcome.code == 1
     assert "differs from the unbroken one in: predictor" in outcome.err
+
+
+def test_a_run_killed_before_its_last_line_is_closed_by_resuming(
+    cli: Cli, people: Path, trained: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    lines = (run / "metrics.jsonl").read_text().splitlines(keepends=True)
+    assert '"done"' in lines[-1]
+    (run / "metrics.jsonl").write_text("".join(lines[:-1]))
+    (run / "scratch").mkdir()
+    options = (*FIT, "--epochs", "1", "--split", "train", "--resume")
+    cli.ok("fit", people, "-o", run, *options)
+    assert (run / "metrics.jsonl").read_text() == "".join(lines)
+    assert not (run / "scratch").exists()

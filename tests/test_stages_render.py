@@ -6,7 +6,6 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from conftest import Cli
 from numpy.typing import NDArray
 from PIL import Image
 
+from c2l.artifacts.files import read_json, write_json
 from c2l.data.images import read_rgb
 from c2l.pipeline.predictor import load_predictor
 
@@ -148,11 +148,11 @@ def test_the_report_shows_the_scores_and_the_labels(scores: Path, labelled: Path
 def test_a_cluster_that_stands_for_nothing_is_ignore(
     cli: Cli, trained: Path, few: Path, scores: Path, tmp_path: Path
 ) -> None:
-    values: dict[str, Any] = json.loads(scores.read_text())
+    values = read_json(scores, what="scores", sealed=True)
     clusters = predicted(trained, few / "a.jpg", (96, 64))
     common = int(np.bincount(clusters.ravel()).argmax())
     values["matching"]["clusters_to_classes"][common] = -1
-    (tmp_path / "e.json").write_text(json.dumps(values))
+    write_json(tmp_path / "e.json", values, sealed=True)
     out = tmp_path / "out"
     cli.ok("render", trained, few / "a.jpg", "-o", out, "--scores", tmp_path / "e.json")
     np.testing.assert_array_equal(mask_of(out / "masks" / "a.png") == 255, clusters == common)

@@ -17,8 +17,10 @@ from conftest import FIT, NETWORK, PHOTOS, Cli, stop_after
 from PIL import Image
 
 from c2l.artifacts.features import FeatureWriter
+from c2l.artifacts.files import write_json
 from c2l.artifacts.locks import exclusive
 from c2l.data.images import read_rgb
+from c2l.schema import JSON_SEAL
 
 
 @pytest.fixture
@@ -186,7 +188,7 @@ def test_files_of_other_programs_are_passed_over(cli: Cli, tmp_path: Path) -> No
     ("name", "message"),
     [
         ("step-00000003/model.safetensors", "step-00000003/model.safetensors"),
-        ("predictor.safetensors", "not the one that the run ended with"),
+        ("predictor.safetensors", "predictor.safetensors"),
     ],
 )
 def test_verify_finds_a_changed_weight(cli: Cli, chain: Path, name: str, message: str) -> None:
@@ -201,6 +203,12 @@ def test_verify_finds_scores_that_were_edited(cli: Cli, chain: Path) -> None:
     value = json.loads((chain / "e.json").read_text())
     value["miou"] = 0.99
     (chain / "e.json").write_text(json.dumps(value))
+    ((path, problem),) = findings(cli, "e.json")
+    assert path == "e.json"
+    assert "changed by hand" in problem
+    # Even sealed anew, they do not follow from their own matrix.
+    value.pop(JSON_SEAL)
+    write_json(chain / "e.json", value, sealed=True)
     assert findings(cli, "e.json") == [
         ("e.json", "does not follow from its confusion matrix: miou")
     ]

@@ -1,1 +1,1 @@
-"""Long trials of what must never be lost."""
+"""Long trials of what the tests try once: anyone can run them again."""

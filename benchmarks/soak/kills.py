@@ -96,6 +96,10 @@ def until_done(
             return
         if process.returncode not in (-signal.SIGKILL, -sent, 75, 130):
             raise SystemExit(f"{words}: ended with {process.returncode}")
+        if output.is_file():
+            # Killed when all was done but the leaving.
+            tally.rounds += 1
+            return
         # A run that was killed before its folder was there begins anew.
         words = again if (output / "config.json").is_file() else arguments
 

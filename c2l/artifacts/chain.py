@@ -9,6 +9,7 @@ from typing import Any
 
 from c2l import schema
 from c2l.artifacts.files import read_json
+from c2l.artifacts.guard import require_safe
 from c2l.artifacts.hdf5 import SIGNATURE, config_of, reading
 from c2l.artifacts.lineage import (
     DATA,
@@ -143,6 +144,8 @@ def _hdf5(path: Path, final: Path) -> Link:
     import h5py
     import numpy as np
 
+    if path == final:
+        require_safe(path)
     with reading(path), h5py.File(path, "r", swmr=path != final) as file:
         kind = str(file.attrs.get(schema.ATTR_FORMAT, ""))
         if kind not in KINDS:

@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 
 from c2l import schema
 from c2l.artifacts.files import replacing
-from c2l.artifacts.hdf5 import config_of, create, open_artifact, reading, stamp
+from c2l.artifacts.hdf5 import config_of, create, open_artifact, reading, seal, stamp
+from c2l.artifacts.rows import create_rows, read_row, write_row
 from c2l.errors import BadInputError
 
+# Background, upper, lower: what the label-free merge makes of the clusters.
+PARTS = 3
 HINT = "make one with: c2l cluster features.h5 -o clusters.h5 -k K"
 
 
@@ -50,17 +53,14 @@ class ClustersWriter:
     def __init__(self, file: h5py.File) -> None:
         self._file = file
 
-    def assignments(self, count: int, shape: tuple[int, ...], clusters: int) -> h5py.Dataset:
+    def assignments(self, count: int, shape: tuple[int, ...], clusters: int) -> None:
         """Create the (N, h, w) dataset in the smallest integer type that holds K."""
         dtype = "uint8" if clusters <= 256 else "uint16"
-        return self._file.create_dataset(
-            schema.ASSIGNMENTS,
-            (count, *shape),
-            dtype,
-            chunks=(1, *shape),
-            fletcher32=True,
-            track_times=False,
-        )
+        create_rows(self._file, schema.ASSIGNMENTS, (count, *shape), dtype)
+
+    def store(self, index: int, labels: NDArray[Any]) -> None:
+        """The cluster of every pixel of an image, (h, w)."""
+        write_row(self._file, schema.ASSIGNMENTS, index, labels)
 
     def finish(self, clusters: Clusters) -> None:
         """Write all but the assignments and mark the file complete."""
@@ -76,7 +76,7 @@ class ClustersWriter:
             write(schema.GROUPS, data=clusters.groups)
         names = np.array(clusters.names, dtype=object)
         write(schema.NAMES, data=names, dtype=h5py.string_dtype())
-        self._file.attrs[schema.ATTR_COMPLETE] = True
+        seal(self._file)
 
 
 @contextmanager
@@ -89,20 +89,24 @@ def write_clusters(path: Path) -> Iterator[ClustersWriter]:
         yield ClustersWriter(file)
 
 
-def read_clusters(path: Path) -> Clusters:
+def read_clusters(path: Path, *, trust: bool = False) -> Clusters:
     """Read all but the assignments.
+
+    Args:
+        path: the file.
+        trust: see ``open_artifact``.
 
     Raises:
         BadInputError: see ``open_artifact``; or centroids that are not finite (K, C) float32.
     """
-    with open_artifact(path, schema.FORMAT_CLUSTERS, hint=HINT) as file, reading(path, hint=HINT):
+    opened = open_artifact(path, schema.FORMAT_CLUSTERS, hint=HINT, trust=trust)
+    with opened as file, reading(path, hint=HINT):
         centroids = file[schema.CENTROIDS][:]
-        if centroids.ndim != 2 or not len(centroids) or not np.isfinite(centroids).all():
+        if centroids.ndim != 2 or not centroids.size or not np.isfinite(centroids).all():
             raise BadInputError(path, f"centroids of shape {centroids.shape} are not usable")
-        names = (schema.CENTROIDS_VIEW1, schema.CENTROIDS_VIEW2)
-        views = tuple(file[n][:] for n in names) if names[0] in file else None
+        views = _views(path, file, centroids.shape)
         groups = file[schema.GROUPS][:] if schema.GROUPS in file else None
-        if groups is not None and groups.shape != (len(centroids),):
+        if groups is not None and (groups.shape != (len(centroids),) or groups.max() >= PARTS):
             raise BadInputError(path, f"groups of shape {groups.shape} do not fit the centroids")
         return Clusters(
             centroids=centroids.astype(np.float32),
@@ -110,9 +114,21 @@ def read_clusters(path: Path) -> Clusters:
             objective=[float(v) for v in file[schema.OBJECTIVE][:]],
             config=config_of(path, file),
             attributes={k: v for k, v in file.attrs.items() if isinstance(v, str)},
-            views=(views[0], views[1]) if views else None,
+            views=views,
             groups=groups,
         )
+
+
+def _views(
+    path: Path, file: h5py.File, shape: tuple[int, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    names = (schema.CENTROIDS_VIEW1, schema.CENTROIDS_VIEW2)
+    if names[0] not in file:
+        return None
+    first, second = (file[name][:].astype(np.float32) for name in names)
+    if first.shape != shape or second.shape != shape or not np.isfinite([first, second]).all():
+        raise BadInputError(path, f"the views' centroids {first.shape} do not fit {shape}")
+    return first, second
 
 
 def read_assignments(path: Path) -> Iterator[NDArray[Any]]:
@@ -122,10 +138,9 @@ def read_assignments(path: Path) -> Iterator[NDArray[Any]]:
         BadInputError: see ``open_artifact``; or a checksum fails, which names the image.
     """
     with open_artifact(path, schema.FORMAT_CLUSTERS, hint=HINT) as file:
-        data = file[schema.ASSIGNMENTS]
-        for index in range(len(data)):
+        for index in range(len(file[schema.ASSIGNMENTS])):
             try:
-                yield data[index]
+                yield read_row(file, schema.ASSIGNMENTS, index)
             except OSError as error:
                 name = file[schema.NAMES].asstr()[index]
                 raise BadInputError(path, f"image {name!r}: {error}", hint=HINT) from None

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from c2l import schema
 from c2l.artifacts.files import output_errors, partial_sibling, publish
-from c2l.artifacts.hdf5 import config_of, create, open_artifact, reading, stamp
+from c2l.artifacts.hdf5 import config_of, create, open_artifact, reading, seal, stamp
 from c2l.artifacts.lineage import Source, from_json
+from c2l.artifacts.names import require_fit
+from c2l.artifacts.rows import create_rows, read_row, write_row
 from c2l.errors import BadInputError
 
 HINT = "make one with: c2l extract DATA -o features.h5"
@@ -64,7 +66,7 @@ class FeatureWriter:
         """Store what belongs to one image, then mark it done."""
         with output_errors(self._final, needed=self.layout.nbytes):
             for name, value in arrays.items():
-                self._file[name][index] = value
+                write_row(self._file, name, index, value)
             self._file[schema.DONE][index] = 1
         self.done[index] = True
 
@@ -100,7 +102,7 @@ class FeatureWriter:
             for name, value_text in attributes.items():
                 self._file.attrs[name] = value_text
             del self._file[schema.DONE]
-            self._file.attrs[schema.ATTR_COMPLETE] = True
+            seal(self._file)
 
     def _compact(self, keep: NDArray[np.int64]) -> None:
         for name in list(self._file):
@@ -139,20 +141,12 @@ def _create(
         stored += [schema.FEATURES_VIEW1, schema.FEATURES_VIEW2]
     dims = ("image", "pixel", "channel") if layout.pixels else ("image", "row", "column", "channel")
     for name in stored:
-        data = file.create_dataset(
-            name,
-            shape,
-            "float16",
-            maxshape=(None, *shape[1:]),
-            chunks=(1, *shape[1:]),
-            fletcher32=True,
-            track_times=False,
-        )
+        data = create_rows(file, name, shape, "float16", grows=True)
         data.attrs["units"] = "1"
         for axis, label in enumerate(dims):
             data.dims[axis].label = label
     if layout.pixels:
-        _grow(file, schema.PIXEL_INDEX, (count, layout.pixels), "int32")
+        create_rows(file, schema.PIXEL_INDEX, (count, layout.pixels), "int32", grows=True)
     file.attrs["grid"] = np.array(layout.grid, dtype=np.int32)
     _grow(file, schema.NAMES, (count,), h5py.string_dtype())[:] = np.array(layout.names, object)
     _grow(file, schema.ORIG_SIZE, (count, 2), "int32")
@@ -179,7 +173,8 @@ def _take_over(stale: Path, fresh: h5py.File, layout: StoreLayout) -> None:
     """
     views = (schema.FEATURES_VIEW1, schema.FEATURES_VIEW2) if layout.views else ()
     index = (schema.PIXEL_INDEX,) if layout.pixels else ()
-    rows = (schema.FEATURES, *views, *index, schema.ORIG_SIZE, schema.IMAGE_SHA256)
+    summed = (schema.FEATURES, *views, *index)
+    small = (schema.ORIG_SIZE, schema.IMAGE_SHA256)
     try:
         with h5py.File(stale, "r", swmr=True) as old:
             same = (
@@ -190,9 +185,10 @@ def _take_over(stale: Path, fresh: h5py.File, layout: StoreLayout) -> None:
                 and tuple(old[schema.NAMES].asstr()[:]) == layout.names
             )
             for image in np.flatnonzero(old[schema.DONE][:]) if same else ():
-                values = [old[name][int(image)] for name in rows]
-                for name, value in zip(rows, values, strict=True):
-                    fresh[name][int(image)] = value
+                read = [read_row(old, name, int(image)) for name in summed]
+                read += [old[name][int(image)] for name in small]
+                for name, value in zip((*summed, *small), read, strict=True):
+                    write_row(fresh, name, int(image), value)
                 fresh[schema.DONE][int(image)] = 1
     except (OSError, KeyError, ValueError):
         # What cannot be read is extracted again.
@@ -249,6 +245,30 @@ class FeatureReader:
             )
         self.shape: tuple[int, ...] = data.shape
         self.channels = int(data.shape[-1])
+        require_fit(path, self.names)
+        with reading(path, hint=HINT):
+            self._check_shapes()
+
+    def _check_shapes(self) -> None:
+        """Refuse parts that do not fit the features."""
+        if 0 in self.shape or (not self.sampled and self.shape[1:3] != self.grid):
+            raise BadInputError(self.path, f"features of shape {self.shape}, grid {self.grid}")
+        count, pixels = len(self.names), self.shape[1]
+        wanted: dict[str, tuple[int | None, ...]] = {
+            schema.FEATURES_VIEW1: self.shape,
+            schema.FEATURES_VIEW2: self.shape,
+            schema.ORIG_SIZE: (count, 2),
+            schema.IMAGE_SHA256: (count,),
+            schema.PIXEL_INDEX: (count, pixels),
+            schema.PCA_COMPONENTS: (self.channels, None),
+            schema.PCA_MEAN: (None,),
+        }
+        for name, shape in wanted.items():
+            found = self._file[name].shape if name in self._file else shape
+            if len(found) != len(shape) or any(
+                b not in (a, None) for a, b in zip(found, shape, strict=True)
+            ):
+                raise BadInputError(self.path, f"{name!r} has the shape {found}, expected {shape}")
 
     @property
     def sampled(self) -> bool:
@@ -267,7 +287,11 @@ class FeatureReader:
 
     def projection(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(D, C) principal components and the (C,) mean that was taken off."""
-        return self._file[schema.PCA_COMPONENTS][:], self._file[schema.PCA_MEAN][:]
+        with reading(self.path, hint=HINT):
+            components, mean = self._file[schema.PCA_COMPONENTS][:], self._file[schema.PCA_MEAN][:]
+        if components.shape[1:] != mean.shape or not np.isfinite(components).all():
+            raise BadInputError(self.path, f"components {components.shape}, mean {mean.shape}")
+        return components.astype(np.float32), mean.astype(np.float32)
 
     def image_sha256(self) -> list[str]:
         """Hash of every image's file."""
@@ -293,7 +317,7 @@ class FeatureReader:
             BadInputError: the image's checksum fails, or a value is not finite.
         """
         try:
-            values: NDArray[np.float16] = self._file[name][index]
+            values: NDArray[np.float16] = read_row(self._file, name, index)
         except (OSError, KeyError, ValueError, IndexError) as error:
             raise BadInputError(
                 self.path, f"image {self.names[index]!r}: {error}", hint="extract it again"
@@ -304,11 +328,15 @@ class FeatureReader:
 
 
 @contextmanager
-def read_features(path: Path) -> Iterator[FeatureReader]:
+def read_features(path: Path, *, trust: bool = False) -> Iterator[FeatureReader]:
     """Open a feature store.
+
+    Args:
+        path: the file.
+        trust: see ``open_artifact``.
 
     Raises:
         BadInputError: see ``open_artifact``.
     """
-    with open_artifact(path, schema.FORMAT_FEATURES, hint=HINT) as file:
+    with open_artifact(path, schema.FORMAT_FEATURES, hint=HINT, trust=trust) as file:
         yield FeatureReader(path, file)

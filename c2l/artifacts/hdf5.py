@@ -11,6 +11,10 @@ from typing import Any
 import h5py
 
 from c2l import __version__, schema
+from c2l.artifacts.files import strict_json
+from c2l.artifacts.guard import require_safe
+from c2l.artifacts.seal import content_digest
+from c2l.artifacts.structure import check_structure
 from c2l.errors import BadInputError
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -27,33 +31,18 @@ def stamp(file: h5py.File, kind: str, config: dict[str, Any], attributes: dict[s
         file.attrs[name] = value
 
 
-def _refuse_foreign_storage(path: Path, file: h5py.File) -> None:
-    for name in file:
-        link = file.get(name, getlink=True)
-        if not isinstance(link, h5py.HardLink):
-            raise BadInputError(path, f"{name!r} is a soft or external link, which is refused")
-        item = file[name]
-        if not isinstance(item, h5py.Dataset):
-            raise BadInputError(path, f"{name!r} is not a dataset")
-        if item.is_virtual or item.external:
-            raise BadInputError(path, f"{name!r} takes its data from other files: refused")
-        stored = item.id.get_storage_size()
-        filters = {item.id.get_create_plist().get_filter(i)[0] for i in range(_filters(item))}
-        if filters - {h5py.h5z.FILTER_FLETCHER32}:
-            raise BadInputError(path, f"{name!r} uses a compression filter, which c2l never writes")
-        if item.size and stored < item.size * item.id.get_type().get_size():
-            raise BadInputError(path, f"{name!r} declares more than the file holds")
+def seal(file: h5py.File) -> None:
+    """Mark a file complete, with the digest of all that was written to it."""
+    file.attrs[schema.ATTR_COMPLETE] = True
+    file.attrs[schema.ATTR_CONTENT] = content_digest(file)
 
 
-def _filters(item: h5py.Dataset) -> int:
-    return int(item.id.get_create_plist().get_nfilters())
-
-
-def _check_kind(path: Path, file: h5py.File, kind: str, hint: str | None) -> None:
+def _check_kind(path: Path, file: h5py.File, kinds: tuple[str, ...], hint: str | None) -> None:
     found = file.attrs.get(schema.ATTR_FORMAT)
-    if found != kind:
-        text = f"a {found} file" if isinstance(found, str) else "an HDF5 file of another program"
-        raise BadInputError(path, f"expected a {kind} file, found {text}", hint=hint)
+    if found not in kinds:
+        ours = isinstance(found, str) and found.startswith("c2l-") and found.isprintable()
+        text = f"a {found} file" if ours else "an HDF5 file of another program"
+        raise BadInputError(path, f"expected a {' or '.join(kinds)} file, found {text}", hint=hint)
     version = file.attrs.get(schema.ATTR_VERSION)
     if version != schema.FORMAT_VERSION:
         raise BadInputError(
@@ -78,17 +67,30 @@ def reading(path: Path, *, hint: str | None = None) -> Iterator[None]:
         yield
     except BadInputError:
         raise
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError) as error:
+    except (
+        OSError,
+        LookupError,
+        RuntimeError,
+        ValueError,
+        TypeError,
+        OverflowError,
+        AttributeError,
+        MemoryError,
+    ) as error:
         raise BadInputError(path, f"damaged: {error}", hint=hint) from None
 
 
-def _open_checked(path: Path, kind: str, hint: str | None) -> h5py.File:
+def _open_checked(path: Path, kinds: tuple[str, ...], hint: str | None) -> h5py.File:
     file = h5py.File(path, "r")
     try:
-        _check_kind(path, file, kind, hint)
+        _check_kind(path, file, kinds, hint)
         if not bool(file.attrs.get(schema.ATTR_COMPLETE)):
             raise BadInputError(path, "incomplete: its writer was stopped", hint=hint)
-        _refuse_foreign_storage(path, file)
+        check_structure(path, file)
+        if file.attrs.get(schema.ATTR_CONTENT) != content_digest(file):
+            raise BadInputError(
+                path, f"damaged: its content does not match its {schema.ATTR_CONTENT}", hint=hint
+            )
     except BaseException:
         file.close()
         raise
@@ -96,29 +98,35 @@ def _open_checked(path: Path, kind: str, hint: str | None) -> h5py.File:
 
 
 @contextmanager
-def open_artifact(path: Path, kind: str, *, hint: str | None = None) -> Iterator[h5py.File]:
-    """Open a complete artifact of a kind for reading; what is read from it goes in ``reading``.
+def open_artifact(
+    path: Path, *kinds: str, hint: str | None = None, trust: bool = False
+) -> Iterator[h5py.File]:
+    """Open a complete artifact for reading; what is read from it goes in ``reading``.
 
     Args:
         path: the file.
-        kind: its ``format`` attribute.
+        kinds: what its ``format`` attribute may be.
         hint: the command that makes such a file.
+        trust: leave out the trial in a child process; all other checks are made.
 
     Raises:
         BadInputError: missing, truncated, not HDF5, of another kind or version, incomplete,
-            or holding links, virtual or external data.
+            damaged, holding links, virtual or external data, or crashing the library.
     """
+    expected = " or ".join(kinds)
     try:
         with path.open("rb") as raw:
             signature = raw.read(8)
     except OSError as error:
         raise BadInputError(
-            path, f"cannot be read: {error.strerror}; expected a {kind} file", hint=hint
+            path, f"cannot be read: {error.strerror}; expected a {expected} file", hint=hint
         ) from None
     if signature != SIGNATURE:
-        raise BadInputError(path, f"not an HDF5 file; expected a {kind} file", hint=hint)
+        raise BadInputError(path, f"not an HDF5 file; expected a {expected} file", hint=hint)
+    if not trust:
+        require_safe(path, hint=hint)
     with reading(path, hint=hint):
-        file = _open_checked(path, kind, hint)
+        file = _open_checked(path, kinds, hint)
     try:
         yield file
     finally:
@@ -128,8 +136,8 @@ def open_artifact(path: Path, kind: str, *, hint: str | None = None) -> Iterator
 def config_of(path: Path, file: h5py.File) -> dict[str, Any]:
     """The resolved options an artifact was made with."""
     try:
-        config = json.loads(file.attrs[schema.ATTR_CONFIG])
-    except (KeyError, ValueError) as error:
+        config = strict_json(file.attrs[schema.ATTR_CONFIG])
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise BadInputError(path, f"its {schema.ATTR_CONFIG} cannot be read: {error}") from None
     if not isinstance(config, dict):
         raise BadInputError(path, f"its {schema.ATTR_CONFIG} is not an object")

@@ -19,8 +19,10 @@ from c2l.artifacts.files import (
     read_json,
     sha256_file,
     sync,
+    unseal,
     write_json,
 )
+from c2l.artifacts.shapes import RUN_KINDS, require_kinds
 from c2l.artifacts.tensors import load_tensors, save_tensors
 from c2l.errors import BadInputError, ConfigDiffersError, UsageError
 
@@ -109,7 +111,7 @@ class Run:
         }
         with output_errors(path):
             path.mkdir(parents=True, exist_ok=True)
-        write_json(path / schema.RUN_CONFIG, full)
+        write_json(path / schema.RUN_CONFIG, full, sealed=True)
         return cls(path, full)
 
     def take_back(self) -> None:
@@ -138,6 +140,8 @@ class Run:
         found = (config.get("format"), config.get("format_version"))
         if found != (schema.FORMAT_RUN, schema.FORMAT_VERSION):
             raise BadInputError(path, f"not a run of this version of c2l: {found}", hint=HINT)
+        unseal(path / schema.RUN_CONFIG, config, hint=HINT)
+        require_kinds(path / schema.RUN_CONFIG, config, RUN_KINDS)
         return cls(path, config)
 
     def require_same(self, config: dict[str, Any]) -> None:
@@ -208,8 +212,8 @@ class Run:
                 state = read_json(folder / schema.STEP_STATE, what="a checkpoint's state")
                 if sound and not sound(state):
                     continue
-                model = load_tensors(folder / schema.STEP_MODEL)[0]
-                optimizer = load_tensors(folder / schema.STEP_OPTIMIZER)[0]
+                model = load_tensors(folder / schema.STEP_MODEL, sealed=True)[0]
+                optimizer = load_tensors(folder / schema.STEP_OPTIMIZER, sealed=True)[0]
             except (BadInputError, OSError):
                 continue
             return Checkpoint(step, model, optimizer, state)

@@ -1,67 +1,120 @@
-"""Reading an eval.json, checked before any of it is believed."""
+"""eval.json read back, its types and shapes checked, since a file of any origin may hold any."""
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from c2l import schema
-from c2l.artifacts.files import read_json
+from c2l.artifacts.files import read_json, unseal
 from c2l.errors import BadInputError
 
 HINT = "make one with: c2l eval RUN DATA -o eval.json"
-NUMBERS = ("miou", "pixel_accuracy", "mean_class_accuracy")
+FRACTIONS = ("miou", "pixel_accuracy", "mean_class_accuracy")
 
 
 def read_scores(path: Path) -> dict[str, Any]:
-    """An eval.json.
+    """What ``eval`` wrote.
 
     Raises:
-        BadInputError: missing, not JSON, of another format or version, or lacking what c2l
-            writes; a matching that names classes that are not there.
+        BadInputError: missing, no eval.json, changed since it was written, or damaged.
     """
-    value = read_json(path, what="an eval.json", hint=HINT)
-    if value.get("format") != schema.FORMAT_EVAL:
-        raise BadInputError(path, f"not an eval.json of c2l: {value.get('format')!r}", hint=HINT)
-    if value.get("format_version") != schema.FORMAT_VERSION:
-        found = value.get("format_version")
+    scores = read_json(path, what="an eval.json", hint=HINT)
+    if scores.get("format") != schema.FORMAT_EVAL:
+        raise BadInputError(path, "not an eval.json of c2l", hint=HINT)
+    if scores.get("format_version") != schema.FORMAT_VERSION:
+        found = scores.get("format_version")
         raise BadInputError(
             path, f"format version {found}; this c2l reads {schema.FORMAT_VERSION}", hint=HINT
         )
+    unseal(path, scores, hint=HINT)
     try:
-        _check(value)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise BadInputError(path, f"damaged: {type(error).__name__}: {error}", hint=HINT) from None
+        _check(scores)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        problem = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise BadInputError(path, f"damaged: {problem}", hint=HINT) from None
+    return scores
+
+
+def _check(scores: dict[str, Any]) -> None:
+    classes = _names(scores["classes"], "classes")
+    for part in (scores, scores["hungarian"], scores["many_to_one"]):
+        _fractions(part)
+        for key in ("iou", "class_accuracy"):
+            for name, value in _object(part.get(key, {}), key).items():
+                _names([name], key)
+                _fraction(value, key)
+    clusters = _counts(scores["confusion"], len(classes), "confusion")
+    for key in ("matching", "many_to_one"):
+        _matching(scores[key]["clusters_to_classes"], clusters, len(classes), key)
+    space = scores["label_space"]
+    labels = _names(space["names"], "label_space")
+    _names([space["name"], scores.get("merge", "-"), scores.get("method", "-")], "names")
+    _counts(scores["confusion_raw"], len(labels), "confusion_raw")
+    for name, values in _object(scores.get("baseline_confusions_raw", {}), "baselines").items():
+        _names([name], "baselines")
+        _counts(values, len(labels), f"baseline {name}")
+    for name, values in _object(scores.get("baselines", {}), "baselines").items():
+        _names([name], "baselines")
+        _fractions(values)
+    for ends in _object(scores.get("intervals", {}), "intervals").values():
+        if len(ends) != 2:
+            raise ValueError("an interval has two ends")
+        for end in ends:
+            _fraction(end, "intervals")
+    _table(scores.get("merge_table"), len(classes))
+    _object(_object(scores.get("lineage", {}), "lineage").get("options", {}), "options")
+
+
+def _object(value: Any, key: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{key!r} is no object")
     return value
 
 
-def _check(value: dict[str, Any]) -> None:
-    for name in NUMBERS:
-        number = value[name]
-        if number is not None and not 0 <= float(number) <= 1:
-            raise ValueError(f"{name} is {number}")
-    classes = [str(name) for name in value["classes"]]
-    labels = [str(name) for name in value["label_space"]["names"]]
-    str(value["label_space"]["name"])
-    confusion = np.array(value["confusion"], dtype=np.int64)
-    raw = np.array(value["confusion_raw"], dtype=np.int64)
-    if confusion.ndim != 2 or confusion.shape[1] != len(classes) or (confusion < 0).any():
-        raise ValueError(f"a confusion matrix of shape {confusion.shape}, {len(classes)} classes")
-    if raw.shape != (len(confusion), len(labels)) or (raw < 0).any():
-        raise ValueError(f"confusion_raw of shape {raw.shape}, {len(labels)} labels")
-    for name in ("matching", "hungarian", "many_to_one"):
-        matching = value[name].get("clusters_to_classes", [])
-        if any(not -1 <= int(found) < len(classes) for found in matching):
-            raise ValueError(f"{name} names classes that are not there")
-    for name in ("matching", "many_to_one"):
-        if len(value[name]["clusters_to_classes"]) != len(confusion):
-            raise ValueError(f"{name} does not name every cluster")
-    for name, found in value.get("baselines", {}).items():
-        for number in NUMBERS:
-            if found[number] is not None:
-                float(found[number])
-        str(name)
-    if not isinstance(value.get("lineage", {}), dict) or not isinstance(value["iou"], dict):
-        raise ValueError("lineage and iou are not objects")
+def _names(values: Any, key: str) -> list[str]:
+    if not isinstance(values, list) or not 1 <= len(values) <= schema.IGNORE:
+        raise ValueError(f"{key!r} is no list of names")
+    for name in values:
+        # A name is printed: nothing in it may steer a terminal.
+        if not isinstance(name, str) or any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
+            raise ValueError(f"{key!r} holds what is no name")
+    return values
+
+
+def _fractions(values: dict[str, Any]) -> None:
+    for key in FRACTIONS:
+        _fraction(values[key], key)
+
+
+def _fraction(value: Any, key: str) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"{key!r} holds what is no fraction")
+
+
+def _counts(values: Any, columns: int, key: str) -> int:
+    """The rows of a matrix of counts."""
+    if not isinstance(values, list) or not 1 <= len(values) <= 1 << 16:
+        raise ValueError(f"{key!r} is no matrix")
+    for row in values:
+        if len(row) != columns or not all(type(n) is int and n >= 0 for n in row):
+            raise ValueError(f"{key!r} is no matrix of {columns} counts a row")
+    return len(values)
+
+
+def _matching(values: Any, clusters: int, classes: int, key: str) -> None:
+    fits = isinstance(values, list) and len(values) == clusters
+    if not fits or not all(type(v) is int and -1 <= v < classes for v in values):
+        raise ValueError(f"{key!r} does not fit its confusion matrix")
+
+
+def _table(values: Any, classes: int) -> None:
+    """From raw label to class."""
+    if values is None:
+        return
+    allowed = {*range(classes), schema.IGNORE}
+    if not isinstance(values, list) or len(values) != 256 or not allowed.issuperset(values):
+        raise ValueError("'merge_table' does not fit its classes")

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import struct
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from c2l import schema
-from c2l.artifacts.files import read_json
-from c2l.artifacts.hdf5 import SIGNATURE, config_of, open_artifact
+from c2l.artifacts.files import read_json, unseal
+from c2l.artifacts.hdf5 import SIGNATURE, config_of, open_artifact, reading
+from c2l.artifacts.headers import read_header
+from c2l.artifacts.scores import read_scores
+from c2l.artifacts.tensors import own_metadata
 from c2l.errors import BadInputError
 
 HDF5_KINDS = (schema.FORMAT_FEATURES, schema.FORMAT_CLUSTERS, schema.FORMAT_TARGETS)
-# A safetensors header longer than this is none that this program wrote.
-LONGEST_HEADER = 10_000_000
 # Rows that health is computed from; a store may be larger than memory.
 HEALTH_ROWS = 64
 
 
-def summarise(path: Path) -> dict[str, Any]:
+def summarise(path: Path, *, trust: bool = False) -> dict[str, Any]:
     """Kind, shapes, units, lineage and health of an artifact.
+
+    Args:
+        path: a file, or a run folder.
+        trust: leave out the trial of an HDF5 file in a child process.
 
     Raises:
         BadInputError: missing, damaged, or of no kind that c2l writes.
@@ -36,7 +40,7 @@ def summarise(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise BadInputError(path, f"cannot be read: {error.strerror}") from None
     if start == SIGNATURE:
-        return _hdf5(path)
+        return _hdf5(path, trust=trust)
     if path.suffix == ".json":
         return _json(path)
     if path.suffix == ".safetensors":
@@ -51,17 +55,9 @@ def _legends(folder: Path) -> tuple[Path, Path]:
     return folder / "masks" / schema.LEGEND, folder / schema.LEGEND
 
 
-def _hdf5(path: Path) -> dict[str, Any]:
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            kind = str(file.attrs.get(schema.ATTR_FORMAT, ""))
-    except OSError as error:
-        raise BadInputError(path, f"damaged: {error}") from None
-    if kind not in HDF5_KINDS:
-        raise BadInputError(path, f"an HDF5 file of another program (format {kind!r})")
-    with open_artifact(path, kind) as file:
+def _hdf5(path: Path, *, trust: bool) -> dict[str, Any]:
+    with open_artifact(path, *HDF5_KINDS, trust=trust) as file, reading(path):
+        kind = str(file.attrs[schema.ATTR_FORMAT])
         arrays = {
             name: {
                 "shape": list(data.shape),
@@ -105,6 +101,7 @@ def _health(file: Any) -> dict[str, Any]:
             found[f"{name}_empty"] = [int(k) for k in np.flatnonzero(counts == 0)]
     if schema.OBJECTIVE in file:
         trace = file[schema.OBJECTIVE][:]
+    if schema.OBJECTIVE in file and trace.size:
         found["objective"] = {"first": float(trace[0]), "last": float(trace[-1])}
     if schema.GROUPS in file:
         found["groups"] = [int(g) for g in file[schema.GROUPS][:]]
@@ -114,6 +111,10 @@ def _health(file: Any) -> dict[str, Any]:
 def _json(path: Path) -> dict[str, Any]:
     value = read_json(path, what="a JSON artifact of c2l")
     kind = value.get("format")
+    if kind == schema.FORMAT_EVAL:
+        value = read_scores(path)
+    elif kind == schema.FORMAT_RUN:
+        unseal(path, value)
     if kind not in (schema.FORMAT_EVAL, schema.FORMAT_MASKS, schema.FORMAT_RUN):
         raise BadInputError(path, f"of no kind that c2l writes (format {kind!r})")
     wide = ("confusion_raw", "baseline_confusions_raw")
@@ -127,27 +128,14 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _safetensors(path: Path) -> dict[str, Any]:
     """Names and shapes from the header alone, which is JSON behind its length in 8 bytes."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        raw = file.read(8)
-        length = struct.unpack("<Q", raw)[0] if len(raw) == 8 else size
-        if length > min(LONGEST_HEADER, size - 8):
-            raise BadInputError(path, "not a sound safetensors file: its header is cut short")
-        try:
-            header = json.loads(file.read(length))
-            metadata = header.pop("__metadata__", {})
-            metadata = json.loads(metadata["c2l"]) if "c2l" in metadata else metadata
-            arrays = {n: {"shape": v["shape"], "dtype": v["dtype"]} for n, v in header.items()}
-            end = max((v["data_offsets"][1] for v in header.values()), default=0)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise BadInputError(path, f"not a sound safetensors file: {error}") from None
-    if end + length + 8 != size:
-        raise BadInputError(path, f"holds {size} bytes, its header declares {end + length + 8}")
-    parameters = sum(int(np.prod(a["shape"], dtype=np.int64)) for a in arrays.values())
+    header, raw = read_header(path)
+    metadata = own_metadata(raw)
+    arrays = {n: {"shape": v["shape"], "dtype": v["dtype"]} for n, v in header.items()}
+    parameters = sum(prod(a["shape"]) for a in arrays.values())
     return {
         "path": str(path),
         "kind": metadata.get("format", metadata.get("kind", "tensors")),
-        "bytes": size,
+        "bytes": path.stat().st_size,
         "values_stored": parameters,
         "arrays": arrays,
         "lineage": {k: v for k, v in metadata.items() if k != "config"},

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from c2l import schema
 from c2l.artifacts.files import replacing
-from c2l.artifacts.hdf5 import create, open_artifact, reading, stamp
+from c2l.artifacts.guard import remember
+from c2l.artifacts.hdf5 import create, open_artifact, reading, seal, stamp
+from c2l.artifacts.rows import create_rows, read_row, write_row
 
 HINT = "resume the run; the epoch is clustered again"
 LABELS = (schema.ASSIGNMENTS_VIEW1, schema.ASSIGNMENTS_VIEW2)
@@ -31,11 +33,9 @@ class TargetsWriter:
         """Labels of some images in a view, (B, h, w) uint8."""
         if LABELS[view] not in self._file:
             shape = (self._count, *labels.shape[1:])
-            self._file.create_dataset(
-                LABELS[view], shape, "uint8", chunks=(1, *shape[1:]), fletcher32=True
-            )
+            create_rows(self._file, LABELS[view], shape, "uint8")
         for index, values in zip(indices, labels, strict=True):
-            self._file[LABELS[view]][int(index)] = values
+            write_row(self._file, LABELS[view], int(index), values)
 
     def finish(self, view: int, centroids: NDArray[np.float32], counts: NDArray[np.int64]) -> None:
         """Centroids (K, C) and sizes (K,) of a view's clusters."""
@@ -49,7 +49,9 @@ def write_targets(path: Path, count: int, config: dict[str, Any]) -> Iterator[Ta
     with replacing(path) as partial, create(partial) as file:
         stamp(file, schema.FORMAT_TARGETS, config, {})
         yield TargetsWriter(file, count)
-        file.attrs[schema.ATTR_COMPLETE] = True
+        seal(file)
+    # Read in the same command, by the process that wrote it.
+    remember(path)
 
 
 class TargetsReader:
@@ -64,12 +66,11 @@ class TargetsReader:
     def labels(self, view: int, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Labels of some images, (B, h, w) uint8."""
         with reading(self._path, hint=HINT):
-            data = self._file[LABELS[view]]
-            return np.stack([data[int(index)] for index in indices])
+            return np.stack([read_row(self._file, LABELS[view], int(i)) for i in indices])
 
 
 @contextmanager
-def read_targets(path: Path) -> Iterator[TargetsReader]:
-    """Open an epoch's targets."""
-    with open_artifact(path, schema.FORMAT_TARGETS, hint=HINT) as file:
+def read_targets(path: Path, *, trust: bool = False) -> Iterator[TargetsReader]:
+    """Open an epoch's targets; for ``trust`` see ``open_artifact``."""
+    with open_artifact(path, schema.FORMAT_TARGETS, hint=HINT, trust=trust) as file:
         yield TargetsReader(path, file)

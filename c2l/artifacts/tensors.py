@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from c2l.artifacts.files import replacing
+from c2l import schema
+from c2l.artifacts.files import replacing, strict_json
+from c2l.artifacts.headers import read_header
+from c2l.artifacts.pickles import read_pickled
 from c2l.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -33,10 +36,12 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str
 
     needed = sum(t.numel() * t.element_size() for t in tensors.values())
     # One entry, since the library writes several in an order that changes from run to run.
-    own = {METADATA: json.dumps({"created_by": f"c2l {__version__}", **metadata}, sort_keys=True)}
+    contiguous = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    values = {"created_by": f"c2l {__version__}", **metadata}
+    values[schema.JSON_SEAL] = _digest(contiguous, values)
+    own = {METADATA: json.dumps(values, sort_keys=True)}
     with replacing(path, needed=needed) as partial:
         try:
-            contiguous = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
             save_file(contiguous, partial, metadata=own)
             # The library makes files that only their owner may read.
             partial.chmod(0o666 & ~_umask())
@@ -55,59 +60,67 @@ def _umask() -> int:
 
 
 def load_tensors(
-    path: Path, *, hint: str | None = None
+    path: Path, *, hint: str | None = None, sealed: bool = False
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read all tensors and the metadata.
 
+    Args:
+        path: a ``.safetensors`` file.
+        hint: the command that makes one.
+        sealed: whether it must be one that ``save_tensors`` wrote, with its digest.
+
     Raises:
-        BadInputError: missing, not safetensors, truncated, or holding NaN or Inf.
+        BadInputError: missing, not safetensors, truncated, changed since it was written, or
+            holding NaN or Inf.
     """
     from safetensors import SafetensorError, safe_open
 
-    if not path.is_file():
-        raise BadInputError(path, "no such file; expected a .safetensors file", hint=hint)
+    _, raw = read_header(path, hint=hint)
+    metadata = own_metadata(raw)
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = _own_metadata(dict(file.metadata() or {}))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise BadInputError(path, f"not a sound safetensors file: {error}", hint=hint) from None
+    if sealed or schema.JSON_SEAL in metadata:
+        found = metadata.pop(schema.JSON_SEAL, None)
+        if METADATA not in raw or found != _digest(tensors, metadata):
+            raise BadInputError(
+                path, f"damaged: its tensors do not match its {schema.JSON_SEAL}", hint=hint
+            )
     _require_finite(path, tensors, hint)
     return tensors, metadata
 
 
 def load_pickled_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a ``.pth`` state dict, unpickling nothing but tensors.
+    """Read a ``.pth`` state dict; see ``pickles``.
 
     Raises:
-        BadInputError: missing, not such a file, or one that would run code.
+        BadInputError: missing, not such a file, one that would run code, or holding NaN or Inf.
     """
+    tensors = read_pickled(path)
+    _require_finite(path, tensors, None)
+    return tensors
+
+
+def _digest(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
+    """Hex SHA-256 of names, types, shapes and values, and of the metadata."""
     import torch
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            value = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle can raise almost anything
-        first = str(error).split("\n", 1)[0]
-        raise BadInputError(
-            path, f"not a file of tensors alone: {first}", hint="convert it to .safetensors"
-        ) from None
-    value = value.get("state_dict", value) if isinstance(value, dict) else value
-    named = isinstance(value, dict) and all(
-        isinstance(k, str) and torch.is_tensor(v) for k, v in value.items()
-    )
-    if not named:
-        raise BadInputError(path, "not a state dict: names to tensors are expected")
-    _require_finite(path, value, None)
-    return dict(value)
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        if tensor.numel():
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
-def _own_metadata(metadata: dict[str, str]) -> dict[str, str]:
+def own_metadata(metadata: dict[str, str]) -> dict[str, str]:
     """What ``save_tensors`` was given; other programs' metadata as it is."""
     try:
-        own = json.loads(metadata[METADATA])
-    except (KeyError, ValueError):
+        own = strict_json(metadata[METADATA])
+    except (KeyError, ValueError, RecursionError):
         return metadata
     return {str(k): str(v) for k, v in own.items()} if isinstance(own, dict) else metadata
 

@@ -62,19 +62,26 @@ def find_files(
 
 
 def by_stem(files: dict[str, Path], report: Report) -> dict[str, str]:
-    """Names without their suffix -> names; two files of one stem are reported."""
+    """Names without their suffix -> names; two files of one stem are reported.
+
+    So are two that differ in nothing but upper and lower case, or in how an accent is encoded:
+    on many disks their masks would be one file.
+    """
     stems: dict[str, str] = {}
+    taken: dict[str, str] = {}
     for name, path in files.items():
         stem = stem_of(name)
-        if stem in stems:
+        alike = unicodedata.normalize("NFC", unicodedata.normalize("NFC", stem).casefold())
+        if alike in taken:
+            differs = "its suffix" if stem_of(taken[alike]) == stem else "case or accents"
             report(
                 path,
-                f"'{stems[stem]}' beside it has the same name but for its suffix, "
+                f"'{taken[alike]}' beside it has the same name but for {differs}, "
                 "so their masks would overwrite each other",
                 "rename or remove one of them",
             )
         else:
-            stems[stem] = name
+            stems[stem] = taken[alike] = name
     return stems
 
 

@@ -30,6 +30,12 @@ from c2l.errors import BadInputError
 MAX_PIXELS = 8944 * 8944
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")
 
+# Most pixels that a byte of a file can hold. A block of 64 takes a bit of JPEG at least; twice
+# that, to be safe. A byte of PNG unpacks to 1032, of eight pixels at most. Where less is there,
+# the decoders set the memory aside first, and that of JPEG fills what is missing with grey and
+# says nothing: 631 bytes became 64 Mpixel.
+_PIXELS_A_BYTE = {"JPEG": 1024, "MPO": 1024, "PNG": 8 * 1032}
+
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -154,6 +160,13 @@ def _check_size(image: Image.Image, path: Path, max_pixels: int) -> None:
         raise BadInputError(path, f"expected an image, found one of {width} x {height} pixels")
     if width * height > max_pixels:
         raise _too_large(path, f"{width} x {height}", max_pixels)
+    held = path.stat().st_size
+    if width * height > held * _PIXELS_A_BYTE.get(str(image.format), max_pixels):
+        raise BadInputError(
+            path,
+            f"the image cannot be decoded: the header declares {width} x {height} pixels, "
+            f"but the file holds {held} bytes",
+        )
 
 
 def _too_large(path: Path, found: str, max_pixels: int) -> BadInputError:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from c2l.data.images import MAX_PIXELS, open_image
+from c2l.data.matfile import require_sound_sizes
 from c2l.errors import BadInputError
 
 MASK_SUFFIXES = (".png", ".mat")
@@ -25,6 +26,7 @@ Mask = NDArray[np.uint8] | NDArray[np.uint16]
 # Pillow spreads 2- and 4-bit grey over 0..255; label ids need the stored values back.
 _GREY_SPREAD = {"L;2": 85, "L;4": 17}
 _MAT_INTEGERS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
+_MAT_NUMBERS = _MAT_INTEGERS | {"double", "single", "logical"}
 
 
 def read_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> Mask:
@@ -93,6 +95,7 @@ def _read_mat(path: Path, max_pixels: int) -> Mask:
     from scipy.io import loadmat, whosmat
 
     try:
+        require_sound_sizes(path)
         listing = whosmat(str(path), appendmat=False)
         key, shape = _mat_variable(listing, path)
         if int(np.prod(shape, dtype=object)) > max_pixels:
@@ -119,8 +122,10 @@ def _mat_variable(
     listing: Sequence[tuple[str, Any, str]], path: Path
 ) -> tuple[str, tuple[int, ...]]:
     """The name and shape of the variable that is the mask."""
-    for name, shape, _ in listing:
+    for name, shape, kind in listing:
         if name == MAT_KEY:
+            if kind not in _MAT_NUMBERS:
+                raise BadInputError(path, f"expected a 2-D array of label ids, found a {kind}")
             return name, tuple(shape)
     found = [(n, tuple(s)) for n, s, kind in listing if len(s) == 2 and kind in _MAT_INTEGERS]
     if len(found) == 1:

@@ -166,7 +166,7 @@ def build_cache(
     key = hashlib.sha256(json.dumps(listed).encode("utf-8", "surrogateescape")).hexdigest()[:16]
     final, manifest = folder / f"images-{size}-{key}.u8", folder / f"images-{size}-{key}.json"
     if final.exists() and manifest.exists():
-        known = read_json(manifest, what="a cache manifest")
+        known = read_json(manifest, what="a cache manifest", sealed=True)
         if known.get("listed") == listed and known.get("cache_sha256") == sha256_file(final):
             if known["skipped"] and skips.on_error == "fail":
                 name, reason = next(iter(known["skipped"].items()))
@@ -203,6 +203,7 @@ def build_cache(
             "inputs_sha256": digest,
             "cache_sha256": content.hexdigest(),
         },
+        sealed=True,
     )
     return PixelCache(final, tuple(names), size, digest)
 

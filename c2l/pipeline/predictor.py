@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +25,7 @@ from c2l.clustering.figure import colour_codes, sharpen_sides
 from c2l.clustering.nmf import activations
 from c2l.errors import BadInputError
 from c2l.nn.network import ParsingNetwork
-from c2l.options import ExtractOptions, FitOptions, misfit
+from c2l.options import ExtractOptions, FitOptions, stored
 from c2l.pipeline.device import precision
 from c2l.pipeline.network import build_network, effective, read_layer
 
@@ -198,20 +198,23 @@ def save_predictor(
     save_tensors(path, tensors, {"format": schema.FORMAT_PREDICTOR, "config": json.dumps(config)})
 
 
-def load_predictor(path: Path, device: torch.device, weights: str | None) -> Predictor:
+def load_predictor(
+    path: Path, device: torch.device, weights: str | None, *, trust: bool = False
+) -> Predictor:
     """The predictor of a run folder or of a clusters file.
 
     Args:
         path: a run folder, or a clusters file.
         device: where it will run.
         weights: where the backbone's weights lie now, for a clusters file.
+        trust: open a clusters file without a trial in a child process.
 
     Raises:
         BadInputError: missing, unfinished, damaged, or its weights differ from those it used.
     """
     if path.is_dir():
         return _from_run(path, device)
-    return _from_clusters(path, device, weights)
+    return _from_clusters(path, device, weights, trust=trust)
 
 
 def options_from(kind: type[T], values: dict[str, Any], path: Path) -> T:
@@ -220,12 +223,12 @@ def options_from(kind: type[T], values: dict[str, Any], path: Path) -> T:
     Raises:
         BadInputError: they do not fit.
     """
-    own = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
-    given = {k: v for k, v in values.items() if k in own}
-    for name, value in given.items():
-        if problem := misfit(own[name], value):
-            raise BadInputError(path, f"its stored configuration does not fit: {name} {problem}")
-    return kind(**given)
+    if not isinstance(values, dict):
+        raise BadInputError(path, "its stored configuration is no object")
+    try:
+        return stored(kind, values)
+    except ValueError as error:
+        raise BadInputError(path, f"its stored configuration does not fit: {error}") from None
 
 
 def _from_run(path: Path, device: torch.device) -> Predictor:
@@ -245,7 +248,7 @@ def _from_run(path: Path, device: torch.device) -> Predictor:
         layer=run.config.get("frozen_layer") or "fpn",
         frozen_channels=int(run.config.get("frozen_channels", 0)),
     )
-    tensors, _ = load_tensors(run.predictor)
+    tensors, _ = load_tensors(run.predictor, sealed=True)
     model = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
     try:
         net.load_state_dict(model)
@@ -283,7 +286,7 @@ def load_start(net: ParsingNetwork, path: Path) -> str:
     run = Run.open(path)
     if not run.predictor.is_file():
         raise BadInputError(path, "the run is not finished: it has no predictor yet")
-    tensors, _ = load_tensors(run.predictor)
+    tensors, _ = load_tensors(run.predictor, sealed=True)
     given = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
     own = net.state_dict()
     wrong = [
@@ -309,8 +312,10 @@ def _without_weights(options: FitOptions) -> FitOptions:
     return replace(options, weights="none")
 
 
-def _from_clusters(path: Path, device: torch.device, weights: str | None) -> Predictor:
-    clusters = read_clusters(path)
+def _from_clusters(
+    path: Path, device: torch.device, weights: str | None, *, trust: bool
+) -> Predictor:
+    clusters = read_clusters(path, trust=trust)
     extract = options_from(ExtractOptions, clusters.config.get("features", {}), path)
     net = network_of(extract, clusters.attributes, path, device, weights)
     return Predictor(

@@ -36,7 +36,7 @@ NMF_PIXELS = 400_000
 
 def plan(features: Path, options: ClusterOptions) -> dict[str, Any]:
     """What ``--dry-run`` says."""
-    with read_features(features) as reader:
+    with read_features(features, trust=options.trust) as reader:
         pixels = int(np.prod(reader.shape[:-1], dtype=np.int64))
         buffered = min(len(reader.names), options.kmeans_batch * options.kmeans_init_batches)
         return {
@@ -72,7 +72,7 @@ def cluster(
 def _cluster(features: Path, output: Path, options: ClusterOptions) -> Path:
     limit_threads()
     device = pick_device(options.device)
-    with read_features(features) as reader:
+    with read_features(features, trust=options.trust) as reader:
         digest = sha256_file(features)
         _check(reader, options)
         if options.method == "nmf":
@@ -206,7 +206,7 @@ def _assign_all(
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8] | None]:
     """Every pixel's cluster, their counts, and the label-free merge when asked for."""
     inner = reader.shape[1:-1]
-    data = writer.assignments(len(reader.names), inner, options.clusters)
+    writer.assignments(len(reader.names), inner, options.clusters)
     counts = np.zeros(options.clusters, dtype=np.int64)
     positions = PositionStatistics(options.clusters)
     with steps("assign", len(reader.names)) as bar:
@@ -218,7 +218,7 @@ def _assign_all(
                 points = _points(reader, index, schema.FEATURES, centroids.device)
                 labels = assign(points, centroids)
             found = labels.cpu().numpy().reshape(inner)
-            data[index] = found
+            writer.store(index, found)
             counts += np.bincount(found.ravel(), minlength=options.clusters)
             if options.merge_clusters == "border":
                 positions.add(found[None])

@@ -99,10 +99,8 @@ def evaluate(
     if again and data is not None:
         raise UsageError("an eval.json is scored again without DATA")
     with claim(output, overwrite=overwrite, starts=JSON):
-        if again:
-            write_json(output, _rescore(artifact, options))
-        else:
-            write_json(output, _evaluate(artifact, data, options))
+        result = _rescore(artifact, options) if again else _evaluate(artifact, data, options)
+        write_json(output, result, sealed=True)
     return output
 
 
@@ -113,7 +111,9 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
     dataset = labelled(data, options.split)
     space = dataset.space or found_space(dataset)
     merge = load_merge(options.merge, space)
-    predictor = load_predictor(artifact, pick_device(options.device), options.weights)
+    predictor = load_predictor(
+        artifact, pick_device(options.device), options.weights, trust=options.trust
+    )
     found = _confusions(predictor, dataset, space, merge, options, "score")
     named = predictor.groups is not None
     result = _result(found.raw, merge, space, options, found.per_image, named)
@@ -220,7 +220,7 @@ def _result(
         **score(confusion, matching, merge.classes).as_dict(),
         "classes": list(merge.classes),
         "merge": merge.name,
-        "merge_table": [int(index) for index in merge.table[: len(space.names)]],
+        "merge_table": list(merge.table),
         "named": named,
         "confusion": confusion.tolist(),
         "matching": {

@@ -124,16 +124,23 @@ def fit(
         run, job = _prepare(stack, data, output, options, stop, resume=resume, overwrite=overwrite)
         if job is None:
             voice.say(f"{output}: finished already")
+            _close(run, options, max(run.steps(), default=0))
             return output
         run_epochs(job)
         store_predictor(job)
-        done = {"step": job.trainer.position.step, "predictor_sha256": sha256_file(run.predictor)}
-        run.log({"kind": "done", **done})
-        with output_errors(output):
-            shutil.rmtree(run.scratch, ignore_errors=True)
-            run.forget_epochs(before=options.warmup + options.epochs + 1)
-            run.forget_previous()
+        _close(run, options, job.trainer.position.step)
     return output
+
+
+def _close(run: Run, options: FitOptions, step: int) -> None:
+    """Note the end and remove what is needed no more; what a kill left undone is made up for."""
+    if not any(line.get("kind") == "done" for line in run.read_metrics()):
+        done = {"step": step, "predictor_sha256": sha256_file(run.predictor)}
+        run.log({"kind": "done", **done})
+    with output_errors(run.path):
+        shutil.rmtree(run.scratch, ignore_errors=True)
+        run.forget_epochs(before=options.warmup + options.epochs + 1)
+        run.forget_previous()
 
 
 def _is_empty_folder(path: Path) -> bool:
@@ -320,8 +327,10 @@ def _photo_views(
     inputs = run.path / schema.RUN_INPUTS
     if not inputs.is_file():
         known = {"inputs_sha256": cache.inputs_sha256, "skipped": skips.reasons}
-        write_json(inputs, known)
-    elif read_json(inputs, what="a run's inputs")["inputs_sha256"] != cache.inputs_sha256:
+        write_json(inputs, known, sealed=True)
+        return PhotoViews(cache, options.seed, device, options.amp)
+    stored = read_json(inputs, what="a run's inputs", sealed=True)
+    if stored.get("inputs_sha256") != cache.inputs_sha256:
         raise BadInputError(
             run.path, "the photos have changed since the run began", hint="start a new run"
         )
@@ -332,7 +341,7 @@ def _start_centroids(options: FitOptions, device: torch.device) -> tuple[Tensor,
     if options.init is None:
         return None
     path = Path(options.init)
-    stored = read_clusters(path)
+    stored = read_clusters(path, trust=options.trust)
     first, second = stored.views or (stored.centroids, stored.centroids)
     if first.shape != (options.clusters, options.fpn_dim):
         raise BadInputError(

@@ -24,6 +24,7 @@ from c2l.artifacts.runs import Run
 from c2l.artifacts.scores import read_scores
 from c2l.clustering.merge import PARTS
 from c2l.data.images import read_rgb, read_size
+from c2l.data.labels import Merge
 from c2l.data.layouts import Dataset, Record, open_dataset
 from c2l.data.masks import read_mask
 from c2l.drawing.content import ReportContent, Rival, Tile
@@ -116,7 +117,9 @@ def render(
     limit_threads()
     dataset = open_images(images, options.split)
     records = _spread(dataset.records, options.limit)
-    predictor = load_predictor(artifact, pick_device(options.device), options.weights)
+    predictor = load_predictor(
+        artifact, pick_device(options.device), options.weights, trust=options.trust
+    )
     if predictor.clusters > schema.IGNORE:
         raise UsageError(
             f"{artifact}: {predictor.clusters} clusters; an indexed PNG holds {schema.IGNORE}"
@@ -148,9 +151,8 @@ def _read_scores(path: str | None, predictor: Predictor) -> dict[str, Any] | Non
     if path is None:
         return None
     scores = read_scores(Path(path))
-    matched = len(scores["matching"]["clusters_to_classes"])
     found = scores.get("lineage", {}).get("predictor_sha256")
-    if found != predictor.sha256 or matched != predictor.clusters:
+    if found != predictor.sha256 or len(scores["confusion"]) != predictor.clusters:
         raise BadInputError(
             path,
             "these are not the scores of this predictor",
@@ -306,17 +308,18 @@ def _truth_drawer(
     dataset: Dataset, scores: dict[str, Any] | None, meaning: Meaning, options: RenderOptions
 ) -> Any:
     """Draws an image's labels under the merge that was scored; None where there is none."""
-    if scores is None or dataset.space is None:
+    if scores is None or dataset.space is None or "merge_table" not in scores:
         return None
-    if scores["label_space"]["names"] != list(dataset.space.names) or "merge_table" not in scores:
+    if scores["label_space"]["names"] != list(dataset.space.names):
         return None
-    table = np.full(1 << 16, schema.IGNORE, dtype=np.uint8)
-    table[: len(scores["merge_table"])] = scores["merge_table"]
+    # From the scores themselves: no file is read because they name it.
+    classes, table = tuple(scores["classes"]), tuple(scores["merge_table"])
+    merge = Merge(scores["merge"], dataset.space.name, classes, table)
 
     def draw(record: Record, photo: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         if record.mask is None:
             return None
-        mask = table[read_mask(record.mask)]
+        mask = merge.apply(read_mask(record.mask))
         rows = ((np.arange(photo.shape[0]) + 0.5) * mask.shape[0] / photo.shape[0]).astype(int)
         across = ((np.arange(photo.shape[1]) + 0.5) * mask.shape[1] / photo.shape[1]).astype(int)
         return _overlay(photo, mask[rows[:, None], across], meaning, options)

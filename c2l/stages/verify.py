@@ -15,6 +15,7 @@ from c2l.artifacts.features import read_features
 from c2l.artifacts.files import read_json, sha256_file
 from c2l.artifacts.lineage import FEATURES, PREDICTOR, SCORES
 from c2l.artifacts.runs import Run
+from c2l.artifacts.scores import read_scores
 from c2l.artifacts.tensors import load_tensors
 from c2l.data.masks import read_mask
 from c2l.errors import BadInputError
@@ -134,7 +135,7 @@ def _predictor(path: Path) -> str | None:
 
 def _scores(path: Path) -> str | None:
     """The scores follow from the confusion matrix that is stored with them."""
-    value = read_json(path, what="an eval.json")
+    value = read_scores(path)
     try:
         matching = np.array(value["matching"]["clusters_to_classes"], dtype=np.int64)
         confusion = np.array(value["confusion"], dtype=np.int64)

