@@ -58,6 +58,25 @@ def find_files(
         path = folder / relative
         if _name_is_fit(relative, path, report) and _file_is_fit(path, real_root, report):
             found[relative] = path
+    return _without_twins(found, report)
+
+
+def _without_twins(files: dict[str, Path], report: Report) -> dict[str, Path]:
+    """Names that stay apart on disks that know no case, and whatever their accents are made of."""
+    found: dict[str, Path] = {}
+    folded: dict[str, str] = {}
+    for name, path in files.items():
+        key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+        if key in folded:
+            report(
+                path,
+                f"'{folded[key]}' has the same name but for upper and lower case or the making "
+                "of its accents, so one would overwrite the other on many disks",
+                "rename or remove one of them",
+            )
+        else:
+            folded[key] = name
+            found[name] = path
     return found
 
 

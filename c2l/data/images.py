@@ -8,6 +8,8 @@
   composited on white (not the one transparent colour of a 16-bit RGB PNG, which stays).
 - 16 bits a channel keep their high byte (value >> 8); floating point is refused.
 - An animation or a file of many pages gives its first frame.
+- A JPEG of more than 200 scans is refused (ordinary ones have at most 10): each scan goes over
+  all pixels again, so that a small file could take hours.
 - A truncated or otherwise broken file, one of no pixels, and one whose header declares more
   than ``max_pixels`` is refused. The extension is not believed: the content decides.
 """
@@ -28,6 +30,10 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from c2l.errors import BadInputError
 
 MAX_PIXELS = 8944 * 8944
+MOST_SCANS = 200
+# Deflate makes nothing smaller than this: before memory is set aside for what cannot be there.
+_DEFLATE = 1032
+_START_OF_SCAN = b"\xff\xda"
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")
 
 _TRANSPOSE = {
@@ -99,6 +105,7 @@ def read_rgb(
         BadInputError: the file is missing, no image, broken, empty or too large.
     """
     with open_image(path, FORMATS, max_pixels) as image:
+        _check_scans(image, path)
         box = _draft(image, size)
         image.load()
         orientation = _orientation(image)
@@ -154,6 +161,20 @@ def _check_size(image: Image.Image, path: Path, max_pixels: int) -> None:
         raise BadInputError(path, f"expected an image, found one of {width} x {height} pixels")
     if width * height > max_pixels:
         raise _too_large(path, f"{width} x {height}", max_pixels)
+    bits = 8 * len(image.getbands()) if image.mode.startswith(("RGB", "LA")) else 1
+    if image.format == "PNG" and width * height * bits > 8 * _DEFLATE * path.stat().st_size:
+        raise BadInputError(
+            path, f"the image cannot be decoded: {width} x {height} pixels, of which it lacks most"
+        )
+
+
+def _check_scans(image: Image.Image, path: Path) -> None:
+    if image.format not in ("JPEG", "MPO"):
+        return
+    # In a scan's own bytes 0xFF is followed by 0 or a restart marker, never by this one.
+    scans = path.read_bytes().count(_START_OF_SCAN)
+    if scans > MOST_SCANS:
+        raise BadInputError(path, f"expected at most {MOST_SCANS} scans in a JPEG, found {scans}")
 
 
 def _too_large(path: Path, found: str, max_pixels: int) -> BadInputError:

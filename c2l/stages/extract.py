@@ -127,6 +127,7 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
             if pending:
                 pending.result()
         _finish(writer, dataset, sums, skips, projection)
+    skips.count(len(layout.names))
     return output
 
 
