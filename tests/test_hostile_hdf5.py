@@ -16,7 +16,7 @@ import pytest
 from conftest import Cli
 
 from c2l import schema
-from c2l.artifacts import guard, trial
+from c2l.artifacts import guard, structure, trial
 from c2l.artifacts.clusters import Clusters, read_clusters, write_clusters
 from c2l.artifacts.features import StoreLayout, read_features, write_features
 from c2l.artifacts.seal import content_digest
@@ -103,7 +103,8 @@ def array(file: h5py.File) -> None:
 def test_types_that_c2l_never_writes_are_refused(
     store: Path, make: Callable[[h5py.File], None], trust: bool
 ) -> None:
-    refused(changed(store, instead("names", make)), "type|no shape", trust=trust)
+    path = changed(store, instead("names", make))
+    refused(path, "'names' (is of a|has a named) type|'names' has no shape", trust=trust)
 
 
 def test_a_reference_in_an_attribute_is_refused(store: Path) -> None:
@@ -179,6 +180,21 @@ def test_a_chunk_whose_checksum_is_switched_off_is_refused(store: Path) -> None:
 
     path = changed(store, instead("features", unchecked))
     refused(path, "'features': its chunks do not fit the file")
+
+
+def test_data_that_share_their_bytes_are_refused(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with h5py.File(store) as file:
+        check_structure(store, file)
+        for spans, sound in (([[(9, 5)], [(14, 5)]], True), ([[(9, 5)], [(13, 5)]], False)):
+            places = iter([*spans, [], [], []])
+            monkeypatch.setattr(structure, "_check_dataset", lambda *_, p=places: next(p))
+            if sound:
+                check_structure(store, file)
+                continue
+            with pytest.raises(BadInputError, match="in the same place"):
+                check_structure(store, file)
 
 
 def stored_chunk(path: Path, index: int) -> tuple[int, int]:
