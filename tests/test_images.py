@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import struct
 import subprocess
 import sys
@@ -262,6 +264,53 @@ def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
             read_rgb(path)
         with pytest.raises(BadInputError, match="at most 79995136 pixels"):
             read_size(path)
+
+
+def test_a_header_larger_than_its_bytes_could_fill_is_refused_first(tmp_path: Path) -> None:
+    for depth, colour in ((8, 2), (8, 6), (1, 0), (8, 3)):
+        path = tmp_path / "bomb.png"
+        path.write_bytes(png(8000, 8000, depth, colour, bytes(100)))
+        with pytest.raises(BadInputError, match="but the file holds"):
+            read_rgb(path)
+    path.write_bytes(png(3000, 3000, 1, 0, bytes(3000 * 376)))  # zeros pack as well as can be
+    assert not read_rgb(path).any()
+
+
+def test_texts_that_unpack_to_anything_are_refused(tmp_path: Path) -> None:
+    packed = zlib.compress(bytes(100 << 20))
+    for kind, head in ((b"iTXt", b"k\0\1\0\0\0"), (b"zTXt", b"k\0\0"), (b"iCCP", b"k\0\0")):
+        path = tmp_path / "bomb.png"
+        path.write_bytes(png(1, 1, 8, 0, b"\0\7", chunk(kind, head + packed)))
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with contextlib.suppress(BadInputError):
+            assert pixels(path) == [[7, 7, 7]]
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+
+
+def test_a_jpeg_of_endless_scans_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(smooth(64, 64)).save(path, progressive=True)
+    raw = path.read_bytes()
+    read_rgb(path)
+    last = raw.rfind(b"\xff\xda")
+    path.write_bytes(raw[:last] + raw[last:-2] * 200 + raw[-2:])
+    with pytest.raises(BadInputError, match="at most 200 scans in a JPEG, found 2"):
+        read_rgb(path, size=16)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tif", ".gif"])
+def test_one_pixel_is_an_image(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    Image.new("RGB", (1, 1), (200, 200, 200)).save(path)
+    assert np.abs(np.array(pixels(path)) - 200).max() <= 3
+    assert read_rgb(path, size=32).shape == (32, 32, 3)
+
+
+def test_twenty_thousand_squared_is_refused(tmp_path: Path) -> None:
+    for name in ("a.png", "a.tif", "a.gif"):
+        Image.new("1", (20000, 20000)).save(tmp_path / name)
+        with pytest.raises(BadInputError, match="at most 79995136 pixels"):
+            read_rgb(tmp_path / name)
 
 
 def test_the_limit_of_pixels_is_inclusive(tmp_path: Path) -> None:

@@ -249,6 +249,36 @@ def test_names_that_are_not_utf8_are_refused_with_escapes(tmp_path: Path) -> Non
         open_dataset(folder)
 
 
+@pytest.mark.parametrize(
+    "twins",
+    [
+        ("A.jpg", "a.jpg"),
+        ("B/a.jpg", "b/a.jpg"),
+        ("\u00e4.jpg", "a\u0308.jpg"),
+        ("ß.jpg", "SS.jpg"),
+    ],
+)
+def test_names_that_are_one_on_other_disks_are_refused(
+    tmp_path: Path, twins: tuple[str, str]
+) -> None:
+    touch(tmp_path, "c.jpg", *twins)
+    if len(list(tmp_path.rglob("*.jpg"))) < 3:
+        pytest.skip("this disk is such a one")
+    with pytest.raises(BadInputError, match="but for case or accents") as caught:
+        open_dataset(tmp_path)
+    assert caught.value.exit_code == 3
+
+
+def test_lists_and_masks_cannot_reach_out_of_the_folder(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    touch(root, "images/a.jpg")
+    touch(tmp_path, "secret.jpg")
+    for name in ("../../secret.jpg", str(tmp_path / "secret.jpg"), "images/../images/a.jpg"):
+        write(root / "splits" / "train.txt", [name])
+        with pytest.raises(BadInputError, match="no such image"):
+            open_dataset(root, split="train")
+
+
 def test_files_that_are_not_images_may_have_any_name(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "odd\nname.md")
     assert names(open_dataset(tmp_path)) == ["a.jpg"]

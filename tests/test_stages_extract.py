@@ -16,6 +16,7 @@ import pytest
 import torch
 from conftest import NETWORK, PHOTOS, RUN_C2L, Cli, run_python
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -204,6 +205,31 @@ def test_a_broken_photo_stops_the_command_and_is_named(
     assert str(with_broken / "b.jpg") in outcome.err
     assert "--on-error skip" in outcome.err
     assert not (tmp_path / "f.h5").exists()
+
+
+def test_a_folder_of_every_fault_is_skipped_file_by_file_and_listed(
+    cli: Cli, few: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    shutil.copytree(few, folder)
+    good = (few / "a.jpg").read_bytes()
+    broken = {
+        "cut.jpg": good[: len(good) // 2],
+        "empty.png": b"",
+        "text.jpg": b"no photo",
+        "zeros.jpg": bytes(1000),
+    }
+    for name, content in broken.items():
+        (folder / name).write_bytes(content)
+    Image.new("1", (20000, 20000)).save(folder / "large.png")
+    outcome = cli.ok(
+        "extract", folder, "-o", tmp_path / "f.h5", *PHOTOS, *NETWORK, "--on-error", "skip"
+    )
+    found = cli.ok("inspect", tmp_path / "f.h5", "--json").values["artifacts"][0]
+    skipped = [line.split("\t")[0] for line in found["skipped"]]
+    assert skipped == sorted([*broken, "large.png"])
+    assert found["arrays"]["features"]["shape"][0] == 4
+    assert "5 of 9 images were left out" in outcome.err
 
 
 def test_a_skipped_photo_leaves_no_row_and_is_listed(

@@ -55,8 +55,12 @@ class Worker:
             )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{path}\n")
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write(f"{path}\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            self.close()
+            return {"crash": True}
         if not select.select([self._process.stdout], [], [], timeout)[0]:
             self.close()
             return {"hang": True}

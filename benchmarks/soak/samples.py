@@ -102,6 +102,7 @@ def _json(folder: Path, random: Any) -> None:
         folder / "eval.json",
         {
             "format": schema.FORMAT_EVAL,
+            "format_version": schema.FORMAT_VERSION,
             **scored,
             "classes": ["background", "upper"],
             "confusion": counts,

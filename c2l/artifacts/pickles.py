@@ -1,8 +1,9 @@
 """Tensors of a ``.pth`` file, read without running anything that the file says.
 
-torch's own reader with ``weights_only`` runs no code either, but believes the sizes in the file:
-a compressed record unpacks to any size, a storage may be declared larger than its record, and a
-tensor may repeat one value without end. Here nothing larger than the file comes of it.
+torch's own reader with ``weights_only`` runs no code either, but a file of 1 MiB makes it take
+any amount of memory: a compressed record unpacks to 1 GiB, a ``bytearray`` is as long as it is
+asked to be, a tensor repeats one value 10^10 times. Here nothing comes of it that is larger than
+the file.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@
   composited on white (not the one transparent colour of a 16-bit RGB PNG, which stays).
 - 16 bits a channel keep their high byte (value >> 8); floating point is refused.
 - An animation or a file of many pages gives its first frame.
+- A JPEG of more than 200 scans is refused (ordinary ones have at most 10): each scan goes over
+  all pixels again, so that a small file could take hours.
 - A truncated or otherwise broken file, one of no pixels, and one whose header declares more
   than ``max_pixels`` is refused. The extension is not believed: the content decides.
 """
@@ -28,6 +30,8 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from c2l.errors import BadInputError
 
 MAX_PIXELS = 8944 * 8944
+MOST_SCANS = 200
+_START_OF_SCAN = b"\xff\xda"
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")
 
 # Most pixels that a byte of a file can hold. A block of 64 takes a bit of JPEG at least; twice
@@ -105,6 +109,7 @@ def read_rgb(
         BadInputError: the file is missing, no image, broken, empty or too large.
     """
     with open_image(path, FORMATS, max_pixels) as image:
+        _check_scans(image, path)
         box = _draft(image, size)
         image.load()
         orientation = _orientation(image)
@@ -167,6 +172,15 @@ def _check_size(image: Image.Image, path: Path, max_pixels: int) -> None:
             f"the image cannot be decoded: the header declares {width} x {height} pixels, "
             f"but the file holds {held} bytes",
         )
+
+
+def _check_scans(image: Image.Image, path: Path) -> None:
+    if image.format not in ("JPEG", "MPO"):
+        return
+    # In a scan's own bytes 0xFF is followed by 0 or a restart marker, never by this one.
+    scans = path.read_bytes().count(_START_OF_SCAN)
+    if scans > MOST_SCANS:
+        raise BadInputError(path, f"expected at most {MOST_SCANS} scans in a JPEG, found {scans}")
 
 
 def _too_large(path: Path, found: str, max_pixels: int) -> BadInputError:

@@ -64,6 +64,11 @@ class Skips:
         if not self.quiet:
             voice.say(f"skipped {error.message}")
 
+    def count(self, images: int) -> None:
+        """Say how many were left out, if any."""
+        if self.reasons:
+            voice.say(f"{len(self.reasons)} of {images} images were left out")
+
 
 def decode(records: Sequence[Record], size: int, workers: int, skips: Skips) -> Iterator[Decoded]:
     """Decode images in order with a bounded look-ahead; broken ones are skipped or an error."""

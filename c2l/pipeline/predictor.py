@@ -23,11 +23,11 @@ from c2l.artifacts.runs import Run
 from c2l.artifacts.tensors import load_tensors, save_tensors
 from c2l.clustering.figure import colour_codes, sharpen_sides
 from c2l.clustering.nmf import activations
-from c2l.errors import BadInputError
+from c2l.errors import BadInputError, UsageError
 from c2l.nn.network import ParsingNetwork
-from c2l.options import ExtractOptions, FitOptions, stored
+from c2l.options import ExtractOptions, FitOptions, NetworkOptions, stored
 from c2l.pipeline.device import precision
-from c2l.pipeline.network import build_network, effective, read_layer
+from c2l.pipeline.network import build_network, check_backbone, effective, read_layer
 
 T = TypeVar("T")
 # The layer of a trained run: what its own network clusters.
@@ -226,8 +226,11 @@ def options_from(kind: type[T], values: dict[str, Any], path: Path) -> T:
     if not isinstance(values, dict):
         raise BadInputError(path, "its stored configuration is no object")
     try:
-        return stored(kind, values)
-    except ValueError as error:
+        options = stored(kind, values)
+        if isinstance(options, NetworkOptions):
+            check_backbone(options.backbone)
+        return options
+    except (ValueError, UsageError) as error:
         raise BadInputError(path, f"its stored configuration does not fit: {error}") from None
 
 

@@ -144,6 +144,7 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
             if pending:
                 pending.result()
         _finish(writer, dataset, sums, skips, projection, encoder.lineage(dataset.root))
+    skips.count(len(layout.names))
     return output
 
 
