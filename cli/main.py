@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 import threading
@@ -72,7 +73,17 @@ class _Leave(BaseException):
 
 
 def _leave(number: int, _: Any) -> None:
-    raise _Leave(signal.Signals(number).name)
+    """Unwind the stack where something is being written; else leave at once.
+
+    An exception in the middle of an import can abort the process: the C++ of some libraries
+    calls Python there and expects none.
+    """
+    name = signal.Signals(number).name
+    locks = sys.modules.get("c2l.artifacts.locks")
+    if getattr(locks, "HELD", None):
+        raise _Leave(name)
+    os.write(2, f"c2l: interrupted ({name}); nothing was written\n".encode())
+    os._exit(ExitCode.INTERRUPTED)
 
 
 @contextmanager

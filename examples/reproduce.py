@@ -249,7 +249,7 @@ def _look_at_data(settings: c.Settings) -> None:
     nowhere = str(settings.output / ".none")
     data = str(settings.data)
     for words, split in (
-        (["fit", data], settings.train),
+        (["fit", data, "--weights", "none"], settings.train),
         (["eval", nowhere, data], settings.val),
     ):
         command = [*settings.command, *words, "-o", nowhere, "--dry-run"]

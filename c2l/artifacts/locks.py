@@ -21,6 +21,10 @@ from c2l.errors import LockedError
 WITHOUT_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 
+# Outputs that this process writes now.
+HELD: set[Path] = set()
+
+
 def lock_file(output: Path) -> Path:
     """The hidden file beside an output that its writer holds locked."""
     return output.absolute().parent / f".{output.name}.lock"
@@ -78,9 +82,11 @@ def exclusive(output: Path) -> Iterator[str | None]:
         path, descriptor, left = _acquire(output)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(_myself()).encode(), 0)
+    HELD.add(path)
     try:
         yield left
     finally:
+        HELD.discard(path)
         # While it is still locked: whoever opened it meanwhile sees that it is gone.
         with contextlib.suppress(OSError):
             path.unlink()
