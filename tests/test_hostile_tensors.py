@@ -261,6 +261,14 @@ def test_bombs_go_off_in_no_memory_and_no_time(tmp_path: Path) -> None:
         assert "MemoryError" not in line, (name, line)
 
 
+def test_compressed_records_are_refused_even_where_they_are_no_smaller(tmp_path: Path) -> None:
+    noise = torch.randn(8).numpy().tobytes()
+    value = {"w": tensor(Storage(8), (8,), (1,))}
+    path = archive(tmp_path / "w.pth", value, noise, zipfile.ZIP_DEFLATED)
+    with pytest.raises(BadInputError, match="compressed"):
+        load_pickled_tensors(path)
+
+
 def test_two_records_of_one_name_are_refused(tmp_path: Path) -> None:
     path = archive(tmp_path / "w.pth", {"w": tensor(Storage(8), (8,), (1,))})
     with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(path, "a") as records:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import run_python
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -274,6 +275,22 @@ def test_a_header_larger_than_its_bytes_could_fill_is_refused_first(tmp_path: Pa
             read_rgb(path)
     path.write_bytes(png(3000, 3000, 1, 0, bytes(3000 * 376)))  # zeros pack as well as can be
     assert not read_rgb(path).any()
+
+
+def test_a_chunk_longer_than_its_file_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    whole = png(2, 1, 8, 0, b"\0\7\7")
+    place = whole.find(b"IDAT")
+    path.write_bytes(whole[: place - 4] + struct.pack(">I", 2**31 - 1) + whole[place:])
+    program = (
+        "import resource, sys; from pathlib import Path; from c2l.data.images import read_rgb\n"
+        "from c2l.errors import BadInputError\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
+        "try: print(read_rgb(Path(sys.argv[1])).shape)\n"
+        "except BadInputError: print('refused')\n"
+    )
+    done = run_python(program, path)
+    assert done.stdout in ("refused\n", "(1, 2, 3)\n"), done.stderr
 
 
 def test_texts_that_unpack_to_anything_are_refused(tmp_path: Path) -> None:

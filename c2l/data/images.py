@@ -16,6 +16,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import stat
 import warnings
 from collections.abc import Iterator
@@ -132,7 +134,7 @@ def open_image(path: Path, formats: tuple[str, ...], max_pixels: int) -> Iterato
     """
     try:
         _check_file(path)
-        with Image.open(path, formats=formats) as image:
+        with _Bounded(path) as file, Image.open(file, formats=formats) as image:
             _check_size(image, path, max_pixels)
             yield image
     except (BadInputError, MemoryError):
@@ -146,6 +148,18 @@ def open_image(path: Path, formats: tuple[str, ...], max_pixels: int) -> Iterato
         # Decoders meet broken bytes with OSError, SyntaxError, ValueError, struct.error, ...
         reason = str(error) or type(error).__name__
         raise BadInputError(path, f"the image cannot be decoded: {reason}") from None
+
+
+class _Bounded(io.BufferedReader):
+    """A file that sets aside no more memory than it has bytes, whatever length a chunk declares."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+        self._size = os.fstat(self.fileno()).st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(0, self._size - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left))
 
 
 def _check_file(path: Path) -> None:
