@@ -28,6 +28,17 @@ def option(default: Any, text: str, *, choices: tuple[str, ...] = (), **extra: A
 TRUST = "Open HDF5 files without trying them out in a child process first."
 
 
+def on_error_option() -> Any:
+    """What becomes of broken images, in every stage that reads them."""
+    return option(
+        "fail",
+        "A broken image: stop, or leave it out and list it.",
+        choices=("fail", "skip"),
+        identity=False,
+        recorded=True,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class CommonOptions:
     """What every stage takes."""
@@ -52,13 +63,7 @@ class ImageOptions:
         320, "Images are resized to this many pixels, square.", minimum=32, maximum=4096
     )
     batch_size: int = option(96, "Images a batch.", minimum=1, flags=("-b",))
-    on_error: str = option(
-        "fail",
-        "A broken image: stop, or leave it out and list it.",
-        choices=("fail", "skip"),
-        identity=False,
-        recorded=True,
-    )
+    on_error: str = on_error_option()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,13 +252,7 @@ class EvalOptions(CommonOptions):
         None, "Also fit the matching on this split and apply it to the scored one."
     )
     baselines: bool = option(True, "Score the trivial predictors beside.")
-    on_error: str = option(
-        "fail",
-        "A broken image: stop, or leave it out and list it.",
-        choices=("fail", "skip"),
-        identity=False,
-        recorded=True,
-    )
+    on_error: str = on_error_option()
     bootstrap: int = option(1000, "Bootstrap resamples of images for the intervals.", minimum=0)
     weights: str | None = option(
         None, "Where the weights file lies now, if it moved since.", metavar="FILE"
@@ -266,13 +265,7 @@ class RenderOptions(CommonOptions):
 
     split: str | None = option(None, "Split that is drawn; without it every image is.")
     batch_size: int = option(32, "Images a batch.", minimum=1, flags=("-b",))
-    on_error: str = option(
-        "fail",
-        "A broken image: stop, or leave it out and list it.",
-        choices=("fail", "skip"),
-        identity=False,
-        recorded=True,
-    )
+    on_error: str = on_error_option()
     limit: int = option(0, "Draw this many images, evenly spread; 0 draws all.", minimum=0)
     scores: str | None = option(
         None, "An eval.json: its matching names the clusters, its scores enter the report."

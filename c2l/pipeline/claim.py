@@ -15,6 +15,20 @@ HDF5, JSON = b"\x89HDF\r\n\x1a\n", b"{"
 
 
 @contextmanager
+def hold(output: Path) -> Iterator[None]:
+    """Hold the lock of an output, and say so when a killed writer left it behind.
+
+    Raises:
+        LockedError: another process writes it.
+        OutputError: its folder cannot be written.
+    """
+    with exclusive(output) as left:
+        if left:
+            voice.say(f"{output}: an earlier writer ended without finishing: {left}")
+        yield
+
+
+@contextmanager
 def claim(output: Path, *, overwrite: bool, starts: bytes = b"") -> Iterator[None]:
     """Hold the lock of an output; one that is there is refused as ``refuse_existing`` does.
 
@@ -23,8 +37,6 @@ def claim(output: Path, *, overwrite: bool, starts: bytes = b"") -> Iterator[Non
         UsageError: it exists, and ``overwrite`` is not given.
         OutputError: its folder cannot be written.
     """
-    with exclusive(output) as left:
-        if left:
-            voice.say(f"{output}: an earlier writer ended without finishing: {left}")
+    with hold(output):
         refuse_existing(output, overwrite=overwrite, starts=starts)
         yield

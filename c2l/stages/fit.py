@@ -31,13 +31,13 @@ from c2l.artifacts.lineage import (
     as_json,
     source,
 )
-from c2l.artifacts.locks import exclusive
 from c2l.artifacts.runs import Run
 from c2l.data.layouts import Dataset, Record
 from c2l.errors import BadInputError, StoppedError, UsageError
 from c2l.nn.backbone import dense_side
 from c2l.nn.network import ParsingNetwork
 from c2l.options import FitOptions, identity, recorded
+from c2l.pipeline.claim import hold
 from c2l.pipeline.datasets import open_images
 from c2l.pipeline.device import pick_device, set_threads, thread_count
 from c2l.pipeline.epochs import run_epochs
@@ -118,9 +118,7 @@ def fit(
     # behind holds nothing.
     elif output.exists() and not (Run.is_empty(output) or _is_empty_folder(output)):
         refuse_existing(output, overwrite=overwrite, hint=GO_ON)
-    with ExitStack() as stack, exclusive(output) as left, StopRequest() as stop:
-        if left:
-            voice.say(f"{output}: an earlier writer ended without finishing: {left}")
+    with ExitStack() as stack, hold(output), StopRequest() as stop:
         run, job = _prepare(stack, data, output, options, stop, resume=resume, overwrite=overwrite)
         if job is None:
             voice.say(f"{output}: finished already")
