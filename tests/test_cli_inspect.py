@@ -91,7 +91,11 @@ def test_scores_and_a_legend(
 ) -> None:
     said = inspected(cli, scores)
     assert said["kind"] == "c2l-eval"
-    assert said["values"]["miou"] == json.loads(scores.read_text())["miou"]
+    values = json.loads(scores.read_text())
+    assert said["values"]["miou"] == values["miou"]
+    images = sorted(values["per_image"], key=lambda image: image["miou"])
+    assert said["values"]["worst"] == [f"{i['name']} {i['miou']:.3f}" for i in images]
+    assert "per_image" not in said["values"]
     cli.ok("render", trained, few / "a.jpg", "-o", tmp_path / "out")
     assert inspected(cli, tmp_path / "out" / "masks" / "legend.json")["kind"] == "c2l-masks"
 

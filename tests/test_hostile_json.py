@@ -121,6 +121,11 @@ WRONG: list[tuple[str, Any]] = [
     ("merge_table", [0, 1]),
     ("merge_table", [9] * 256),
     ("method", 4),
+    ("per_image", "all"),
+    ("per_image", [3]),
+    ("per_image", [{"name": "a.jpg", "miou": 0.5}]),
+    ("per_image", [{"name": "\x1b[2J", "miou": 0.5, "pixel_accuracy": 0.5}]),
+    ("per_image", [{"name": "a.jpg", "miou": "low", "pixel_accuracy": 0.5}]),
 ]
 
 
@@ -159,7 +164,7 @@ def test_no_file_is_read_because_scores_name_it(
     options = ("--split", "val", "--scores", path, "--limit", "1")
     cli.ok("render", trained, people, "-o", tmp_path / "out", *options)
     page = (tmp_path / "out" / "report.html").read_text()
-    assert page.count('src="data:image/') == 3  # photo, found, labels
+    assert page.count('src="data:image/') == 3  # photo, found, labels; one photo has no middle
 
 
 @pytest.mark.parametrize(

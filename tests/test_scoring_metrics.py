@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from c2l.errors import ExitCode, UsageError
 from c2l.scoring.confusion import confusion_matrix
 from c2l.scoring.matching import hungarian, identity, majority
-from c2l.scoring.metrics import NothingToScoreError, score
+from c2l.scoring.metrics import NothingToScoreError, score, score_images
 
 NAMES = ("background", "upper", "lower")
 
@@ -148,3 +148,19 @@ def test_sizes_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(UsageError, match=said):
         score(np.ones((2, 2), dtype=np.int64), np.array(matching), names)
+
+
+def test_an_images_own_scores_are_those_of_its_own_matrix() -> None:
+    per_image = np.random.default_rng(0).integers(0, 50, size=(6, 4, 3))
+    per_image[1, :, 2] = 0  # a class that this image lacks
+    per_image[4] = 0  # no labelled pixel
+    matching = hungarian(per_image.sum(0))
+
+    found = score_images([f"{n}.jpg" for n in range(6)], per_image, matching)
+
+    assert [image["name"] for image in found] == [f"{n}.jpg" for n in range(6)]
+    assert (found[4]["miou"], found[4]["pixel_accuracy"]) == (None, None)
+    for number in (0, 1, 2, 3, 5):
+        own = score(per_image[number], matching, NAMES)
+        assert found[number]["miou"] == pytest.approx(own.miou, abs=1e-6)
+        assert found[number]["pixel_accuracy"] == pytest.approx(own.pixel_accuracy, abs=1e-6)

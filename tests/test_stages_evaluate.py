@@ -116,6 +116,19 @@ def test_scores_are_those_of_counting_pixel_by_pixel(
     assert low <= found["miou"] <= high
 
 
+def test_every_photos_own_scores_are_those_of_its_own_pixels(
+    people: Path, trained: Path, scores: Path
+) -> None:
+    found = json.loads(scores.read_text())
+    matching = tuple(found["matching"]["clusters_to_classes"])
+    names = names_of(people, "val")
+    assert [image["name"] for image in found["per_image"]] == [f"{n}.jpg" for n in names]
+    for name, image in zip(names, found["per_image"], strict=True):
+        expected = scored(merged(count(trained, people, [name], 3)), matching)
+        assert image["miou"] == pytest.approx(expected["miou"], abs=1e-6)
+        assert image["pixel_accuracy"] == pytest.approx(expected["pixel_accuracy"], abs=1e-6)
+
+
 def test_trivial_predictors_stand_beside(people: Path, scores: Path) -> None:
     found = json.loads(scores.read_text())
     assert {
@@ -170,13 +183,15 @@ def test_scoring_again_under_other_labels_is_the_same_as_scoring_afresh(
     cli.ok("eval", trained, people, "-o", fresh, *options)
     stored, expected = json.loads(again.read_text()), json.loads(fresh.read_text())
     assert len(stored["classes"]) == 18
-    for name in expected.keys() - {"baselines", "baseline_confusions_raw", "lineage", "sha256"}:
+    other = {"baselines", "baseline_confusions_raw", "lineage", "per_image", "sha256"}
+    for name in expected.keys() - other:
         assert stored[name] == expected[name], name
     # Of the trivial rows only what means the same under any labels carries over.
     assert list(stored["baselines"]) == ["everything-background"]
     for name, row in stored["baselines"].items():
         assert row == expected["baselines"][name]
-    assert {"kmeans-rgb", "place-and-colour"} < set(stored["left_out"])
+    assert {"kmeans-rgb", "place-and-colour", "per_image"} < set(stored["left_out"])
+    assert "per_image" not in stored
     assert stored["lineage"]["options"]["merge"] == "fine"
     # Back under the labels they were fitted for, all rows are there again.
     back = tmp_path / "back.json"

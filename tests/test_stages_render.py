@@ -142,7 +142,24 @@ def test_the_report_shows_the_scores_and_the_labels(scores: Path, labelled: Path
     for name in ("miou", "pixel_accuracy", "mean_class_accuracy"):
         assert f"{100 * values[name]:.1f}" in page
     assert "Somebody else" in page
-    assert page.count('src="data:image/') == 9  # photo, found, labels
+    # Photo, found and labels of three photos; found and labels of the best, median and worst.
+    assert page.count('src="data:image/') == 9 + 6
+
+
+def test_the_report_shows_the_best_median_and_worst_by_their_own_scores(
+    scores: Path, labelled: Path
+) -> None:
+    page = (labelled / "report.html").read_text()
+    section = page[page.index("<h2>Best, median, worst</h2>") : page.index("<h2>Pictures</h2>")]
+    images = json.loads(scores.read_text())["per_image"]
+    ranked = sorted(images, key=lambda image: -image["miou"])
+    found = re.findall(r"<h3[^>]*>(\w+)</h3>|<figcaption>(\S+) <span>mIoU ([\d.]+) %", section)
+    assert [kind for kind, _, _ in found if kind] == ["Best", "Median", "Worst"]
+    assert [(name, miou) for _, name, miou in found if name] == [
+        (image["name"], f"{100 * image['miou']:.1f}") for image in ranked
+    ]
+    kinds = re.findall(r'alt="\S+, (\w+)"', section)
+    assert kinds == ["found", "labels"] * 3
 
 
 def test_a_cluster_that_stands_for_nothing_is_ignore(

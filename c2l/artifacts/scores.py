@@ -63,8 +63,30 @@ def _check(scores: dict[str, Any]) -> None:
             raise ValueError("an interval has two ends")
         for end in ends:
             _fraction(end, "intervals")
+    _images(scores.get("per_image", []))
     _table(scores.get("merge_table"), len(classes))
     _object(_object(scores.get("lineage", {}), "lineage").get("options", {}), "options")
+
+
+def ranked(scores: dict[str, Any]) -> list[tuple[str, float]]:
+    """Name and mIoU of each image that has labels, from the best to the worst.
+
+    Empty for scores that were made from others under another merge.
+    """
+    images = scores.get("per_image", [])
+    known = [(i["name"], float(i["miou"])) for i in images if i["miou"] is not None]
+    return sorted(known, key=lambda image: (-image[1], image[0]))
+
+
+def _images(values: Any) -> None:
+    """Each image's name and scores."""
+    if not isinstance(values, list):
+        raise ValueError("'per_image' is no list")
+    for image in values:
+        own = _object(image, "per_image")
+        _names([own["name"]], "per_image")
+        for key in ("miou", "pixel_accuracy"):
+            _fraction(own[key], key)
 
 
 def _object(value: Any, key: str) -> dict[str, Any]:

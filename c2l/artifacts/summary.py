@@ -12,7 +12,7 @@ from c2l import schema
 from c2l.artifacts.files import read_json, unseal
 from c2l.artifacts.hdf5 import SIGNATURE, config_of, open_artifact, reading
 from c2l.artifacts.headers import read_header
-from c2l.artifacts.scores import read_scores
+from c2l.artifacts.scores import ranked, read_scores
 from c2l.artifacts.tensors import own_metadata
 from c2l.errors import BadInputError
 
@@ -117,13 +117,11 @@ def _json(path: Path) -> dict[str, Any]:
         unseal(path, value)
     if kind not in (schema.FORMAT_EVAL, schema.FORMAT_MASKS, schema.FORMAT_RUN):
         raise BadInputError(path, f"of no kind that c2l writes (format {kind!r})")
-    wide = ("confusion_raw", "baseline_confusions_raw")
-    return {
-        "path": str(path),
-        "kind": kind,
-        "bytes": path.stat().st_size,
-        "values": {k: v for k, v in value.items() if k not in wide},
-    }
+    wide = ("confusion_raw", "baseline_confusions_raw", "per_image")
+    values = {k: v for k, v in value.items() if k not in wide}
+    if kind == schema.FORMAT_EVAL:
+        values["worst"] = [f"{name} {miou:.3f}" for name, miou in ranked(value)[:-4:-1]]
+    return {"path": str(path), "kind": kind, "bytes": path.stat().st_size, "values": values}
 
 
 def _safetensors(path: Path) -> dict[str, Any]:

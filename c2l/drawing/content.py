@@ -55,6 +55,9 @@ class ReportContent:
         facts: names and values under the heading.
         legend: name and RGB of each part.
         tiles: the pictures; read once, one at a time.
+        extremes: kinds of photos by their own score (best, median, worst), the tiles of each, read
+            likewise; what was found is shown beside the labels.
+        extremes_note: what the photos were ranked by.
         scores: the object of eval.json.
         rivals: rows beside the scored method; the trivial predictors of ``scores`` are added.
         metrics: the objects of metrics.jsonl, in order.
@@ -67,6 +70,8 @@ class ReportContent:
     facts: Sequence[tuple[str, object]] = ()
     legend: Sequence[tuple[str, Sequence[int]]] = ()
     tiles: Iterable[Tile] = ()
+    extremes: Sequence[tuple[str, Iterable[Tile]]] = ()
+    extremes_note: str = ""
     scores: Mapping[str, Any] | None = None
     rivals: Sequence[Rival] = ()
     metrics: Sequence[Mapping[str, Any]] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from c2l.errors import UsageError
 
@@ -83,3 +84,18 @@ def _inner_edge(mask: NDArray[np.uint8], width: int) -> NDArray[np.bool_]:
         edge[step:] |= down
         edge[:-step] |= down
     return edge
+
+
+def reduced(image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+    """A photo whose longer side has at most so many pixels, (h, w, 3) uint8."""
+    picture = Image.fromarray(image)
+    picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    return np.asarray(picture)
+
+
+def at_size_of(photo: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A mask of any size at a photo's, nearest neighbour, (h, w) uint8."""
+    rows = (np.arange(photo.shape[0]) + 0.5) * mask.shape[0] / photo.shape[0]
+    columns = (np.arange(photo.shape[1]) + 0.5) * mask.shape[1] / photo.shape[1]
+    found: NDArray[np.uint8] = mask[rows.astype(int)[:, None], columns.astype(int)]
+    return found

@@ -58,6 +58,7 @@ def _page(content: ReportContent) -> Iterator[str]:
     yield _heading(content)
     yield headline(content.scores, content.rivals)
     yield score_table(content.scores, content.rivals)
+    yield from _extremes(content)
     yield from _pictures(content)
     yield classes_section(content.scores, content.legend)
     yield confusion_section(content.scores)
@@ -96,6 +97,24 @@ def _pictures(content: ReportContent) -> Iterator[str]:
         yield "</div></section>\n"
 
 
+def _extremes(content: ReportContent) -> Iterator[str]:
+    """The best, median and worst photos; what was found in each is beside its labels."""
+    if not content.extremes:
+        return
+    kinds = ", ".join(kind for kind, _ in content.extremes)
+    yield (
+        f"<section><h2>{escape(kinds.capitalize())}</h2>"
+        f'<p class="note">{escape(content.extremes_note)} In each, the parts found are on the left '
+        f"and the labels on the right.</p>{_legend(content.legend)}\n"
+    )
+    for kind, tiles in content.extremes:
+        yield f'<h3 class="kind">{escape(kind.capitalize())}</h3><div class="tiles three">\n'
+        for tile in tiles:
+            yield _figure(tile, photo=False)
+        yield "</div>"
+    yield "</section>\n"
+
+
 def _legend(legend: Sequence[tuple[str, Sequence[int]]]) -> str:
     items = "".join(
         f'<li><span class="swatch" style="background:{css_colour(rgb)}"></span>{escape(name)}</li>'
@@ -104,8 +123,9 @@ def _legend(legend: Sequence[tuple[str, Sequence[int]]]) -> str:
     return f'<ul class="keys">{items}</ul>' if items else ""
 
 
-def _figure(tile: Tile) -> str:
-    panels = [("photo", tile.image), ("found", tile.overlay)]
+def _figure(tile: Tile, *, photo: bool = True) -> str:
+    panels = [("photo", tile.image)] if photo else []
+    panels.append(("found", tile.overlay))
     if tile.truth is not None:
         panels.append(("labels", tile.truth))
     pictures = "".join(

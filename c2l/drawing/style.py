@@ -86,6 +86,8 @@ svg text { fill: var(--ink); font-size: 13px; font-family: inherit; }
 .keys .s4 { background: var(--s4); } .keys .s5 { background: var(--s5); }
 .tiles { display: grid; gap: 18px; margin-top: 14px;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr)); }
+.tiles.three { grid-template-columns: repeat(auto-fit, minmax(min(100%, 260px), 1fr)); }
+h3.kind { margin: 22px 0 0; }
 .tiles.wide { grid-template-columns: repeat(auto-fill, minmax(min(100%, 460px), 1fr)); }
 figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 12px;
   overflow: hidden; }

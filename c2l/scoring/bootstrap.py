@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l.errors import UsageError
-from c2l.scoring.metrics import NothingToScoreError, matched_counts
+from c2l.scoring.metrics import NothingToScoreError, matched_counts, rates
 
 # Weights held at once: 2**22 of them are 32 MiB as integers and 32 MiB as floats.
 _CHUNK_WEIGHTS = 2**22
@@ -71,22 +71,5 @@ def _draws(stacked: NDArray[np.float64], resamples: int, seed: int) -> list[NDAr
     for start in range(0, resamples, chunk):
         size = min(chunk, resamples - start)
         weights = rng.multinomial(images, uniform, size=size).astype(np.float64)
-        scores.append(_metrics(weights @ stacked))
+        scores.append(rates(*np.split(weights @ stacked, 3, axis=1)))
     return scores
-
-
-def _metrics(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(r, 3N) hit, predicted and true pixels to (3, r) metrics, NaN without any pixel."""
-    hit, predicted, true = np.split(counts, 3, axis=1)
-    present = true > 0
-    classes = present.sum(axis=1)
-    iou = np.divide(hit, true + predicted - hit, out=np.zeros_like(hit), where=present)
-    recall = np.divide(hit, true, out=np.zeros_like(hit), where=present)
-    with np.errstate(invalid="ignore"):
-        return np.stack(
-            [
-                iou.sum(axis=1) / classes,
-                hit.sum(axis=1) / true.sum(axis=1),
-                recall.sum(axis=1) / classes,
-            ]
-        )

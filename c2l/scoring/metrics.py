@@ -120,6 +120,57 @@ def score(
     )
 
 
+def rates(
+    hit: NDArray[np.number[Any]], predicted: NDArray[np.number[Any]], true: NDArray[np.number[Any]]
+) -> NDArray[np.float64]:
+    """The three scores of many sets of pixels at once, each as ``score`` has it.
+
+    Args:
+        hit, predicted, true: (r, N) pixels of each class, as ``matched_counts`` gives them.
+
+    Returns:
+        (3, r) mIoU, pixel accuracy and mean class accuracy; NaN for a set without any pixel.
+    """
+    present = true > 0
+    classes = present.sum(axis=1)
+    nothing = np.zeros(hit.shape)
+    iou = np.divide(hit, true + predicted - hit, out=nothing.copy(), where=present)
+    recall = np.divide(hit, true, out=nothing, where=present)
+    with np.errstate(invalid="ignore"):
+        return np.stack(
+            [
+                iou.sum(axis=1) / classes,
+                hit.sum(axis=1) / true.sum(axis=1),
+                recall.sum(axis=1) / classes,
+            ]
+        )
+
+
+def score_images(
+    names: Sequence[str], per_image: NDArray[np.int64], matching: NDArray[np.int64]
+) -> list[dict[str, Any]]:
+    """Each image's own scores under one matching: its mIoU is over the classes present in it.
+
+    Args:
+        names: of the M images.
+        per_image: (M, K, N) int64 confusion matrix of each.
+        matching: (K,) int64 class of each cluster or -1.
+
+    Returns:
+        ``name``, ``miou`` and ``pixel_accuracy`` of each image, as fractions rounded to six
+        places; None for an image without a labelled pixel.
+    """
+    miou, accuracy, _ = rates(*matched_counts(per_image, matching)).round(6).tolist()
+    return [
+        {
+            "name": name,
+            "miou": None if np.isnan(own) else own,
+            "pixel_accuracy": None if np.isnan(share) else share,
+        }
+        for name, own, share in zip(names, miou, accuracy, strict=True)
+    ]
+
+
 def _ratios(
     part: NDArray[np.int64], whole: NDArray[np.int64], true: NDArray[np.int64]
 ) -> list[float | None]:

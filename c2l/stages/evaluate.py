@@ -34,7 +34,7 @@ from c2l.scoring.bootstrap import bootstrap
 from c2l.scoring.confusion import confusion_matrix
 from c2l.scoring.matching import hungarian, majority
 from c2l.scoring.matching import identity as same_class
-from c2l.scoring.metrics import score
+from c2l.scoring.metrics import score, score_images
 
 Counts = NDArray[np.int64]
 # Images that the trivial predictors are fitted on at most, evenly spread.
@@ -50,12 +50,14 @@ class Found:
 
     Attributes:
         raw: (K, R) pixels by cluster and raw label.
+        names: of the M images.
         per_image: (M, K, N) pixels by image, cluster and class.
         sha256: digest of the photos and masks.
         skipped: reasons by the name of each broken image that was left out.
     """
 
     raw: Counts
+    names: list[str]
     per_image: Counts
     sha256: str
     skipped: dict[str, str]
@@ -116,7 +118,7 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
     )
     found = _confusions(predictor, dataset, space, merge, options, "score")
     named = predictor.groups is not None
-    result = _result(found.raw, merge, space, options, found.per_image, named)
+    result = _result(found.raw, merge, space, options, found, named)
     if options.match_split is not None:
         result["matched_elsewhere"] = _matched_elsewhere(
             predictor, data, space, merge, options, found.per_image.sum(0)
@@ -185,7 +187,8 @@ def _confusions(
             bar.advance(len(group))
     if not per_image:
         raise BadInputError(dataset.root, "not one labelled image could be read")
-    return Found(raw, np.stack(per_image), inputs_digest(names, sums), skips.reasons)
+    sha256 = inputs_digest(names, sums)
+    return Found(raw, names, np.stack(per_image), sha256, skips.reasons)
 
 
 def _scored(raw: Counts, matching: NDArray[np.int64], merge: Merge) -> dict[str, Any]:
@@ -197,7 +200,7 @@ def _result(
     merge: Merge,
     space: LabelSpace,
     options: EvalOptions,
-    per_image: Counts | None,
+    found: Found | None,
     named: bool,
 ) -> dict[str, Any]:
     """Scores, matching and confusion matrices of one predictor.
@@ -210,9 +213,12 @@ def _result(
     by_name = named and tuple(merge.classes) == tuple(BORDER_CLASSES)
     matching = same_class(*confusion.shape) if by_name else best
     many = majority(confusion)
-    intervals = {}
-    if per_image is not None:
-        intervals = bootstrap(per_image, matching, options.bootstrap, options.seed)
+    images: dict[str, Any] = {"intervals": {}}
+    if found is not None:
+        images = {
+            "intervals": bootstrap(found.per_image, matching, options.bootstrap, options.seed),
+            "per_image": score_images(found.names, found.per_image, matching),
+        }
     return {
         "format": schema.FORMAT_EVAL,
         "format_version": schema.FORMAT_VERSION,
@@ -232,7 +238,7 @@ def _result(
             **score(confusion, many, merge.classes).as_dict(),
             "clusters_to_classes": many.tolist(),
         },
-        "intervals": intervals,
+        **images,
         "label_space": {"name": space.name, "names": list(space.names)},
         "confusion_raw": raw.tolist(),
     }
@@ -335,9 +341,9 @@ def _nearest(labels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.ui
 def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
     """Scores of a stored confusion matrix under another merge; no image is read.
 
-    What does not carry over is left out: intervals need every image's own counts, a matching
-    fitted elsewhere that split's, and trivial predictors with as many clusters as the old
-    classes, or with the old classes' names, say nothing of other classes.
+    What does not carry over is left out: intervals and each image's scores need every image's
+    own counts, a matching fitted elsewhere that split's, and trivial predictors with as many
+    clusters as the old classes, or with the old classes' names, say nothing of other classes.
     """
     old = read_scores(path)
     space = LabelSpace(old["label_space"]["name"], tuple(old["label_space"]["names"]))
@@ -350,7 +356,8 @@ def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
     kept_rows = stored if same else {k: v for k, v in stored.items() if k in ANY_CLASSES}
     result["baselines"] = _rescored_rows(path, kept_rows, merge)
     left_out = sorted(set(stored) - set(kept_rows))
-    left_out += [name for name in ("intervals", "matched_elsewhere") if old.get(name)]
+    need_images = ("intervals", "per_image", "matched_elsewhere")
+    left_out += [name for name in need_images if old.get(name)]
     if left_out:
         voice.say(f"left out, since they need the images: {', '.join(left_out)}")
     kept = ("images", "skipped", "split", "method", "clusters", "lineage")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial as partial_call
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from c2l.artifacts.files import (
 )
 from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, as_json, source
 from c2l.artifacts.runs import Run
-from c2l.artifacts.scores import read_scores
+from c2l.artifacts.scores import ranked, read_scores
 from c2l.clustering.merge import PARTS
 from c2l.data.images import read_rgb, read_size
 from c2l.data.labels import Merge
@@ -29,7 +30,7 @@ from c2l.data.layouts import Dataset, Record, open_dataset
 from c2l.data.masks import read_mask
 from c2l.drawing.content import ReportContent, Rival, Tile
 from c2l.drawing.masks import write_indexed_png, write_legend
-from c2l.drawing.overlay import overlay
+from c2l.drawing.overlay import at_size_of, overlay, reduced
 from c2l.drawing.palette import part_colours, pascal_palette
 from c2l.drawing.report import write_report
 from c2l.drawing.sheet import contact_sheet
@@ -41,6 +42,7 @@ from c2l.pipeline.device import limit_threads, pick_device
 from c2l.pipeline.images import Skips
 from c2l.pipeline.predictor import Predictor, load_predictor
 from c2l.pipeline.progress import steps, voice
+from c2l.scoring.ranking import best_median_worst
 
 # Pixels of the longer side of a picture in the report.
 PANEL = 360
@@ -129,13 +131,17 @@ def render(
     meaning = _meaning(predictor, scores)
     with claim(output, overwrite=overwrite), replacing_folder(output) as partial:
         made_from = _made_from(predictor, dataset, options, rivals, meaning)
-        tiles = _draw_all(predictor, records, partial, meaning, options, made_from)
+        drawn = _draw_all(predictor, records, partial, meaning, options, made_from)
+        chosen = {r.name for r in _spread(records, options.sheet)}
+        tiles = [(record, mask) for record, mask in drawn if record.name in chosen]
         with output_errors(output):
             _write_sheet(tiles, partial / "sheet.png", meaning, options)
         truth = _truth_drawer(dataset, scores, meaning, options)
-        content = _content(
-            predictor, artifact, dataset, scores, meaning, tiles, others, truth, options
-        )
+        tile = partial_call(_tile, truth, meaning, options)
+        pictures = (tile(*one, "") for one in tiles)
+        content = _content(predictor, artifact, dataset, scores, meaning, pictures, others, options)
+        if truth is not None:
+            content = replace(content, **_extremes(scores, drawn, tile))
         write_report(partial / "report.html", content)
     return output
 
@@ -189,10 +195,9 @@ def _draw_all(
     options: RenderOptions,
     made_from: dict[str, Any],
 ) -> list[tuple[Record, Path]]:
-    """Write every mask and overlay; returns the images of the sheet and their masks."""
-    palette = _palette(meaning)
-    chosen = {r.name for r in _spread(records, options.sheet)}
-    picked = []
+    """Write every mask and overlay; returns the images drawn and their masks."""
+    palette = pascal_palette(256)  # the field's: Pascal VOC's
+    done = []
     skips = Skips(options.on_error)
     entries = [(i, n, palette[3 * i : 3 * i + 3]) for i, n in enumerate(meaning.names)]
     with steps("render", len(records)) as bar:
@@ -212,14 +217,13 @@ def _draw_all(
                 drawn = _overlay(full, mask, meaning, options)
                 with output_errors(folder):
                     _save_picture(folder / "overlays" / relative, drawn)
-                if record.name in chosen:
-                    picked.append((record, folder / "masks" / relative))
+                done.append((record, folder / "masks" / relative))
             bar.advance(len(group))
     if len(skips.reasons) == len(records):
         raise BadInputError(records[0].image, "not one image could be read")
     made_from["skipped"] = skips.reasons
     write_legend(folder / "masks" / schema.LEGEND, entries, made_from)
-    return picked
+    return done
 
 
 def _made_from(
@@ -247,11 +251,6 @@ def _made_from(
     }
 
 
-def _palette(meaning: Meaning) -> list[int]:
-    """The field's palette: Pascal VOC's."""
-    return pascal_palette(256)
-
-
 def _overlay(
     image: NDArray[np.uint8], mask: NDArray[np.uint8], meaning: Meaning, options: RenderOptions
 ) -> NDArray[np.uint8]:
@@ -274,15 +273,6 @@ def _both(size: int) -> Callable[[Record], Sized]:
     return read
 
 
-def _small(image: NDArray[np.uint8], *, nearest: bool = False) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    picture = Image.fromarray(image)
-    method = Image.Resampling.NEAREST if nearest else Image.Resampling.LANCZOS
-    picture.thumbnail((PANEL, PANEL), method)
-    return np.asarray(picture)
-
-
 def _write_sheet(
     tiles: list[tuple[Record, Path]], path: Path, meaning: Meaning, options: RenderOptions
 ) -> None:
@@ -297,11 +287,8 @@ def _write_sheet(
 
 def _panel(record: Record, mask_path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """A photo and its mask at the report's size."""
-    photo = _small(read_rgb(record.image))
-    mask = np.asarray(read_mask(mask_path))
-    rows = ((np.arange(photo.shape[0]) + 0.5) * mask.shape[0] / photo.shape[0]).astype(int)
-    columns = ((np.arange(photo.shape[1]) + 0.5) * mask.shape[1] / photo.shape[1]).astype(int)
-    return photo, mask[rows[:, None], columns].astype(np.uint8)
+    photo = reduced(read_rgb(record.image), PANEL)
+    return photo, at_size_of(photo, np.asarray(read_mask(mask_path)))
 
 
 def _truth_drawer(
@@ -319,10 +306,8 @@ def _truth_drawer(
     def draw(record: Record, photo: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         if record.mask is None:
             return None
-        mask = merge.apply(read_mask(record.mask))
-        rows = ((np.arange(photo.shape[0]) + 0.5) * mask.shape[0] / photo.shape[0]).astype(int)
-        across = ((np.arange(photo.shape[1]) + 0.5) * mask.shape[1] / photo.shape[1]).astype(int)
-        return _overlay(photo, mask[rows[:, None], across], meaning, options)
+        mask = at_size_of(photo, merge.apply(read_mask(record.mask)))
+        return _overlay(photo, mask, meaning, options)
 
     return draw
 
@@ -338,18 +323,10 @@ def _content(
     dataset: Dataset,
     scores: dict[str, Any] | None,
     meaning: Meaning,
-    tiles: list[tuple[Record, Path]],
+    tiles: Iterator[Tile],
     rivals: list[Rival],
-    truth: Any,
     options: RenderOptions,
 ) -> ReportContent:
-    def pictures() -> Iterable[Tile]:
-        for record, mask_path in tiles:
-            photo, mask = _panel(record, mask_path)
-            drawn = _overlay(photo, mask, meaning, options)
-            labels = truth(record, photo) if truth is not None else None
-            yield Tile(record.name, photo, drawn, labels)
-
     method = METHOD_NAMES.get(predictor.method, predictor.method)
     config = predictor.lineage["config"]
     metrics = Run.open(artifact).read_metrics() if artifact.is_dir() else []
@@ -364,7 +341,7 @@ def _content(
             ("masks named by", meaning.named_by),
         ],
         legend=meaning.legend,
-        tiles=pictures(),
+        tiles=tiles,
         scores=scores,
         rivals=rivals,
         metrics=metrics,
@@ -376,3 +353,28 @@ def _content(
             "settings": json.dumps(resolved(options)),
         },
     )
+
+
+def _tile(
+    draw_truth: Any, meaning: Meaning, options: RenderOptions, record: Record, mask: Path, note: str
+) -> Tile:
+    photo, found = _panel(record, mask)
+    drawn = _overlay(photo, found, meaning, options)
+    labels = draw_truth(record, photo) if draw_truth is not None else None
+    return Tile(record.name, photo, drawn, labels, note)
+
+
+def _extremes(
+    scores: dict[str, Any] | None, drawn: list[tuple[Record, Path]], tile: Callable[..., Tile]
+) -> dict[str, Any]:
+    """The best, median and worst of the drawn photos that were scored, for the report."""
+    places = {record.name: (record, path) for record, path in drawn}
+    known = [one for one in ranked(scores or {}) if one[0] in places]
+
+    def tiles(chosen: list[tuple[str, float]]) -> Iterator[Tile]:
+        for name, miou in chosen:
+            yield tile(*places[name], f"mIoU {100 * miou:.1f} %")
+
+    groups = [(kind, tiles(own)) for kind, own in best_median_worst(known).items() if own]
+    note = f"Of {len(known)} photos, by each one's own mean IoU over the classes present in it."
+    return {"extremes": groups, "extremes_note": note}
