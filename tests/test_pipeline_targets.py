@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from c2l.clustering.kmeans import MiniBatchKMeans, assign
+from c2l.clustering.kmeans import MiniBatchKMeans, assign, initial_centroids
+from c2l.data.views import Purpose, stream
 from c2l.options import ClusterOptions
 from c2l.pipeline.progress import Steps
 from c2l.pipeline.targets import ViewClustering, cluster_pass, feature_buffer
@@ -91,6 +92,33 @@ def test_given_centroids_start_the_mini_batches(features: Tensor, tmp_path: Path
     np.testing.assert_array_equal(
         labels.ravel(), assign(stored(features).flatten(0, 1), running.centroids)
     )
+
+
+@pytest.mark.parametrize("buffered", [1, 2, 3])
+def test_batches_of_the_initial_k_means_count_as_one_and_the_others_follow(
+    tmp_path: Path, buffered: int
+) -> None:
+    random = torch.Generator().manual_seed(1)
+    features = F.normalize(torch.randn(COUNT, CHANNELS, *GRID, generator=random), dim=1)
+    options = ClusterOptions(kmeans_pixels=12, kmeans_init_batches=buffered, kmeans_iterations=2)
+    result, _, _ = run(features, tmp_path, options=options)
+    points = [stored(features)[group].flatten(0, 1) for group in GROUPS]
+    # Every pixel of a buffered image is in the sample, so that its order alone is random.
+    first = torch.cat(
+        [
+            features[i]
+            .permute(1, 2, 0)
+            .reshape(-1, CHANNELS)[stream(0, Purpose.INIT, 1, int(i)).choice(12, 12, False)]
+            for group in GROUPS[:buffered]
+            for i in group
+        ]
+    )
+    start = initial_centroids(first.numpy(), 3, iterations=2, seed=1).centroids
+    running = MiniBatchKMeans.start(torch.from_numpy(start))
+    running.update(torch.cat(points[:buffered]))
+    for batch in points[buffered:]:
+        running.update(batch)
+    torch.testing.assert_close(result.centroids, running.centroids)
 
 
 def test_same_seed_gives_the_same_clustering(features: Tensor, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,11 +148,30 @@ class MiniBatchKMeans:
         labels = assign(points_PC, self.centroids)
         sums, batch_counts = sums_by_label(points_PC, labels, len(self.centroids))
         self._add_inertia(points_PC, sums, batch_counts)
+        self._move(sums, batch_counts)
+        return labels
+
+    def settle(self, batches: Iterable[Tensor]) -> None:
+        """Take mini-batches as one: those that the start was fitted to.
+
+        Each of them alone would outweigh the start, which has seen no points yet.
+
+        Args:
+            batches: each (P, C) floating point.
+        """
+        total, counts = torch.zeros_like(self.centroids), torch.zeros_like(self.counts)
+        for points in batches:
+            labels = assign(points, self.centroids)
+            sums, batch_counts = sums_by_label(points, labels, len(self.centroids))
+            self._add_inertia(points, sums, batch_counts)
+            total, counts = total + sums, counts + batch_counts
+        self._move(total, counts)
+
+    def _move(self, sums: Tensor, batch_counts: Tensor) -> None:
         self.counts = self.counts + batch_counts
         share = torch.where(self.counts > 0, batch_counts / self.counts.clamp_min(1), 0.0)
         means = sums / batch_counts.clamp_min(1)[:, None]
         self.centroids = self.centroids + share.float()[:, None] * (means - self.centroids)
-        return labels
 
     def _add_inertia(self, points_PC: Tensor, sums_KC: Tensor, counts_K: Tensor) -> None:
         # sum |x - c|^2 = sum |x|^2 - 2 sum_k c_k . s_k + sum_k n_k |c_k|^2, without a second pass.

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,7 @@ def cluster_pass(
             filled += len(found)
         buffer.append(flat.reshape(-1, flat.shape[-1]))
         bar.advance(len(group))
+    sampled = points is not None
     if points is not None:
         first = initial_centroids(
             points, clusters, iterations=options.kmeans_iterations, seed=seed + epoch
@@ -145,7 +147,9 @@ def cluster_pass(
     if start is None:
         raise UsageError("there are no images to cluster")
     means = MiniBatchKMeans.start(start.to(flat.device))
-    for batch in buffer:
+    batches = iter(buffer)
+    means.settle(islice(batches, options.kmeans_init_batches if sampled else 0))
+    for batch in batches:
         means.update(batch)
     counts = torch.zeros(clusters, dtype=torch.int64, device=flat.device)
     for group, batch in zip(groups, buffer, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from c2l.options import ClusterOptions, recorded
 from c2l.pipeline.claim import HDF5, claim
 from c2l.pipeline.device import limit_threads, pick_device
 from c2l.pipeline.health import predictor_health
-from c2l.pipeline.progress import steps, voice
+from c2l.pipeline.progress import Steps, steps, voice
 
 # Pixels that NMF is fitted on at most, spread evenly over the images: V stays under 1 GiB
 # at 512 channels.
@@ -154,15 +155,21 @@ def _fit_kmeans(
     )
     means = MiniBatchKMeans.start(torch.from_numpy(start.centroids).to(device))
     with steps("k-means", len(reader.names)) as bar:
-        for group in _batches(len(reader.names), options.kmeans_batch):
-            means.update(torch.cat([_points(reader, i, name, device) for i in group]))
-            bar.advance(len(group))
+        batches = _batches_of_points(reader, options.kmeans_batch, name, device, bar)
+        means.settle(islice(batches, options.kmeans_init_batches))
+        for batch in batches:
+            means.update(batch)
     return means.centroids, [*start.objective, means.inertia]
 
 
-def _batches(count: int, size: int) -> Iterator[range]:
+def _batches_of_points(
+    reader: FeatureReader, size: int, name: str, device: torch.device, bar: Steps
+) -> Iterator[Tensor]:
+    count = len(reader.names)
     for first in range(0, count, size):
-        yield range(first, min(first + size, count))
+        group = range(first, min(first + size, count))
+        yield torch.cat([_points(reader, i, name, device) for i in group])
+        bar.advance(len(group))
 
 
 def _fit_views(
