@@ -7,7 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from c2l.pipeline.health import agreement, entropy, health
+from c2l.pipeline.health import agreement, entropy, health, least_cosine
+
+# Centroids of two views that tell three clusters apart.
+APART = (np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32))
 
 
 def test_entropy_is_relative_to_that_of_equal_sizes() -> None:
@@ -31,7 +34,7 @@ def test_agreement_matches_the_clusters_of_the_views_first() -> None:
 
 
 def test_a_sound_clustering_raises_no_alarm() -> None:
-    record = health((np.array([6, 4]), np.array([5, 5])), np.array([[5, 1], [0, 4]]))
+    record = health((np.array([6, 4]), np.array([5, 5])), APART, np.array([[5, 1], [0, 4]]))
     assert record["cluster_sizes"] == [0.55, 0.45]
     assert record["view_agreement"] == 0.9
     assert record["cluster_entropy"] == pytest.approx(entropy(np.array([11, 9])), abs=1e-6)
@@ -40,15 +43,31 @@ def test_a_sound_clustering_raises_no_alarm() -> None:
 
 def test_one_cluster_with_nearly_all_pixels_raises_the_alarm() -> None:
     sizes = np.array([4, 1990, 6])
-    record = health((sizes, sizes), np.diag(sizes))
+    record = health((sizes, sizes), APART, np.diag(sizes))
     assert record["collapsed"] == ["cluster 1 holds 99.5% of the pixels"]
     sizes = np.array([10, 990, 0])
-    assert not any("holds" in c for c in health((sizes, sizes), np.diag(sizes))["collapsed"])
+    assert not any("holds" in c for c in health((sizes, sizes), APART, np.diag(sizes))["collapsed"])
 
 
 def test_an_empty_cluster_of_a_view_raises_the_alarm() -> None:
-    record = health((np.array([5, 5, 0]), np.array([0, 10, 0])), np.zeros((3, 3), np.int64))
+    counts = (np.array([5, 5, 0]), np.array([0, 10, 0]))
+    record = health(counts, APART, np.zeros((3, 3), np.int64))
     assert record["collapsed"] == [
         "view 1: clusters [2] are empty",
         "view 2: clusters [0, 2] are empty",
     ]
+
+
+def test_the_least_cosine_is_that_of_the_two_farthest_apart() -> None:
+    assert least_cosine(np.array([[2, 0], [3, 3], [0, 1]], np.float32)) == pytest.approx(0)
+    assert least_cosine(np.array([[1, 0], [5, 5]], np.float32)) == pytest.approx(0.5**0.5)
+    assert least_cosine(np.array([[1, 0], [-2, 0]], np.float32)) == pytest.approx(-1)
+
+
+def test_features_that_shrank_to_a_point_raise_the_alarm_whatever_the_sizes() -> None:
+    sizes = np.array([4, 3, 3])
+    point = np.ones((3, 5), np.float32) + 0.01 * np.eye(3, 5, dtype=np.float32)
+    record = health((sizes, sizes), (APART[0], point), np.diag(sizes))
+    assert record["least_cosine"] == [0, pytest.approx(1, abs=1e-4)]
+    (alarm,) = record["collapsed"]
+    assert alarm.startswith("view 2: the features have shrunk to a point")

@@ -117,7 +117,9 @@ def _log_health(job: Job, epoch: int, path: Path) -> None:
             pairs = first.astype(np.int64) * clusters + second
             contingency += np.bincount(pairs.ravel(), minlength=clusters * clusters)
         record = health(
-            (targets.counts[0], targets.counts[1]), contingency.reshape(clusters, clusters)
+            (targets.counts[0], targets.counts[1]),
+            (targets.centroids[0], targets.centroids[1]),
+            contingency.reshape(clusters, clusters),
         )
     for what in record["collapsed"]:
         voice.say(f"warning: epoch {epoch}: {what}")

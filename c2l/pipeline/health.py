@@ -15,6 +15,9 @@ from c2l.scoring.matching import hungarian
 
 # A cluster with more than this share of the pixels leaves nothing to tell apart.
 COLLAPSE_SHARE = 0.99
+# Centroids that all point one way, by the least cosine of two of them, are those of features that
+# have shrunk to a point: k-means still cuts it into clusters of any sizes.
+COLLAPSE_COSINE = 0.999
 # What the label-free merges make.
 PARTS = ("background", "upper", "lower")
 
@@ -39,10 +42,25 @@ def agreement(contingency: NDArray[np.int64]) -> float:
     return float(contingency[rows, match[rows]].sum()) / total if total else 0.0
 
 
+def least_cosine(centroids_KC: NDArray[np.float32]) -> float:
+    """The least cosine between two centroids: 1 where all point one way."""
+    lengths = np.linalg.norm(centroids_KC, axis=1, keepdims=True)
+    unit = centroids_KC / np.maximum(lengths, 1e-12)
+    return float((unit @ unit.T).min())
+
+
 def health(
-    counts: tuple[NDArray[np.int64], NDArray[np.int64]], contingency: NDArray[np.int64]
+    counts: tuple[NDArray[np.int64], NDArray[np.int64]],
+    centroids: tuple[NDArray[np.float32], NDArray[np.float32]],
+    contingency: NDArray[np.int64],
 ) -> dict[str, Any]:
-    """The record of an epoch's clustering; ``collapsed`` names what collapsed."""
+    """The record of an epoch's clustering; ``collapsed`` names what collapsed.
+
+    Args:
+        counts: (K,) pixels of each cluster, by view.
+        centroids: (K, C), by view.
+        contingency: see ``agreement``.
+    """
     sizes = counts[0] + counts[1]
     shares = sizes / max(int(sizes.sum()), 1)
     collapsed = []
@@ -52,10 +70,18 @@ def health(
         empty = np.flatnonzero(values == 0)
         if len(empty):
             collapsed.append(f"view {view}: clusters {empty.tolist()} are empty")
+    cosines = [least_cosine(values) for values in centroids]
+    for view, cosine in enumerate(cosines, start=1):
+        if cosine > COLLAPSE_COSINE:
+            collapsed.append(
+                f"view {view}: the features have shrunk to a point "
+                f"(all centroids within a cosine of {cosine:.4f})"
+            )
     return {
         "cluster_sizes": [round(float(s), 6) for s in shares],
         "cluster_entropy": round(entropy(sizes), 6),
         "view_agreement": round(agreement(contingency), 6),
+        "least_cosine": [round(cosine, 6) for cosine in cosines],
         "collapsed": collapsed,
     }
 
