@@ -110,7 +110,7 @@ def test_each_view_has_its_own_colours(make_views: Any) -> None:
 @pytest.mark.parametrize("sigma", [0.1, 0.5, 1.3, 2.0])
 def test_blur_is_scipys(sigma: float) -> None:
     images = torch.rand(2, 3, 32, 40, generator=torch.Generator().manual_seed(0))
-    out = gaussian_blur(images, torch.tensor([sigma, sigma]))
+    out = gaussian_blur(images, torch.tensor([sigma, sigma]), 2.0)
     expected = gaussian_filter(
         images.double().numpy(), (0, 0, sigma, sigma), mode="nearest", radius=(0, 0, 6, 6)
     )
@@ -120,16 +120,29 @@ def test_blur_is_scipys(sigma: float) -> None:
 def test_blur_keeps_the_sum_and_leaves_images_without_sigma_untouched() -> None:
     images = torch.zeros(3, 3, 32, 32)
     images[:, :, 16, 16] = 1
-    out = gaussian_blur(images, torch.tensor([0.0, 1.5, 0.0]))
+    out = gaussian_blur(images, torch.tensor([0.0, 1.5, 0.0]), 2.0)
     assert torch.equal(out[[0, 2]], images[[0, 2]])
     torch.testing.assert_close(out[1].sum((1, 2)), torch.ones(3))
     assert float(out[1, 0, 16, 16]) < 0.1
 
 
 def test_blur_of_an_image_narrower_than_its_kernel_stays_finite() -> None:
-    out = gaussian_blur(torch.rand(1, 3, 3, 2), torch.tensor([2.0]))
+    out = gaussian_blur(torch.rand(1, 3, 3, 2), torch.tensor([2.0]), 2.0)
     assert out.shape == (1, 3, 3, 2)
     assert torch.isfinite(out).all()
+
+
+@pytest.mark.parametrize("size", [160, 320, 480])
+def test_a_photo_of_any_size_is_blurred_alike(make_views: Any, size: int) -> None:
+    """Sigma is in pixels of a photo of 320."""
+    images = photos(1, size=size)
+    out = photometric(images, make_views(1, blur=1.5), 0)
+    sigma = 1.5 * size / 320
+    expected = gaussian_filter(
+        images.double().numpy() / 255, (0, 0, sigma, sigma), mode="nearest", truncate=6
+    )
+    np.testing.assert_allclose(out, expected, atol=6e-3)
+    assert float((out - images.float() / 255).abs().mean()) > 5e-3
 
 
 def grid_sample_crop(maps: Tensor, crop: Any, flip: bool) -> Tensor:

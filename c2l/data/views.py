@@ -54,7 +54,7 @@ class ViewParameters:
         brightness, contrast, saturation: (B, 2) float32 factors, 1 where not applied.
         hue: (B, 2) float32 shift in turns, 0 where not applied.
         grey: (B, 2) bool.
-        blur: (B, 2) float32 sigma in pixels, 0 where not applied.
+        blur: (B, 2) float32 sigma in pixels of a photo of 320, 0 where not applied.
         crop: (B, 3) float32 side, top and left as shares of the image; both views share it.
         flip: (B,) bool, horizontal; both views share it.
     """

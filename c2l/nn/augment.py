@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from c2l.data.views import ViewParameters
+from c2l.data.views import BLUR_SIGMA, ViewParameters
 
 # ITU-R BT.601 luma, as torchvision and Pillow use it.
 LUMA = (0.299, 0.587, 0.114)
 # RGB to YIQ; a hue shift is a rotation of (I, Q).
 YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
-# Three standard deviations of the widest blur.
-BLUR_RADIUS = 6
+# Pixels of the photo that a blur's sigma is told in: the size that PiCIE and C^2L train at. The
+# same sigma on a smaller photo would take away what tells its parts apart.
+BLUR_SIDE = 320
 
 
 def _tensor(values: NDArray[Any], like: Tensor) -> Tensor:
@@ -71,12 +72,13 @@ def colour_transform(
     return tint @ matrix, tint @ offset.expand(-1, 3, 1)
 
 
-def gaussian_blur(images_B3HW: Tensor, sigma_B: Tensor) -> Tensor:
+def gaussian_blur(images_B3HW: Tensor, sigma_B: Tensor, widest: float) -> Tensor:
     """Gaussian blur with a sigma an image, separable, edges replicated.
 
     Args:
         images_B3HW: (B, 3, H, W) float.
         sigma_B: (B,) float32 in pixels; 0 leaves an image as it is.
+        widest: the largest sigma there can be; kernels reach three times as far.
     """
     chosen = torch.nonzero(sigma_B > 0).squeeze(1)
     if not len(chosen):
@@ -84,7 +86,7 @@ def gaussian_blur(images_B3HW: Tensor, sigma_B: Tensor) -> Tensor:
     batch = images_B3HW[chosen]
     count, channels, height, width = batch.shape
     # Reflection or replication needs no more rows than there are.
-    radius = min(BLUR_RADIUS, height - 1, width - 1)
+    radius = min(math.ceil(3 * widest), height - 1, width - 1)
     offsets = torch.arange(-radius, radius + 1, device=batch.device)
     taps = torch.exp(-0.5 * (offsets / sigma_B[chosen, None]) ** 2)
     taps = (taps / taps.sum(1, keepdim=True)).repeat_interleave(channels, 0).to(batch.dtype)
@@ -113,7 +115,9 @@ def photometric(images_B3HW: Tensor, parameters: ViewParameters, view: int) -> T
     mean_grey = torch.einsum("bcp,c->b", x.flatten(2), luma) / (x.shape[2] * x.shape[3])
     matrix, offset = colour_transform(parameters, view, mean_grey)
     coloured = torch.baddbmm(offset, matrix, x.flatten(2)).clamp_(0, 1).view_as(x)
-    return gaussian_blur(coloured, _tensor(parameters.blur[:, view], x))
+    scale = x.shape[-1] / BLUR_SIDE
+    sigma = _tensor(parameters.blur[:, view], x) * scale
+    return gaussian_blur(coloured, sigma, BLUR_SIGMA[1] * scale)
 
 
 def _interpolation(start_B: Tensor, side_B: Tensor, flip_B: Tensor, size: int) -> Tensor:
