@@ -119,6 +119,9 @@ def _reproduce(given: argparse.Namespace) -> int:
                 c.link(cell)
         print(json.dumps(results) if given.json else markdown(results), end="")
         say(f"tables in {settings.output / 'results.md'}")
+        unfinished = sum(c.state_of(cell, settings).name != "done" for cell in wanted)
+        if unfinished:
+            say(f"{unfinished} of {len(wanted)} cells are left; the same command goes on with them")
     return _exit_code([outcome for _, outcome in outcomes.values()], stopped=bool(stop.received))
 
 

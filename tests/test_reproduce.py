@@ -109,6 +109,9 @@ extra = true
 [[tables.long.rows]]
 name = "picie"
 fit = { method = "picie", epochs = 4 }
+[[tables.long.rows]]
+name = "later"
+fit = { method = "picie" }
 """
 PHOTOS = ("--image-size", "64", "--batch-size", "4", "--device", "cpu")
 NETWORK = ("--weights", "none", "--set", "fpn-dim=16", "--set", "amp=off")
@@ -318,8 +321,11 @@ def test_a_stopped_cell_saves_and_goes_on(
     assert not (run / "predictor.safetensors").exists()
     (stopped,) = results(tmp_path)["unfinished"]
     assert (stopped["state"], stopped["code"]) == ("stopped", 75)
+    # A cell that was never begun is left, not stopped.
+    assert stopped["folder"] == "long/picie/seed-0"
+    assert "2 of 2 cells are left" in said
     assert reproduce.main(words[2:]) == 0
-    fits = [line for line in commands(tmp_path) if " fit " in line]
+    fits = [line for line in commands(tmp_path) if " fit " in line and "/long/" in line]
     assert [line.endswith("--resume") for line in fits] == [False, True]
     assert "resumed at step" in (tmp_path / "long/picie/seed-0.log").read_text()
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

@@ -125,16 +125,18 @@ class Runner:
                 self._scored.add(_baseline_key(cell))
 
     def run(self, cells: list[c.Cell], jobs: int) -> Iterator[tuple[c.Cell, Outcome]]:
-        """Run cells, ``jobs`` at a time, each outcome as it comes."""
+        """Run cells, ``jobs`` at a time, each outcome as it comes; none of those not begun."""
         self._free = list(range(jobs))
         with ThreadPoolExecutor(jobs) as pool:
             running = {pool.submit(self._cell, cell): cell for cell in cells}
             for future in as_completed(running):
-                yield running[future], future.result()
+                outcome = future.result()
+                if outcome is not None:
+                    yield running[future], outcome
 
-    def _cell(self, cell: c.Cell) -> Outcome:
+    def _cell(self, cell: c.Cell) -> Outcome | None:
         if self.stop.received:
-            return Outcome("stopped", STOPPED, 0.0)
+            return None
         with self._guard:
             slot = self._free.pop(0)
         started = time.monotonic()
