@@ -18,7 +18,7 @@ LUMA = (0.299, 0.587, 0.114)
 # RGB to YIQ; a hue shift is a rotation of (I, Q).
 YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
 # Pixels of the photo that a blur's sigma is told in: the size that PiCIE and C^2L train at. The
-# same sigma on a smaller photo would take away what tells its parts apart.
+# same sigma on a smaller photo would blur it more.
 BLUR_SIDE = 320
 
 
