@@ -77,4 +77,5 @@ def _chunk(data: h5py.Dataset, index: int) -> NDArray[Any]:
     size = math.prod(shape) * data.dtype.itemsize
     found = np.empty(size + 4 * filters, dtype=np.uint8)
     data.id.read_direct_chunk((index, *(0,) * len(shape)), out=found)
-    return found[:size].view(data.dtype).reshape(shape)
+    values: NDArray[Any] = found[:size].view(data.dtype).reshape(shape)
+    return values
