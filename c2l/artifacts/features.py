@@ -18,7 +18,7 @@ from c2l.artifacts.files import output_errors, partial_sibling, publish
 from c2l.artifacts.hdf5 import config_of, create, open_artifact, reading, seal, stamp
 from c2l.artifacts.lineage import Source, from_json
 from c2l.artifacts.names import require_fit
-from c2l.artifacts.rows import create_rows, read_row, write_row
+from c2l.artifacts.rows import RowReader, create_rows, write_row
 from c2l.errors import BadInputError
 
 HINT = "make one with: c2l extract DATA -o features.h5"
@@ -184,8 +184,9 @@ def _take_over(stale: Path, fresh: h5py.File, layout: StoreLayout) -> None:
                 and old[schema.FEATURES].shape == layout.shape
                 and tuple(old[schema.NAMES].asstr()[:]) == layout.names
             )
+            rows = [RowReader(old, name) for name in summed]
             for image in np.flatnonzero(old[schema.DONE][:]) if same else ():
-                read = [read_row(old, name, int(image)) for name in summed]
+                read = [r.read(int(image)) for r in rows]
                 read += [old[name][int(image)] for name in small]
                 for name, value in zip((*summed, *small), read, strict=True):
                     write_row(fresh, name, int(image), value)
@@ -243,6 +244,7 @@ class FeatureReader:
 
     def __init__(self, path: Path, file: h5py.File) -> None:
         self._file, self.path = file, path
+        self._rows: dict[str, RowReader] = {}
         self.config = config_of(path, file)
         with reading(path, hint=HINT):
             data = file[schema.FEATURES]
@@ -326,7 +328,9 @@ class FeatureReader:
             BadInputError: the image's checksum fails, or a value is not finite.
         """
         try:
-            values: NDArray[np.float16] = read_row(self._file, name, index)
+            if name not in self._rows:
+                self._rows[name] = RowReader(self._file, name)
+            values: NDArray[np.float16] = self._rows[name].read(index)
         except (OSError, KeyError, ValueError, IndexError) as error:
             raise BadInputError(
                 self.path, f"image {self.names[index]!r}: {error}", hint="extract it again"
