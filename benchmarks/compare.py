@@ -55,7 +55,7 @@ def print_rows(rows: list[Row]) -> None:
     for row in rows:
         sign = ">=" if row.at_least else "<="
         print(
-            f"{row.benchmark:<34}{row.against:<36}{row.ratio:>8.2f}  {sign} {row.goal:<5}"
+            f"{row.benchmark:<40}{row.against:<28}{row.ratio:>8.2f}  {sign} {row.goal:<5}"
             f"{'met' if row.met else 'MISSED':<8}{row.note}",
             flush=True,
         )
