@@ -16,7 +16,7 @@ def describe() -> dict[str, str]:
         model = names[0] if names else model
     except OSError:
         pass
-    packages = ("torch", "torchvision", "h5py", "numpy", "scipy")
+    packages = ("torch", "torchvision", "h5py", "numpy", "scipy", "scikit-learn", "torchmetrics")
     return {
         "processor": model,
         "cores": str(len(os.sched_getaffinity(0))),

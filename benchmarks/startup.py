@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
-ROUNDS = 15
-
-
-def _once(arguments: list[str]) -> float:
-    started = time.perf_counter()
-    subprocess.run(arguments, check=True, capture_output=True)
-    return time.perf_counter() - started
+from .compare import Row, seconds
 
 
-def measure() -> dict[str, float]:
-    """Median seconds of both, in turns, and their ratio."""
-    help_text = [sys.executable, "-c", "from c2l_cli.main import run; run(['--help'])"]
-    click_alone = [sys.executable, "-c", "import click"]
-    mine, theirs = [], []
-    for _ in range(ROUNDS):
-        mine.append(_once(help_text))
-        theirs.append(_once(click_alone))
-    ours, floor = sorted(mine)[ROUNDS // 2], sorted(theirs)[ROUNDS // 2]
-    return {"c2l --help s": ours, "import click s": floor, "ratio": ours / floor}
+def measure(rounds: int = 15) -> list[Row]:
+    """The ratio of their medians, in turns."""
+    programs = {
+        "ours": "from c2l_cli.main import run; run(['--help'])",
+        "click": "import click",
+    }
+
+    def start(program: str) -> None:
+        subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
+
+    took = seconds({name: lambda p=program: start(p) for name, program in programs.items()}, rounds)
+    note = f"{1e3 * took['ours']:.0f} ms against {1e3 * took['click']:.0f} ms"
+    ratio = took["ours"] / took["click"]
+    return [Row("c2l --help", 'python -c "import click"', ratio, 2.0, False, note)]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from c2l import schema
 from c2l.artifacts.files import replacing
 from c2l.artifacts.hdf5 import config_of, create, open_artifact, reading, seal, stamp
-from c2l.artifacts.rows import create_rows, read_row, write_row
+from c2l.artifacts.rows import RowReader, create_rows, write_row
 from c2l.errors import BadInputError
 
 # Background, upper, lower: what the label-free merge makes of the clusters.
@@ -138,9 +138,10 @@ def read_assignments(path: Path) -> Iterator[NDArray[Any]]:
         BadInputError: see ``open_artifact``; or a checksum fails, which names the image.
     """
     with open_artifact(path, schema.FORMAT_CLUSTERS, hint=HINT) as file:
+        rows = RowReader(file, schema.ASSIGNMENTS)
         for index in range(len(file[schema.ASSIGNMENTS])):
             try:
-                yield read_row(file, schema.ASSIGNMENTS, index)
+                yield rows.read(index)
             except OSError as error:
                 name = file[schema.NAMES].asstr()[index]
                 raise BadInputError(path, f"image {name!r}: {error}", hint=HINT) from None

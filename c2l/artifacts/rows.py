@@ -7,6 +7,7 @@ the 1.56 MiB of an image.
 
 from __future__ import annotations
 
+import math
 import zlib
 from typing import Any
 
@@ -51,13 +52,37 @@ def write_row(file: h5py.File, name: str, index: int, values: Any) -> None:
     data[index] = values
 
 
-def read_row(file: h5py.File, name: str, index: int) -> NDArray[Any]:
-    """A row whose sum is right.
+class RowReader:
+    """Reads the rows of a dataset made by ``create_rows``, each only if its sum is right."""
 
-    Raises:
-        OSError: the checksum of HDF5, or the row's own, fails.
-    """
-    values: NDArray[Any] = file[name][index]
-    if row_sum(values) != int(file[name + schema.ROW_SUMS][index]):
-        raise OSError("its checksum does not match")
-    return values
+    def __init__(self, file: h5py.File, name: str) -> None:
+        self._data = file[name]
+        self._sums = file[name + schema.ROW_SUMS][:]
+        self._shape, self._dtype = self._data.shape[1:], self._data.dtype
+        self._whole_rows = self._data.chunks == (1, *self._shape)
+        # HDF5's checksum takes 4 bytes behind the values.
+        filters = self._data.id.get_create_plist().get_nfilters()
+        self._bytes = math.prod(self._shape) * self._dtype.itemsize
+        self._stored_bytes = self._bytes + 4 * filters
+
+    def read(self, index: int) -> NDArray[Any]:
+        """A row.
+
+        Raises:
+            OSError: its sum is wrong.
+        """
+        values = self._stored(index) if self._whole_rows else self._data[index]
+        if row_sum(values) != int(self._sums[index]):
+            raise OSError("its checksum does not match")
+        return values
+
+    def _stored(self, index: int) -> NDArray[Any]:
+        """A row's bytes as they lie in the file.
+
+        The library would compute ``fletcher32`` first, at a fifth of the speed of the CRC-32
+        that finds all it finds.
+        """
+        found = np.empty(self._stored_bytes, dtype=np.uint8)
+        self._data.id.read_direct_chunk((index, *(0 for _ in self._shape)), out=found)
+        values: NDArray[Any] = found[: self._bytes].view(self._dtype).reshape(self._shape)
+        return values

@@ -15,7 +15,7 @@ from c2l import schema
 from c2l.artifacts.files import replacing
 from c2l.artifacts.guard import remember
 from c2l.artifacts.hdf5 import create, open_artifact, reading, seal, stamp
-from c2l.artifacts.rows import create_rows, read_row, write_row
+from c2l.artifacts.rows import RowReader, create_rows, write_row
 
 HINT = "resume the run; the epoch is clustered again"
 LABELS = (schema.ASSIGNMENTS_VIEW1, schema.ASSIGNMENTS_VIEW2)
@@ -66,7 +66,8 @@ class TargetsReader:
     def labels(self, view: int, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Labels of some images, (B, h, w) uint8."""
         with reading(self._path, hint=HINT):
-            return np.stack([read_row(self._file, LABELS[view], int(i)) for i in indices])
+            rows = RowReader(self._file, LABELS[view])
+            return np.stack([rows.read(int(i)) for i in indices])
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,10 @@ from torch import Tensor
 
 from c2l.options import KMeansOptions
 
-# Rows of one matrix product; bounds the K x rows score matrix at K = 256 to 64 MiB.
-CHUNK_ROWS = 65536
+# Values of a chunk of points, and of its scores, at most. On a CPU both stay in the last cache
+# between the passes over them; a GPU wants few large kernels.
+CPU_CHUNK = 1 << 21
+GPU_CHUNK = 1 << 25
 
 
 @dataclass(frozen=True)
@@ -88,29 +90,38 @@ def assign(points_PC: Tensor, centroids_KC: Tensor) -> Tensor:
     Returns:
         (P,) int64.
     """
-    half_norms = centroids_KC.square().sum(1) / 2
     labels = torch.empty(len(points_PC), dtype=torch.int64, device=points_PC.device)
-    for start in range(0, len(points_PC), CHUNK_ROWS):
-        rows = points_PC[start : start + CHUNK_ROWS].float()
-        labels[start : start + CHUNK_ROWS] = torch.addmm(-half_norms, rows, centroids_KC.T).argmax(
-            1
-        )
+    half_norms = _half_norms(centroids_KC)
+    for part in _chunks(points_PC, len(centroids_KC)):
+        rows = points_PC[part].float()
+        labels[part] = torch.addmm(-half_norms, rows, centroids_KC.T).argmax(1)
     return labels
 
 
-def sums_by_label(points_PC: Tensor, labels_P: Tensor, clusters: int) -> tuple[Tensor, Tensor]:
-    """Sum and number of the points of each cluster.
+def _half_norms(centroids_KC: Tensor) -> Tensor:
+    return centroids_KC.square().sum(1) / 2
+
+
+def _chunks(points_PC: Tensor, clusters: int) -> Iterator[slice]:
+    """Slices of points that go through the passes over them together."""
+    values = CPU_CHUNK if points_PC.device.type == "cpu" else GPU_CHUNK
+    rows = max(1, values // max(points_PC.shape[1], clusters))
+    for start in range(0, len(points_PC), rows):
+        yield slice(start, start + rows)
+
+
+def sums_by_label(points_PC: Tensor, labels_P: Tensor, clusters: int) -> Tensor:
+    """Sum of the points of each cluster.
 
     Returns:
-        (K, C) float32 and (K,) int64.
+        (K, C) float32.
     """
-    counts = torch.bincount(labels_P, minlength=clusters)
-    sums = torch.zeros(clusters, points_PC.shape[1], device=points_PC.device)
-    for start in range(0, len(points_PC), CHUNK_ROWS):
-        rows = points_PC[start : start + CHUNK_ROWS].float()
-        member = torch.nn.functional.one_hot(labels_P[start : start + CHUNK_ROWS], clusters)
-        sums += member.float().T @ rows
-    return sums, counts
+    if points_PC.device.type == "cpu":
+        # A product with the one-hot labels costs K times what adding costs.
+        sums = torch.zeros(clusters, points_PC.shape[1])
+        return sums.index_add_(0, labels_P, points_PC.float())
+    # On a GPU, adding by index is atomic: its order, and so its rounding, would be by chance.
+    return torch.nn.functional.one_hot(labels_P, clusters).float().T @ points_PC.float()
 
 
 @dataclass
@@ -145,10 +156,8 @@ class MiniBatchKMeans:
         Returns:
             (P,) int64 clusters under the centroids before the move.
         """
-        labels = assign(points_PC, self.centroids)
-        sums, batch_counts = sums_by_label(points_PC, labels, len(self.centroids))
-        self._add_inertia(points_PC, sums, batch_counts)
-        self._move(sums, batch_counts)
+        labels, sums, counts = self._sweep(points_PC)
+        self._move(sums, counts)
         return labels
 
     def settle(self, batches: Iterable[Tensor]) -> None:
@@ -159,23 +168,31 @@ class MiniBatchKMeans:
         Args:
             batches: each (P, C) floating point.
         """
-        total, counts = torch.zeros_like(self.centroids), torch.zeros_like(self.counts)
+        total, seen = torch.zeros_like(self.centroids), torch.zeros_like(self.counts)
         for points in batches:
-            labels = assign(points, self.centroids)
-            sums, batch_counts = sums_by_label(points, labels, len(self.centroids))
-            self._add_inertia(points, sums, batch_counts)
-            total, counts = total + sums, counts + batch_counts
-        self._move(total, counts)
+            _, sums, counts = self._sweep(points)
+            total, seen = total + sums, seen + counts
+        self._move(total, seen)
+
+    def _sweep(self, points_PC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Labels (P,), sums (K, C) and counts (K,) under the centroids; adds to the inertia."""
+        clusters = len(self.centroids)
+        half_norms = _half_norms(self.centroids)
+        labels = torch.empty(len(points_PC), dtype=torch.int64, device=points_PC.device)
+        sums = torch.zeros_like(self.centroids)
+        # The sum of |x - c|^2 / 2 over all points, without a pass of its own.
+        half = torch.zeros((), dtype=torch.float64, device=points_PC.device)
+        for part in _chunks(points_PC, clusters):
+            rows = points_PC[part].float()
+            scores, labels[part] = torch.addmm(-half_norms, rows, self.centroids.T).max(1)
+            norms = torch.linalg.vector_norm(rows, dim=1)
+            half += (norms.square() / 2 - scores).sum(dtype=torch.float64)
+            sums += sums_by_label(rows, labels[part], clusters)
+        self.inertia += 2 * float(half.clamp_min(0))
+        return labels, sums, torch.bincount(labels, minlength=clusters)
 
     def _move(self, sums: Tensor, batch_counts: Tensor) -> None:
         self.counts = self.counts + batch_counts
         share = torch.where(self.counts > 0, batch_counts / self.counts.clamp_min(1), 0.0)
         means = sums / batch_counts.clamp_min(1)[:, None]
         self.centroids = self.centroids + share.float()[:, None] * (means - self.centroids)
-
-    def _add_inertia(self, points_PC: Tensor, sums_KC: Tensor, counts_K: Tensor) -> None:
-        # sum |x - c|^2 = sum |x|^2 - 2 sum_k c_k . s_k + sum_k n_k |c_k|^2, without a second pass.
-        squares = points_PC.float().square().sum(dtype=torch.float64)
-        cross = (self.centroids.double() * sums_KC.double()).sum()
-        norms = (self.centroids.double().square().sum(1) * counts_K).sum()
-        self.inertia += float((squares - 2 * cross + norms).clamp_min(0))

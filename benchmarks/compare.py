@@ -1,0 +1,61 @@
+"""Side by side: each round runs every contender once, in turns; medians, ratio, goal."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Row:
+    """A ratio and the goal it is held against.
+
+    Attributes:
+        benchmark: what was measured, with its sizes.
+        against: the peer.
+        ratio: of ours to the peer's, in the unit of the goal.
+        goal: what the ratio should be.
+        at_least: whether more is better.
+        note: the seconds behind it, and what bounds it.
+    """
+
+    benchmark: str
+    against: str
+    ratio: float
+    goal: float
+    at_least: bool
+    note: str
+
+    @property
+    def met(self) -> bool:
+        """Whether the goal is met."""
+        return self.ratio >= self.goal if self.at_least else self.ratio <= self.goal
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**asdict(self), "met": self.met}
+
+
+def seconds(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median seconds of each; the rounds go through all of them, so that drift hits all alike."""
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, run in contenders.items():
+            started = time.perf_counter()
+            run()
+            times[name].append(time.perf_counter() - started)
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+def print_rows(rows: list[Row]) -> None:
+    """As a table."""
+    for row in rows:
+        sign = ">=" if row.at_least else "<="
+        print(
+            f"{row.benchmark:<40}{row.against:<28}{row.ratio:>8.2f}  {sign} {row.goal:<5}"
+            f"{'met' if row.met else 'MISSED':<8}{row.note}",
+            flush=True,
+        )
