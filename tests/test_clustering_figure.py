@@ -1,4 +1,4 @@
-"""A photo's own figure is found from place and colour, and split into two halves."""
+"""A photo's own figure is found from place and colour; clusters are named by it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from c2l.clustering.figure import centre_prior, colour_codes, sharpen, split_rows
+from c2l.clustering.figure import centre_prior, colour_codes, sharpen
 from c2l.clustering.merge import FigureStatistics, merge_by_figure
 
 PERSON = (slice(12, 56), slice(24, 40))
@@ -92,23 +92,6 @@ def test_photos_of_a_batch_do_not_influence_each_other() -> None:
         torch.testing.assert_close(
             together[index], figure_of(images[index : index + 1]), atol=1e-5, rtol=0
         )
-
-
-def test_a_figure_is_halved_at_its_own_mean_row() -> None:
-    figure = torch.zeros(1, 100, 20)
-    figure[:, 40:81, 5:15] = 0.8  # rows 40 to 80: their mean is row 60
-    sides = split_rows(figure)[0]
-    torch.testing.assert_close(sides.sum(0), torch.ones(100, 20))
-    torch.testing.assert_close(sides[0], 1 - figure[0])
-    assert (sides[1, 40:55, 5:15] > 0.6).all()
-    assert (sides[2, 66:81, 5:15] > 0.6).all()
-    torch.testing.assert_close(sides[1, 60, 5:15], torch.full((10,), 0.4))
-
-
-def test_nothing_at_all_is_all_ground() -> None:
-    sides = split_rows(torch.zeros(1, 8, 8))[0]
-    assert torch.equal(sides[0], torch.ones(8, 8))
-    assert torch.isfinite(sides).all()
 
 
 def test_shares_of_clusters_are_summed_and_the_largest_side_decides() -> None:

@@ -21,7 +21,7 @@ from c2l.artifacts.files import sha256_file
 from c2l.artifacts.lineage import PREDICTOR, WEIGHTS, from_json
 from c2l.artifacts.runs import Run
 from c2l.artifacts.tensors import load_tensors, save_tensors
-from c2l.clustering.figure import colour_codes, sharpen_sides
+from c2l.clustering.figure import sharpen_sides, side_labels
 from c2l.clustering.nmf import activations
 from c2l.errors import BadInputError, UsageError
 from c2l.nn.network import ParsingNetwork
@@ -34,6 +34,8 @@ T = TypeVar("T")
 TRAINED = "trained"
 # Score values held at once while a photo's labels are decided: 64 MiB.
 MAP_VALUES = 1 << 24
+# Photos sharpened at once, by their memory.
+SHARP_PHOTOS = 8
 
 
 @dataclass
@@ -138,15 +140,13 @@ class Predictor:
         shares: Tensor,
     ) -> list[NDArray[np.uint8]]:
         """Parts, 0 to 2, after the clusters' shares are sharpened to each photo's colours."""
-        height, width = scores.shape[-2:]
-        codes = colour_codes(to_batch(images_BHW3, self.device), height, width)
-        sides = sharpen_sides(codes, shares[scores.argmax(1)].permute(0, 3, 1, 2))
+        maps = shares[scores.argmax(1)].permute(0, 3, 1, 2)
         results = []
-        for side, size in zip(sides, sizes, strict=True):
-            full = F.interpolate(side[None], size, mode="bilinear")[0]
-            part = torch.where(full[1] >= full[2], 1, 2)
-            part = torch.where(full[0] >= 0.5, 0, part)
-            results.append(part.to(torch.uint8).cpu().numpy())
+        for first in range(0, len(maps), SHARP_PHOTOS):
+            group = slice(first, first + SHARP_PHOTOS)
+            sides = sharpen_sides(to_batch(images_BHW3[group], self.device), maps[group])
+            for side, size in zip(sides, sizes[group], strict=True):
+                results.append(side_labels(side, size).cpu().numpy())
         return results
 
 

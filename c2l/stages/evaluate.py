@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from c2l import __version__, schema
 from c2l.artifacts.files import sha256_file, write_json
 from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, as_json, source
 from c2l.artifacts.scores import read_scores
-from c2l.clustering.figure import centre_prior, colour_codes, sharpen, split_rows
+from c2l.clustering.figure import figure_sides, side_labels
 from c2l.data.images import read_rgb
 from c2l.data.labels import LabelSpace, Merge, load_merge
 from c2l.data.layouts import Dataset
@@ -319,15 +318,10 @@ def _baselines(
 
 
 def _figures(images: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-    """Each photo's own figure from place and colour, halved: 0 ground, 1 upper, 2 lower."""
-    x = to_batch(np.stack(images), torch.device("cpu"))
-    side = images[0].shape[0] // 4
-    codes = colour_codes(x, side, side)
-    sides = split_rows(sharpen(codes, centre_prior(side, side).expand(len(x), -1, -1)))
-    full = F.interpolate(sides, images[0].shape[:2], mode="bilinear")
-    part = torch.where(full[:, 1] >= full[:, 2], 1, 2)
-    found: NDArray[np.uint8] = torch.where(full[:, 0] >= 0.5, 0, part).to(torch.uint8).numpy()
-    return list(found)
+    """Each photo's own figure from place and colour: 0 ground, 1 upper, 2 lower."""
+    size = (images[0].shape[0], images[0].shape[1])
+    sides = figure_sides(to_batch(np.stack(images), torch.device("cpu")))
+    return [side_labels(one, size).numpy() for one in sides]
 
 
 def _nearest(labels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
