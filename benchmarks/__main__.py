@@ -47,12 +47,18 @@ def _suites(work: Path, options: argparse.Namespace) -> dict[str, Callable[[], l
 
         return kmeans.measure(store("fpn"), rounds, options.clusters)
 
+    def training() -> list[Row]:
+        from . import samples, training
+
+        photos = samples.photos_in(work, options.ccp)
+        return training.measure(photos, options.weights, work / "training", 3 * rounds)
+
     def memory() -> list[Row]:
         from . import memory
 
         return memory.measure(work / "memory", options.ccp)
 
-    every = (startup, confusion, reading, nmf, kmeans, memory)
+    every = (startup, confusion, reading, nmf, kmeans, training, memory)
     return {suite.__name__: suite for suite in every}
 
 

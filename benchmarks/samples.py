@@ -34,13 +34,28 @@ def store(work: Path, photos: Path | None, weights: Path | None, layer: str = "f
     few = work / "photos"
     if not few.exists():
         few.mkdir()
-        found = sorted((photos / "photos").iterdir())
-        for photo in found[:: len(found) // PHOTOS][:PHOTOS]:
+        for photo in spread(photos):
             shutil.copyfile(photo, few / photo.name)
     given = ["--weights", str(weights) if weights else "none", "--layer", layer, "-b", "16", "-q"]
     command = [sys.executable, "-c", RUN, "extract", str(few), "-o", str(path), *given]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return path
+
+
+def spread(photos: Path) -> list[Path]:
+    """160 photographs of CCP, evenly spread."""
+    found = sorted((photos / "photos").iterdir())
+    return found[:: len(found) // PHOTOS][:PHOTOS]
+
+
+def photos_in(work: Path, photos: Path | None) -> list[Path]:
+    """Photographs of CCP, or synthetic people where it is missing."""
+    if photos is not None:
+        return spread(photos)
+    people = work / "people"
+    synth = ["data", "synth", str(people), "-n", str(PHOTOS), "--image-size", "288", "-q"]
+    subprocess.run([sys.executable, "-c", RUN, *synth], check=True, stdout=subprocess.DEVNULL)
+    return sorted((people / "JPEGImages").iterdir())
 
 
 def _mixture(path: Path, grid: tuple[int, int], channels: int) -> None:

@@ -16,6 +16,7 @@ class ExitCode(IntEnum):
     CONFIG_DIFFERS = 4
     LOCKED = 5
     NON_FINITE = 6
+    OUT_OF_MEMORY = 71
     IO_ERROR = 74
     STOPPED = 75
     INTERRUPTED = 130
@@ -75,6 +76,12 @@ class NonFiniteError(C2LError):
     """A loss or gradient that is NaN or infinite; no step was taken."""
 
     exit_code = ExitCode.NON_FINITE
+
+
+class OutOfMemoryError(C2LError):
+    """Memory of the machine or of the GPU that ran out."""
+
+    exit_code = ExitCode.OUT_OF_MEMORY
 
 
 class OutputError(C2LError):

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from c2l import __version__
-from c2l.errors import C2LError, ExitCode
+from c2l.errors import C2LError, ExitCode, OutOfMemoryError
 
 from .shared import SETTINGS, printable
 
@@ -101,6 +101,23 @@ def _listening() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def _memory_told() -> Iterator[None]:
+    """Turn the ways in which memory runs out into one error; torch is not imported for it."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        what = str(error).split("\n", 1)[0]
+        gpu = type(error).__name__ == "OutOfMemoryError"
+        if not (gpu or isinstance(error, MemoryError) or "can't allocate memory" in what):
+            raise
+        raise OutOfMemoryError(
+            f"not enough memory on the {'GPU' if gpu else 'machine'}{': ' if what else ''}{what}",
+            hint="lower --batch-size or --image-size; fit goes on from its last checkpoint by "
+            "--resume",
+        ) from None
+
+
 def run(arguments: list[str] | None = None) -> None:
     """The entry point: errors of the user leave no traceback.
 
@@ -108,7 +125,7 @@ def run(arguments: list[str] | None = None) -> None:
         arguments: without it, the process's own.
     """
     try:
-        with _listening():
+        with _listening(), _memory_told():
             code: Any = main.main(args=arguments, prog_name="c2l", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else ExitCode.OK)
     except C2LError as error:

@@ -80,12 +80,14 @@ class ClustersWriter:
 
 
 @contextmanager
-def write_clusters(path: Path) -> Iterator[ClustersWriter]:
-    """Write a clusters file; it takes its name when the block ends without an error."""
-    with (
-        replacing(path) as partial,
-        create(partial) as file,
-    ):
+def write_clusters(path: Path, *, needed: int | None = None) -> Iterator[ClustersWriter]:
+    """Write a clusters file; it takes its name when the block ends without an error.
+
+    Args:
+        path: the file.
+        needed: bytes of the assignments, for the message when the disk is full.
+    """
+    with replacing(path, needed=needed) as partial, create(partial) as file:
         yield ClustersWriter(file)
 
 

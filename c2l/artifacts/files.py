@@ -187,7 +187,7 @@ def write_json(path: Path, value: dict[str, Any], *, sealed: bool = False) -> No
     if sealed:
         value = {**value, schema.JSON_SEAL: _digest(value)}
     text = json.dumps(value, indent=2, allow_nan=False) + "\n"
-    with replacing(path) as partial:
+    with replacing(path, needed=len(text)) as partial:
         partial.write_text(text, encoding="utf-8")
 
 

@@ -251,8 +251,12 @@ class Run:
 
     def log(self, record: dict[str, Any]) -> None:
         """Append a line to the metrics."""
-        with output_errors(self.metrics), self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record, allow_nan=False) + "\n")
+        line = json.dumps(record, allow_nan=False) + "\n"
+        with (
+            output_errors(self.metrics, needed=len(line)),
+            self.metrics.open("a", encoding="utf-8") as file,
+        ):
+            file.write(line)
 
     def metrics_size(self) -> int:
         """Bytes of the metrics so far."""

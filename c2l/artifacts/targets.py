@@ -44,9 +44,18 @@ class TargetsWriter:
 
 
 @contextmanager
-def write_targets(path: Path, count: int, config: dict[str, Any]) -> Iterator[TargetsWriter]:
-    """Write an epoch's targets; the file takes its name when the block ends without an error."""
-    with replacing(path) as partial, create(partial) as file:
+def write_targets(
+    path: Path, count: int, config: dict[str, Any], *, needed: int | None = None
+) -> Iterator[TargetsWriter]:
+    """Write an epoch's targets; the file takes its name when the block ends without an error.
+
+    Args:
+        path: the file.
+        count: images.
+        config: of the epoch.
+        needed: bytes of the labels, for the message when the disk is full.
+    """
+    with replacing(path, needed=needed) as partial, create(partial) as file:
         stamp(file, schema.FORMAT_TARGETS, config, {})
         yield TargetsWriter(file, count)
         seal(file)

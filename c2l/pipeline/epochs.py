@@ -38,10 +38,10 @@ def run_epochs(job: Job) -> None:
             target = trainer.run.epoch_file(epoch)
             # In the middle of an epoch the trainer has checked that they are the epoch's own.
             if not trainer.position.batch:
-                _cluster_epoch(job, epoch, target)
+                cluster_epoch(job, epoch, target)
             trainer.work_on(target)
             with read_targets(target, trust=options.trust) as targets:
-                _train_epoch(job, epoch, targets)
+                train_epoch(job, epoch, targets)
         if not trainer.finished:
             trainer.end_epoch()
 
@@ -67,7 +67,7 @@ def _warmup_epoch(job: Job, epoch: int) -> None:
 
 
 @torch.no_grad()
-def _cluster_epoch(job: Job, epoch: int, path: Path) -> None:
+def cluster_epoch(job: Job, epoch: int, path: Path) -> None:
     """Both views' centroids mu and labels z for the whole epoch (Eq. 6)."""
     net, options = job.trainer.net, job.options
     net.eval()
@@ -75,7 +75,7 @@ def _cluster_epoch(job: Job, epoch: int, path: Path) -> None:
     first = epoch == options.warmup and job.start is not None
     with (
         steps(job.title("cluster", epoch), 2 * job.count) as bar,
-        write_targets(path, job.count, {"epoch": epoch}) as writer,
+        write_targets(path, job.count, {"epoch": epoch}, needed=job.label_bytes) as writer,
     ):
         for view in (0, 1):
 
@@ -126,7 +126,7 @@ def _log_health(job: Job, epoch: int, path: Path) -> None:
     job.trainer.run.log({"kind": "epoch", "epoch": epoch, **record})
 
 
-def _train_epoch(job: Job, epoch: int, targets: TargetsReader) -> None:
+def train_epoch(job: Job, epoch: int, targets: TargetsReader) -> None:
     """One shuffled pass with the epoch's labels (the second loop of Algorithm 1)."""
     trainer, options = job.trainer, job.options
     mu = [torch.from_numpy(c).to(job.device) for c in targets.centroids]

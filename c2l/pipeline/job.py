@@ -54,6 +54,11 @@ class Job:
         side = dense_side(self.options.image_size)
         return self.count * side * side * self.options.fpn_dim * 2
 
+    @property
+    def label_bytes(self) -> int:
+        """Bytes of the labels of all images in both views."""
+        return 2 * self.count * dense_side(self.options.image_size) ** 2
+
     def groups(self, size: int, epoch: int) -> list[Indices]:
         """The images in an epoch's order, in batches."""
         order = epoch_order(self.options.seed, epoch, self.count)

@@ -43,13 +43,18 @@ def plan(features: Path, options: ClusterOptions) -> dict[str, Any]:
         return {
             "images": len(reader.names),
             "pixels": pixels,
-            "disk_bytes": pixels * (1 if options.clusters <= 256 else 2),
+            "disk_bytes": _label_bytes(reader, options),
             "memory_bytes_for_the_start": buffered
             * start_pixels(options, options.clusters, buffered)
             * reader.channels
             * 4,
             "device": str(pick_device(options.device)),
         }
+
+
+def _label_bytes(reader: FeatureReader, options: ClusterOptions) -> int:
+    pixels = int(np.prod(reader.shape[:-1], dtype=np.int64))
+    return pixels * (1 if options.clusters <= 256 else 2)
 
 
 def cluster(
@@ -82,7 +87,7 @@ def _cluster(features: Path, output: Path, options: ClusterOptions) -> Path:
         else:
             centroids, objective = _fit_kmeans(reader, options, device, schema.FEATURES)
             views = _fit_views(reader, options, device)
-        with write_clusters(output) as writer:
+        with write_clusters(output, needed=_label_bytes(reader, options)) as writer:
             counts, groups = _assign_all(reader, writer, centroids, options)
             writer.finish(
                 Clusters(

@@ -1,0 +1,156 @@
+"""fit and extract beside the bare network, and an epoch beside PiCIE's program order."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from c2l.artifacts.runs import Run
+from c2l.artifacts.targets import read_targets
+from c2l.data.layouts import Record
+from c2l.options import ExtractOptions, FitOptions, recorded
+from c2l.pipeline.device import limit_threads, precision
+from c2l.pipeline.epochs import cluster_epoch, train_epoch
+from c2l.pipeline.images import PixelCache, Skips, build_cache
+from c2l.pipeline.job import Job
+from c2l.pipeline.network import build_network, effective
+from c2l.pipeline.predictor import to_batch
+from c2l.pipeline.signals import StopRequest
+from c2l.pipeline.training import Trainer
+from c2l.pipeline.views import PhotoViews
+from c2l.stages.extract import extract
+
+from .compare import Row, seconds
+from .plain_picie import PlainEpoch
+
+SIZE, BATCH, PHOTOS, CLUSTERS = 128, 32, 96, 16
+CPU = torch.device("cpu")
+
+
+def _options(method: str, weights: Path | None) -> FitOptions:
+    return effective(
+        FitOptions(
+            method=method,
+            weights=str(weights) if weights else "none",
+            clusters=CLUSTERS,
+            image_size=SIZE,
+            batch_size=BATCH,
+            attention_stride=2,
+        )
+    )
+
+
+def _cache(photos: list[Path], folder: Path) -> PixelCache:
+    records = [Record(path.name, path, None) for path in photos]
+    return build_cache(records, folder, SIZE, 2, Skips("fail", quiet=True))
+
+
+@contextmanager
+def _job(photos: list[Path], options: FitOptions, work: Path) -> Iterator[Job]:
+    """A run of the photos as ``fit`` prepares it, the decoding included."""
+    shutil.rmtree(work, ignore_errors=True)
+    net, _ = build_network(options, options, options.clusters, seed=0)
+    run = Run.create(work / "run", {"options": recorded(options)}, overwrite=True)
+    cache = _cache(photos, work)
+    views = PhotoViews(cache, 0, CPU, options.amp)
+    with StopRequest() as stop:
+        yield Job(Trainer(run, net, options, stop, len(photos)), views, options, CPU, None, None)
+    cache.close()
+
+
+def _fit(photos: list[Path], method: str, weights: Path | None, work: Path, rounds: int) -> Row:
+    """The training pass: pixels from the cache, views, losses, steps and the log."""
+    options = _options(method, weights)
+    with _job(photos, options, work) as job:
+        targets = work / "targets.h5"
+        cluster_epoch(job, 0, targets)
+
+        def ours() -> None:
+            job.trainer.position.batch = 0
+            with read_targets(targets) as labels:
+                train_epoch(job, 0, labels)
+
+        views = [torch.rand(BATCH, 3, SIZE, SIZE) for _ in (0, 1)]
+        net = job.trainer.net
+
+        def bare() -> None:
+            net.train()
+            for _ in range(PHOTOS // BATCH):
+                with precision(CPU, options.amp):
+                    found = [net.embed(net.features(x)) for x in views]
+                loss = sum(y.square().mean() + code for y, code in found)
+                net.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[union-attr]
+
+        took = seconds({"ours": ours, "bare": bare}, rounds)
+    note = f"{PHOTOS / took['ours']:.1f} against {PHOTOS / took['bare']:.1f} photos/s, both views"
+    against = "bare forward and backward"
+    return Row(f"fit {method}, {SIZE} px", against, took["bare"] / took["ours"], 0.9, True, note)
+
+
+def _epoch(photos: list[Path], weights: Path | None, work: Path, rounds: int) -> Row:
+    """A whole first epoch of method picie, decoding included, beside the plain order."""
+    options = _options("picie", weights)
+
+    def ours() -> None:
+        with _job(photos, options, work / "ours") as job:
+            cluster_epoch(job, 0, work / "targets.h5")
+            with read_targets(work / "targets.h5") as labels:
+                train_epoch(job, 0, labels)
+
+    plain_net, _ = build_network(options, None, 0, seed=0)
+    plain_net = plain_net.to(memory_format=torch.contiguous_format)
+    labels = work / "labels"
+    labels.mkdir(parents=True, exist_ok=True)
+    plain = PlainEpoch(photos, plain_net, size=SIZE, batch=BATCH, clusters=CLUSTERS, work=labels)
+    took = seconds({"ours": ours, "plain": plain.run}, rounds)
+    note = f"{took['ours']:.1f} s against {took['plain']:.1f} s for {len(photos)} photos"
+    against = "PiCIE's order, plainly"
+    return Row(f"epoch picie, {SIZE} px", against, took["plain"] / took["ours"], 3, True, note)
+
+
+def _extract(photos: list[Path], weights: Path | None, work: Path, rounds: int) -> Row:
+    """Photos to a store of stride 4, decoding and writing included."""
+    few = work / "few"
+    few.mkdir(parents=True)
+    for path in photos:
+        shutil.copyfile(path, few / path.name)
+    options = ExtractOptions(
+        weights=str(weights) if weights else "none", image_size=SIZE, batch_size=BATCH
+    )
+    net, _ = build_network(options, None, 0, seed=0)
+    net.eval()
+    with torch.no_grad():
+        pixels = np.zeros((BATCH, SIZE, SIZE, 3), np.uint8)
+        x = to_batch(pixels, CPU).float() / 255
+
+    @torch.inference_mode()
+    def bare() -> None:
+        for _ in range(len(photos) // BATCH):
+            with precision(CPU, options.amp):
+                net(x)
+
+    def ours() -> None:
+        extract(few, work / "f.h5", options, overwrite=True)
+
+    took = seconds({"ours": ours, "bare": bare}, rounds)
+    note = f"{len(photos) / took['ours']:.1f} against {len(photos) / took['bare']:.1f} photos/s"
+    against = "bare forward"
+    return Row(f"extract, {SIZE} px", against, took["bare"] / took["ours"], 0.85, True, note)
+
+
+def measure(photos: list[Path], weights: Path | None, work: Path, rounds: int) -> list[Row]:
+    """All four, on the first photos of a list."""
+    limit_threads()
+    used = photos[:PHOTOS]
+    return [
+        _fit(used, "c2l", weights, work / "c2l", rounds),
+        _fit(used, "picie", weights, work / "picie", rounds),
+        _epoch(used, weights, work / "epoch", rounds),
+        _extract(used, weights, work / "extract", rounds),
+    ]

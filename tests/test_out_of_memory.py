@@ -1,0 +1,66 @@
+"""Memory that runs out ends a command with a message and the way out, not with a traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest import mock
+
+import pytest
+import torch
+from conftest import FIT, Cli, run_python
+
+from c2l_cli.main import run
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory"
+        ),
+    ],
+    ids=["python", "gpu", "cpu"],
+)
+def test_each_kind_is_told_with_the_next_step(
+    error: Exception, cli: Cli, people: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "run"
+    with mock.patch("c2l.stages.fit.run_epochs", side_effect=error):
+        ended = cli("fit", people, "-o", output, *FIT, "--epochs", "1")
+    assert ended.code == 71
+    assert "not enough memory" in ended.err
+    assert "--batch-size" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_another_runtime_error_is_still_a_bug(cli: Cli, people: Path, tmp_path: Path) -> None:
+    words = [str(a) for a in ("fit", people, "-o", tmp_path / "run", *FIT, "--epochs", "1")]
+    bug = RuntimeError("shapes differ")
+    with (
+        mock.patch("c2l.stages.fit.run_epochs", side_effect=bug),
+        pytest.raises(RuntimeError, match="shapes differ"),
+    ):
+        run(words)
+
+
+LIMITED = """
+import resource, sys
+import torch, c2l.stages.extract
+from c2l_cli.main import run
+used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (256 << 20),) * 2)
+run(sys.argv[1:])
+"""
+
+
+def test_a_real_limit_leaves_no_half_written_store(people: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out" / "features.h5"
+    output.parent.mkdir()
+    words = ("--weights", "none", "--image-size", "1024", "--batch-size", "12", "--trust")
+    ended = run_python(LIMITED, "extract", people, "-o", output, *words, "--device", "cpu")
+    assert ended.returncode == 71, ended.stderr
+    assert "not enough memory" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not output.exists()
