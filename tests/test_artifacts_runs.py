@@ -104,6 +104,28 @@ def test_a_damaged_marker_falls_back_and_nothing_sound_is_nothing(run: Run) -> N
     assert run.latest() is None
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"epoch": "0"}, {"epoch": -1}, {"batch": 1.5}, {"metrics_bytes": True}, {"step": None}],
+)
+def test_a_state_of_wrong_types_falls_back_though_its_marker_fits(
+    run: Run, wrong: dict[str, object]
+) -> None:
+    run.save(checkpoint(1), keep=2)
+    made = checkpoint(2)
+    made.state.update(wrong)
+    run.save(made, keep=2)
+    assert newest(run) == 1
+
+
+@pytest.mark.parametrize("marker", ["{}", '{"state.json": ""}', '{"../config.json": "0"}'])
+def test_a_marker_that_vouches_for_less_than_all_is_not_believed(run: Run, marker: str) -> None:
+    for step in (1, 2):
+        run.save(checkpoint(step), keep=2)
+    file_of(run, 2, schema.STEP_COMMIT).write_text(marker)
+    assert newest(run) == 1
+
+
 def test_a_run_without_checkpoints_has_no_latest(run: Run) -> None:
     assert run.latest() is None
     assert run.steps() == []

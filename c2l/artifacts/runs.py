@@ -22,7 +22,7 @@ from c2l.artifacts.files import (
     unseal,
     write_json,
 )
-from c2l.artifacts.shapes import RUN_KINDS, require_kinds
+from c2l.artifacts.shapes import RUN_KINDS, STATE_COUNTS, STATE_KINDS, require_kinds
 from c2l.artifacts.tensors import load_tensors, save_tensors
 from c2l.errors import BadInputError, ConfigDiffersError, UsageError
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 HINT = "make one with: c2l fit DATA -o RUN"
+# What a checkpoint's commit marker holds the hashes of.
+STEP_FILES = (schema.STEP_MODEL, schema.STEP_OPTIMIZER, schema.STEP_STATE)
 
 
 @dataclass(frozen=True)
@@ -188,8 +190,8 @@ class Run:
                 partial / schema.STEP_OPTIMIZER, checkpoint.optimizer, {"kind": "optimizer"}
             )
             write_json(partial / schema.STEP_STATE, {"step": checkpoint.step, **checkpoint.state})
-            files = (schema.STEP_MODEL, schema.STEP_OPTIMIZER, schema.STEP_STATE)
-            write_json(partial / schema.STEP_COMMIT, {n: sha256_file(partial / n) for n in files})
+            sums = {name: sha256_file(partial / name) for name in STEP_FILES}
+            write_json(partial / schema.STEP_COMMIT, sums)
             sync(partial)
             publish(partial, final)
             for step in self.steps()[:-keep]:
@@ -207,9 +209,9 @@ class Run:
             folder = self._step_folder(step)
             try:
                 sums = read_json(folder / schema.STEP_COMMIT, what="a commit marker")
-                if any(sha256_file(folder / name) != value for name, value in sums.items()):
+                if sums != {name: sha256_file(folder / name) for name in STEP_FILES}:
                     continue
-                state = read_json(folder / schema.STEP_STATE, what="a checkpoint's state")
+                state = _read_state(folder / schema.STEP_STATE)
                 if sound and not sound(state):
                     continue
                 model = load_tensors(folder / schema.STEP_MODEL, sealed=True)[0]
@@ -236,9 +238,8 @@ class Run:
         """Remove the targets of epochs that no kept checkpoint needs any more."""
         needed = []
         for step in self.steps():
-            with contextlib.suppress(BadInputError, KeyError, ValueError):
-                path = self._step_folder(step) / schema.STEP_STATE
-                needed.append(int(read_json(path, what="a checkpoint's state")["epoch"]))
+            with contextlib.suppress(BadInputError):
+                needed.append(_read_state(self._step_folder(step) / schema.STEP_STATE)["epoch"])
         if needed:
             self.forget_epochs(before=min(needed))
 
@@ -292,6 +293,20 @@ def _set_aside(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.rename(_aside(path))
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    """A checkpoint's state, of the types that it must have.
+
+    Raises:
+        BadInputError: it is damaged.
+    """
+    state = read_json(path, what="a checkpoint's state")
+    require_kinds(path, state, STATE_KINDS)
+    for key in STATE_COUNTS:
+        if state.get(key, 0) < 0:
+            raise BadInputError(path, f"damaged: {key!r} is {state[key]}")
+    return state
 
 
 def _is_run(path: Path) -> bool:

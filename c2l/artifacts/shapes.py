@@ -21,6 +21,14 @@ RUN_KINDS: Kinds = {
     "checkpoint_sha256": str,
 }
 
+# Of a checkpoint's state.
+STATE_COUNTS = ("step", "epoch", "batch", "metrics_bytes")
+STATE_KINDS: Kinds = {
+    **dict.fromkeys(STATE_COUNTS, int),
+    "targets_sha256": str,
+    "parameters_sha256": str,
+}
+
 
 def require_kinds(path: Path, value: dict[str, Any], kinds: Kinds) -> None:
     """Refuse an object whose values are of other types; a key may be missing.

@@ -213,11 +213,13 @@ class Trainer:
         return True
 
     def _has_its_targets(self, state: dict[str, Any]) -> bool:
-        """Whether the labels of the epoch that a checkpoint lies in are there, as they were."""
+        """Whether it says where it lies, and the labels of that epoch are there, as they were."""
+        if not {"epoch", "batch", "metrics_bytes"} <= state.keys():
+            return False
         wanted = state.get("targets_sha256")
         if not wanted:
             return True
-        path = self.run.epoch_file(int(state["epoch"]))
+        path = self.run.epoch_file(state["epoch"])
         return path.is_file() and sha256_file(path) == wanted
 
     def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
