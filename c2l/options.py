@@ -10,6 +10,11 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+# Merges whose groups are the parts background, upper and lower; and those that look at figures.
+NAMED_MERGES = ("border", "figure")
+FIGURE_MERGES = ("figure", "ground")
+
+
 def option(default: Any, text: str, *, choices: tuple[str, ...] = (), **extra: Any) -> Any:
     """A dataclass field that also carries its help text and allowed values.
 
@@ -205,9 +210,9 @@ class FitOptions(CommonOptions, ImageOptions, NetworkOptions, ModuleOptions, KMe
     )
     merge_clusters: str = option(
         "none",
-        "Join clusters to background, upper and lower without labels: by the image border, or "
-        "by each photo's own figure.",
-        choices=("none", "border", "figure"),
+        "Join clusters without labels: to background, upper and lower by the image border or by "
+        "each photo's own figure; ground joins those outside the figures alone.",
+        choices=("none", "border", "figure", "ground"),
     )
     merge_threshold: float = option(0.5, THRESHOLD, minimum=0.0)
     sharpen: bool = option(

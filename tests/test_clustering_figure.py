@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from c2l.clustering.figure import centre_prior, colour_codes, sharpen
-from c2l.clustering.merge import FigureStatistics, merge_by_figure
+from c2l.clustering.merge import FigureStatistics, merge_by_figure, merge_ground
 
 PERSON = (slice(12, 56), slice(24, 40))
 
@@ -116,3 +116,11 @@ def test_shares_of_clusters_are_summed_and_the_largest_side_decides() -> None:
     np.testing.assert_array_equal(merged, [1, 2, 0, 0, 0])
     statistics.add(labels, sides)
     np.testing.assert_array_equal(merge_by_figure(statistics), merged)
+
+
+def test_clusters_of_the_ground_are_joined_and_the_others_keep_apart() -> None:
+    statistics = FigureStatistics(5)
+    statistics.shares[:] = [[5, 1, 0], [1, 2, 0], [9, 3, 3], [0, 0, 4], [0, 0, 0]]
+    joined = merge_ground(statistics)
+    assert joined.dtype == np.uint8
+    np.testing.assert_array_equal(joined, [0, 1, 0, 2, 0])

@@ -15,7 +15,7 @@ import torch
 from conftest import FIT, NETWORK, PHOTOS, Cli, stop_after
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from c2l.artifacts.files import read_json
 from c2l.data.images import read_rgb
@@ -351,3 +351,22 @@ def test_usage_errors_write_nothing(
     said = cli.ok("eval", trained, people, "-o", tmp_path / "e.json", "--dry-run", "--json")
     assert said.values["images"] == 12
     assert os.listdir(tmp_path) == []
+
+
+def test_a_run_whose_ground_is_joined_is_scored_group_by_group(
+    cli: Cli, people: Path, tmp_path: Path
+) -> None:
+    run, scores, out = tmp_path / "run", tmp_path / "eval.json", tmp_path / "pictures"
+    cli.ok("fit", people, "-o", run, *FIT, "-k", "12", "--merge-clusters", "ground", "-e", "0")
+    groups = load_file(run / "predictor.safetensors")["groups"]
+    assert int(groups.max()) >= 1
+    # The clusters that are not ground have a group each.
+    others = groups[groups > 0].tolist()
+    assert others == list(range(1, len(others) + 1))
+    cli.ok("eval", run, people, "-o", scores, "--merge", "fine", "--split", "val")
+    found = json.loads(scores.read_text())
+    assert found["clusters"] == len(found["confusion"]) == len(others) + 1
+    assert found["matching"]["kind"] == "hungarian"
+    cli.ok("render", run, people, "-o", out, "--split", "val")
+    legend = json.loads((out / "masks" / "legend.json").read_text())
+    assert legend["labels"][0]["name"] == "ground"

@@ -146,6 +146,7 @@ def test_training_moves_the_backbone(trained: Path) -> None:
         (("--method", "picie"), set()),
         (("--merge-clusters", "border", "-k", "6"), {"pixel"}),
         (("--merge-clusters", "figure", "-k", "6", "--sharpen"), {"pixel"}),
+        (("--merge-clusters", "ground", "-k", "6"), {"pixel"}),
         (("--code-input", "raw", "--ista-steps", "2", "--heads", "4"), {"pixel"}),
     ],
     ids=lambda value: "-".join(value).replace("--", "") if isinstance(value, tuple) else "",

@@ -106,6 +106,21 @@ def figure_shares(statistics: FigureStatistics) -> NDArray[np.float32]:
     return shares.astype(np.float32)
 
 
+def merge_ground(statistics: FigureStatistics) -> NDArray[np.uint8]:
+    """The clusters that are mostly ground as one; every other one stays a part of its own.
+
+    For more classes than three: a scene takes most clusters for what surrounds the people, and one
+    to one, all but one of those would count as errors.
+
+    Returns:
+        (K,) uint8: 0 ground, from 1 on the others in their order. Clusters without pixels are
+        ground.
+    """
+    ground, upper, lower = statistics.shares.T
+    people = upper + lower > ground
+    return np.where(people, np.cumsum(people), 0).astype(np.uint8)
+
+
 def merge_by_figure(statistics: FigureStatistics) -> NDArray[np.uint8]:
     """Background where most of a cluster is ground; else upper or lower, whichever is more.
 

@@ -13,8 +13,9 @@ from c2l.clustering.merge import (
     figure_shares,
     merge_by_border,
     merge_by_figure,
+    merge_ground,
 )
-from c2l.options import recorded
+from c2l.options import NAMED_MERGES, recorded
 from c2l.pipeline.device import precision
 from c2l.pipeline.health import predictor_health
 from c2l.pipeline.job import Indices, Job
@@ -35,7 +36,9 @@ def store_predictor(job: Job) -> None:
     figures = FigureStatistics(options.clusters)
     found = _cluster_plain(job, positions, figures)
     groups, shares = _merge(job, positions, figures)
-    record = predictor_health(found.counts.cpu().numpy(), groups)
+    record = predictor_health(
+        found.counts.cpu().numpy(), groups, named=options.merge_clusters in NAMED_MERGES
+    )
     for what in record["collapsed"]:
         voice.say(f"warning: the predictor: {what}")
     job.trainer.run.log({"kind": "predictor", **record})
@@ -96,4 +99,6 @@ def _merge(
         return merge_by_border(positions, options.merge_threshold), None
     if options.merge_clusters == "figure":
         return merge_by_figure(figures), figure_shares(figures) if options.sharpen else None
+    if options.merge_clusters == "ground":
+        return merge_ground(figures), None
     return None, None

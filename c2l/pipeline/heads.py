@@ -15,7 +15,7 @@ from c2l.artifacts.features import read_features
 from c2l.artifacts.files import sha256_file
 from c2l.data.layouts import Record
 from c2l.errors import BadInputError, UsageError
-from c2l.options import ExtractOptions, FitOptions
+from c2l.options import FIGURE_MERGES, ExtractOptions, FitOptions
 from c2l.pipeline.network import Weights
 from c2l.pipeline.predictor import options_from
 from c2l.pipeline.views import StoredViews
@@ -93,8 +93,8 @@ def open_frozen(options: FitOptions, device: torch.device, stack: ExitStack) -> 
         return None
     if options.checkpoint:
         raise UsageError("--checkpoint and --features cannot both give the start")
-    if options.merge_clusters == "figure":
-        raise UsageError("--merge-clusters figure needs photos, not --features")
+    if options.merge_clusters in FIGURE_MERGES:
+        raise UsageError(f"--merge-clusters {options.merge_clusters} needs photos, not --features")
     if options.warmup:
         raise UsageError("--warmup trains the backbone, which --features leaves frozen")
     path = Path(options.features)

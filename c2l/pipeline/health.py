@@ -86,19 +86,24 @@ def health(
     }
 
 
-def predictor_health(counts: NDArray[np.int64], groups: NDArray[np.uint8] | None) -> dict[str, Any]:
+def predictor_health(
+    counts: NDArray[np.int64], groups: NDArray[np.uint8] | None, *, named: bool = True
+) -> dict[str, Any]:
     """The record of the predictor's clustering; ``collapsed`` names what is lost for good.
 
     Args:
         counts: (K,) pixels of each cluster.
-        groups: (K,) part of each cluster after the label-free merge, or None.
+        groups: (K,) group of each cluster after the label-free merge, or None.
+        named: whether the groups are the three parts, or the ground and others.
     """
     shares = counts / max(int(counts.sum()), 1)
     collapsed = []
     if shares.max() > COLLAPSE_SHARE:
         collapsed.append(f"cluster {int(shares.argmax())} holds {shares.max():.1%} of the pixels")
     if groups is not None:
-        missing = [PARTS[part] for part in range(len(PARTS)) if not (groups == part).any()]
+        kept = set(groups.tolist() if named else np.minimum(groups, 1).tolist())
+        wanted = PARTS if named else ("ground", "people")
+        missing = [name for part, name in enumerate(wanted) if part not in kept]
         if missing:
             collapsed.append(f"no cluster was taken for {' or '.join(missing)}")
     return {

@@ -22,10 +22,11 @@ from c2l.artifacts.lineage import PREDICTOR, WEIGHTS, from_json
 from c2l.artifacts.runs import Run
 from c2l.artifacts.tensors import load_tensors, save_tensors
 from c2l.clustering.figure import sharpen_sides, side_labels
+from c2l.clustering.merge import PARTS
 from c2l.clustering.nmf import activations
 from c2l.errors import BadInputError, UsageError
 from c2l.nn.network import ParsingNetwork
-from c2l.options import ExtractOptions, FitOptions, NetworkOptions, stored
+from c2l.options import NAMED_MERGES, ExtractOptions, FitOptions, NetworkOptions, stored
 from c2l.pipeline.device import precision
 from c2l.pipeline.network import build_network, check_backbone, effective, read_layer
 
@@ -47,7 +48,8 @@ class Predictor:
         layer: where the features are read.
         kind: ``kmeans`` (nearest centroid) or ``nmf`` (strongest factor).
         centroids: (K, C) float32 centroids or factors.
-        groups: (K,) part of each cluster after the label-free merge, or None.
+        groups: (K,) group of each cluster after the label-free merge, or None.
+        named: whether the groups are background, upper and lower.
         shares: (K, 3) shares of ground, upper and lower in each cluster, where predictions are
             sharpened to the photo's own colours, or None.
         image_size: S the network sees.
@@ -61,6 +63,7 @@ class Predictor:
     kind: str
     centroids: Tensor
     groups: NDArray[np.uint8] | None
+    named: bool
     shares: Tensor | None
     image_size: int
     method: str
@@ -78,7 +81,9 @@ class Predictor:
     @property
     def clusters(self) -> int:
         """Number of clusters that predictions take: K, or the parts after the merge."""
-        return len(self.centroids) if self.groups is None else 3
+        if self.named:
+            return len(PARTS)
+        return len(self.centroids) if self.groups is None else int(self.groups.max()) + 1
 
     @torch.no_grad()
     def scores(self, images_BHW3: NDArray[np.uint8]) -> Tensor:
@@ -267,6 +272,7 @@ def _from_run(path: Path, device: torch.device) -> Predictor:
         kind="kmeans",
         centroids=centroids.to(device),
         groups=groups.numpy() if groups is not None else None,
+        named=groups is not None and options.merge_clusters in NAMED_MERGES,
         shares=shares.to(device) if shares is not None else None,
         image_size=options.image_size,
         method=options.method,
@@ -327,6 +333,7 @@ def _from_clusters(
         kind=str(clusters.config.get("method", "kmeans")),
         centroids=torch.from_numpy(clusters.centroids).to(device),
         groups=clusters.groups,
+        named=clusters.groups is not None,
         shares=None,
         image_size=extract.image_size,
         method=str(clusters.config.get("method", "kmeans")),

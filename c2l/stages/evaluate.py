@@ -116,7 +116,7 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
         artifact, pick_device(options.device), options.weights, trust=options.trust
     )
     found = _confusions(predictor, dataset, space, merge, options, "score")
-    named = predictor.groups is not None
+    named = predictor.named
     result = _result(found.raw, merge, space, options, found, named)
     if options.match_split is not None:
         result["matched_elsewhere"] = _matched_elsewhere(

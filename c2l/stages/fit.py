@@ -36,7 +36,7 @@ from c2l.data.layouts import Dataset, Record
 from c2l.errors import BadInputError, StoppedError, UsageError
 from c2l.nn.backbone import dense_side
 from c2l.nn.network import ParsingNetwork
-from c2l.options import FitOptions, identity, recorded
+from c2l.options import FIGURE_MERGES, FitOptions, identity, recorded
 from c2l.pipeline.claim import hold
 from c2l.pipeline.datasets import open_images
 from c2l.pipeline.device import pick_device, set_threads, thread_count
@@ -155,7 +155,7 @@ def _settled(options: FitOptions) -> FitOptions:
     if options.sharpen and options.merge_clusters != "figure":
         raise UsageError("--sharpen needs --merge-clusters figure")
     if options.merge_clusters != "none" and options.clusters < 3:
-        raise UsageError("--merge-clusters makes three parts of 3 clusters or more")
+        raise UsageError("--merge-clusters needs 3 clusters or more")
     return options
 
 
@@ -209,7 +209,8 @@ def _prepare(
         if resume and trainer.restore():
             voice.say(f"resumed at step {trainer.position.step}, epoch {trainer.position.epoch}")
         figures = None
-        if isinstance(views, PhotoViews) and (options.warmup or options.merge_clusters == "figure"):
+        wanted = options.warmup or options.merge_clusters in FIGURE_MERGES
+        if isinstance(views, PhotoViews) and wanted:
             figures = build_figures(views.cache, device)
     return run, Job(trainer, views, options, device, start, figures)
 

@@ -180,10 +180,12 @@ def _meaning(predictor: Predictor, scores: dict[str, Any] | None) -> Meaning:
             voice.say(f"more clusters than classes: the masks are named {named_by}")
         for cluster, found in enumerate(scores[kind]["clusters_to_classes"]):
             table[cluster] = schema.IGNORE if found < 0 else found
-    elif predictor.groups is not None:
+    elif predictor.named:
         names, named_by = PARTS, "the label-free merge"
     else:
         names = tuple(f"cluster {k}" for k in range(predictor.clusters))
+        if predictor.groups is not None:
+            names = ("ground", *names[1:])
     return Meaning(table, names, part_colours(len(names)), named_by)
 
 
