@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from c2l.artifacts.features import StoreLayout, read_features, write_features
+from c2l.artifacts.feature_writer import StoreLayout, write_features
+from c2l.artifacts.features import read_features
 from c2l.schema import FEATURES, IMAGE_SHA256, ORIG_SIZE
 
 PHOTOS = 160

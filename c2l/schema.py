@@ -16,6 +16,7 @@ ATTR_INPUTS: Final = "inputs_sha256"
 ATTR_BACKBONE: Final = "backbone"
 ATTR_WEIGHTS: Final = "weights"
 ATTR_WEIGHTS_SHA256: Final = "weights_sha256"
+ATTR_PCA_SHA256: Final = "pca_sha256"
 ATTR_PREPROCESSING: Final = "preprocessing_json"
 ATTR_LINEAGE: Final = "lineage_json"
 ATTR_CONTENT: Final = "content_sha256"  # of all attributes, shapes and values; written last

@@ -14,10 +14,12 @@ import pytest
 from numpy.typing import NDArray
 
 from c2l import schema
-from c2l.artifacts.features import FeatureWriter, StoreLayout, read_features, write_features
+from c2l.artifacts import guard
+from c2l.artifacts.feature_writer import FeatureWriter, StoreLayout, write_features
+from c2l.artifacts.features import read_features
 from c2l.artifacts.files import partial_sibling
 from c2l.artifacts.hdf5 import seal
-from c2l.errors import BadInputError, OutputError
+from c2l.errors import BadInputError, ConfigDiffersError, OutputError
 
 NAMES = ("a.png", "sub/b ä.jpg", "c.png", "d.png")
 LAYOUT = StoreLayout(NAMES, (3, 4), 5)
@@ -126,15 +128,17 @@ def test_rows_of_skipped_images_are_dropped(tmp_path: Path, keep: tuple[int, ...
         ]
 
 
-def stop_after(path: Path, count: int, **changed: Any) -> list[bool]:
+def stop_after(path: Path, count: int, *, anew: bool = False, **changed: Any) -> list[bool]:
     """Write some images, then stop; which images were there before."""
     layout, config = changed.get("layout", LAYOUT), changed.get("config", CONFIG)
+    attributes = {**ATTRIBUTES, **changed.get("attributes", {})}
     before: list[bool] = []
     with (
         contextlib.suppress(KeyboardInterrupt),
-        write_features(path, layout, config, ATTRIBUTES) as writer,
+        write_features(path, layout, config, attributes, anew=anew) as writer,
     ):
         before = writer.done.tolist()
+        assert bool(writer.unused) == (anew or "attributes" in changed or "unused" in changed)
         for index in range(count):
             store(writer, index)
         raise KeyboardInterrupt
@@ -157,27 +161,98 @@ def test_a_stopped_store_is_continued(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed",
+    ("changed", "named"),
     [
-        {"config": {"layer": "fpn", "seed": 1}},
-        {"layout": StoreLayout(("x", *NAMES[1:]), (3, 4), 5)},
+        ({"config": {**CONFIG, "seed": 1}}, "seed was 0, is 1"),
+        ({"layout": StoreLayout(NAMES, (3, 4), 6)}, r"a row was 'float16 \(3, 4, 5\)'"),
     ],
 )
-def test_a_store_of_other_options_or_images_is_begun_anew(
-    tmp_path: Path, changed: dict[str, Any]
+def test_a_stopped_store_of_other_options_is_refused_and_kept(
+    tmp_path: Path, changed: dict[str, Any], named: str
 ) -> None:
-    stop_after(tmp_path / "f.h5", 2, **changed)
-    assert stop_after(tmp_path / "f.h5", 1) == [False] * 4
-    assert stop_after(tmp_path / "f.h5", 0) == [True, False, False, False]
+    path = tmp_path / "f.h5"
+    stop_after(path, 2)
+    with pytest.raises(ConfigDiffersError, match=named) as caught:
+        stop_after(path, 1, **changed)
+    assert caught.value.exit_code == 4
+    assert "--overwrite" in (caught.value.hint or "")
+    assert os.listdir(tmp_path) == [".f.h5.partial"]
+    assert stop_after(path, 0) == [True, True, False, False]
+    assert stop_after(path, 0, anew=True, **changed) == [False] * 4
 
 
-def test_a_damaged_stopped_store_is_begun_anew(tmp_path: Path) -> None:
+def test_where_the_photos_lie_and_what_becomes_of_broken_ones_decides_no_row(
+    tmp_path: Path,
+) -> None:
+    stop_after(tmp_path / "f.h5", 2, config={**CONFIG, "data": "here", "on_error": "fail"})
+    moved = {**CONFIG, "data": "there", "on_error": "skip"}
+    assert stop_after(tmp_path / "f.h5", 0, config=moved) == [True, True, False, False]
+
+
+def test_of_other_photos_a_stopped_store_gives_the_rows_that_stand_where_they_stood(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "f.h5"
+    stop_after(path, 3)
+    other = StoreLayout(("x", *NAMES[1:], "z"), (3, 4), 5)
+    assert stop_after(path, 0, layout=other) == [False, True, True, False, False]
+    fewer = StoreLayout((NAMES[0], NAMES[2]), (3, 4), 5)
+    assert stop_after(path, 0, layout=fewer) == [False, False]
+
+
+def test_rows_under_other_principal_components_are_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "f.h5"
+    stop_after(path, 2)
+    changed = {"attributes": {schema.ATTR_PCA_SHA256: "1" * 64}}
+    assert stop_after(path, 1, **changed) == [False] * 4
+
+
+def test_of_a_damaged_stopped_store_the_sound_rows_are_used(tmp_path: Path) -> None:
     path = tmp_path / "f.h5"
     stop_after(path, 2)
     flip_a_byte(partial_sibling(path), features(1).tobytes())
-    write_whole(path)
+    with write_features(path, LAYOUT, CONFIG, ATTRIBUTES) as writer:
+        assert writer.done.tolist() == [True, False, False, False]
+        for index in (1, 2, 3):
+            store(writer, index)
+        finish(writer)
     with read_features(path) as reader:
         np.testing.assert_array_equal(reader.read(1), features(1).reshape(12, 5))
+
+
+def test_a_stopped_store_that_crashes_the_library_is_never_opened_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "f.h5"
+    stop_after(path, 2)
+    monkeypatch.setattr(guard, "_PROGRAM", "import os; os.kill(os.getpid(), 11)")
+    with write_features(path, LAYOUT, CONFIG, ATTRIBUTES) as writer:
+        assert "SIGSEGV" in writer.unused
+        assert not writer.done.any()
+        for index in range(4):
+            store(writer, index)
+        finish(writer)
+
+
+@pytest.mark.parametrize("cut", [0, 100, 0.5])
+def test_a_stopped_store_that_was_cut_off_is_not_used(tmp_path: Path, cut: float) -> None:
+    path = tmp_path / "f.h5"
+    stop_after(path, 2)
+    size = partial_sibling(path).stat().st_size
+    os.truncate(partial_sibling(path), int(cut if cut != 0.5 else size / 2))
+    assert stop_after(path, 0, unused=True) == [False] * 4
+
+
+def test_a_stopped_store_with_a_link_is_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "f.h5"
+    stop_after(path, 2)
+    with h5py.File(partial_sibling(path), "r+") as file:
+        file["x"] = h5py.ExternalLink("/etc/passwd", "/")
+    with write_features(path, LAYOUT, CONFIG, ATTRIBUTES) as writer:
+        assert "external link" in writer.unused
+        for index in range(4):
+            store(writer, index)
+        finish(writer)
 
 
 def flip_a_byte(path: Path, data: bytes) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from c2l import schema
 from c2l.artifacts.clusters import Clusters, read_clusters, write_clusters
-from c2l.artifacts.features import StoreLayout, read_features, write_features
+from c2l.artifacts.feature_writer import StoreLayout, write_features
+from c2l.artifacts.features import read_features
 from c2l.artifacts.hdf5 import config_of, open_artifact
 from c2l.artifacts.seal import content_digest
 from c2l.artifacts.targets import read_targets

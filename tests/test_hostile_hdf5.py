@@ -18,7 +18,8 @@ from conftest import Cli
 from c2l import schema
 from c2l.artifacts import guard, structure, trial
 from c2l.artifacts.clusters import Clusters, read_clusters, write_clusters
-from c2l.artifacts.features import StoreLayout, read_features, write_features
+from c2l.artifacts.feature_writer import StoreLayout, write_features
+from c2l.artifacts.features import read_features
 from c2l.artifacts.seal import content_digest
 from c2l.artifacts.structure import check_structure
 from c2l.artifacts.targets import read_targets, write_targets
@@ -189,7 +190,7 @@ def test_data_that_share_their_bytes_are_refused(
         check_structure(store, file)
         for spans, sound in (([[(9, 5)], [(14, 5)]], True), ([[(9, 5)], [(13, 5)]], False)):
             places = iter([*spans, [], [], []])
-            monkeypatch.setattr(structure, "_check_dataset", lambda *_, p=places: next(p))
+            monkeypatch.setattr(structure, "_check_dataset", lambda *_, p=places, **_k: next(p))
             if sound:
                 check_structure(store, file)
                 continue
@@ -251,7 +252,7 @@ def test_a_sound_file_is_tried_out_once_and_with_trust_never(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[Path] = []
-    monkeypatch.setattr(guard, "_try", lambda path, hint: (tried.append(path), (None, hint))[1])
+    monkeypatch.setattr(guard, "_try", lambda path, hint, _: (tried.append(path), (None, hint))[1])
     with read_features(store, trust=True):
         assert tried == []
     for _ in range(2):
@@ -325,8 +326,8 @@ def test_the_trial_loads_nothing_heavy_and_gets_no_environment(
     monkeypatch.setattr(
         guard,
         "_PROGRAM",
-        "import sys, os; sys.path[:0] = sys.argv[2:]; from c2l.artifacts import trial;"
-        "trial.look(sys.argv[1]); names = [n for n in ('torch', 'faiss', 'scipy', 'site') "
+        "import sys, os; sys.path[:0] = sys.argv[3:]; from c2l.artifacts import trial;"
+        "trial.look(sys.argv[2]); names = [n for n in ('torch', 'faiss', 'scipy', 'site') "
         "if n in sys.modules]; assert not names, names; assert 'SECRET' not in os.environ",
     )
     guard.require_safe(store)

@@ -30,7 +30,7 @@ from c2l.pipeline.network import build_network
 # A flush follows every batch: kill the process once two of three batches are on the disk.
 KILL_AFTER_TWO_BATCHES = """
 import os, signal
-from c2l.artifacts.features import FeatureWriter
+from c2l.artifacts.feature_writer import FeatureWriter
 flush, seen = FeatureWriter.flush, []
 def flush_and_die(self):
     flush(self)
@@ -280,6 +280,34 @@ def test_a_killed_store_goes_on_and_ends_with_the_same_bytes(
     assert "8 images are there already" in outcome.err
     assert path.read_bytes() == store.read_bytes()
     assert os.listdir(tmp_path) == ["f.h5"]
+
+
+def test_a_killed_store_under_other_options_is_kept_and_the_options_named(
+    cli: Cli, people: Path, store: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "f.h5"
+    command = ("extract", people, "-o", path, *PHOTOS, *NETWORK, "--views")
+    assert run_python(KILL_AFTER_TWO_BATCHES + RUN_C2L, *command).returncode == -signal.SIGKILL
+    said = cli.ok("status", tmp_path, "--json").values["artifacts"]
+    assert [(a["state"], a["why"]) for a in said] == [("partial", "8 of 12 images")]
+    outcome = cli(*command, "--stride", "2")
+    assert outcome.code == 4
+    assert "stride was 1, is 2" in outcome.err
+    outcome = cli.ok(*command)
+    assert "8 images are there already" in outcome.err
+    assert path.read_bytes() == store.read_bytes()
+
+
+def test_a_killed_store_under_other_options_is_begun_anew_with_overwrite(
+    cli: Cli, people: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "f.h5"
+    command = ("extract", people, "-o", path, *PHOTOS, *NETWORK)
+    assert run_python(KILL_AFTER_TWO_BATCHES + RUN_C2L, *command).returncode == -signal.SIGKILL
+    outcome = cli.ok(*command, "--stride", "2", "--overwrite")
+    assert "is not used: it was made under other options" in outcome.err
+    assert "there already" not in outcome.err
+    assert read(path).shape == (12, 8, 8, 16)
 
 
 def test_what_a_killed_store_holds_of_a_changed_photo_is_not_used(

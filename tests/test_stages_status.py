@@ -16,7 +16,7 @@ import pytest
 from conftest import FIT, NETWORK, PHOTOS, Cli, stop_after
 from PIL import Image
 
-from c2l.artifacts.features import FeatureWriter
+from c2l.artifacts.feature_writer import FeatureWriter
 from c2l.artifacts.files import write_json
 from c2l.artifacts.locks import exclusive
 from c2l.data.images import read_rgb

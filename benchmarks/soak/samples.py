@@ -10,7 +10,7 @@ from PIL import Image
 
 from c2l import schema
 from c2l.artifacts.clusters import Clusters, write_clusters
-from c2l.artifacts.features import StoreLayout, write_features
+from c2l.artifacts.feature_writer import StoreLayout, write_features
 from c2l.artifacts.files import write_json
 from c2l.artifacts.runs import Run
 from c2l.artifacts.targets import write_targets

@@ -144,8 +144,7 @@ def _hdf5(path: Path, final: Path) -> Link:
     import h5py
     import numpy as np
 
-    if path == final:
-        require_safe(path)
+    require_safe(path, unfinished=path != final)
     with reading(path), h5py.File(path, "r", swmr=path != final) as file:
         kind = str(file.attrs.get(schema.ATTR_FORMAT, ""))
         if kind not in KINDS:

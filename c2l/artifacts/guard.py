@@ -14,14 +14,14 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from c2l.artifacts.trial import CPU_SECONDS, REFUSED
+from c2l.artifacts.trial import COMPLETE, CPU_SECONDS, REFUSED, UNFINISHED
 from c2l.errors import BadInputError
 
 WALL_SECONDS = 2 * CPU_SECONDS
 TRUST = "if you trust its origin, add --trust to read it without this trial"
 
 # -I -S leave out the user's settings and the site's start-up files; what is needed is named.
-_PROGRAM = "import sys; sys.path[:0] = sys.argv[2:]; from c2l.artifacts.trial import main; main()"
+_PROGRAM = "import sys; sys.path[:0] = sys.argv[3:]; from c2l.artifacts.trial import main; main()"
 # Where the loader finds shared libraries, and how the file system is told to lock.
 _KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "HDF5_USE_FILE_LOCKING")
 
@@ -30,8 +30,13 @@ Identity = tuple[int, int, int, int, int]
 _passed: set[Identity] = set()
 
 
-def require_safe(path: Path, *, hint: str | None = None) -> None:
+def require_safe(path: Path, *, hint: str | None = None, unfinished: bool = False) -> None:
     """Have a child process read a file's structure.
+
+    Args:
+        path: the file.
+        hint: the command that makes such a file.
+        unfinished: whether its writer was stopped, so that rows may be missing.
 
     Raises:
         BadInputError: the child refused the file, crashed, or took too long.
@@ -39,7 +44,7 @@ def require_safe(path: Path, *, hint: str | None = None) -> None:
     key = _identity(path)
     if key in _passed:
         return
-    problem, hint = _try(path, hint)
+    problem, hint = _try(path, hint, UNFINISHED if unfinished else COMPLETE)
     if problem is not None:
         raise BadInputError(path, problem, hint=hint)
     _passed.add(key)
@@ -59,7 +64,7 @@ def _identity(path: Path) -> Identity:
     return (status.st_dev, status.st_ino, status.st_size, *times)
 
 
-def _command(path: Path) -> list[str]:
+def _command(path: Path, taken_for: str) -> list[str]:
     import c2l
 
     homes = [str(Path(str(c2l.__file__)).parent.parent)]
@@ -68,7 +73,8 @@ def _command(path: Path) -> list[str]:
         if spec is not None and spec.origin is not None:
             homes.append(str(Path(spec.origin).parent.parent))
     # An absolute path, since HDF5 takes some others for instructions to itself.
-    return [sys.executable, "-I", "-S", "-B", "-c", _PROGRAM, os.path.abspath(path), *homes]
+    program = (sys.executable, "-I", "-S", "-B", "-c", _PROGRAM)
+    return [*program, taken_for, os.path.abspath(path), *homes]
 
 
 def _environment() -> dict[str, str]:
@@ -77,11 +83,11 @@ def _environment() -> dict[str, str]:
     return {**kept, "LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "HDF5_PLUGIN_PRELOAD": "::"}
 
 
-def _try(path: Path, hint: str | None) -> tuple[str | None, str | None]:
+def _try(path: Path, hint: str | None, taken_for: str) -> tuple[str | None, str | None]:
     """What is wrong with the file, if anything, and the next step."""
     try:
         done = subprocess.run(
-            _command(path),
+            _command(path, taken_for),
             env=_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,

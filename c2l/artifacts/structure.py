@@ -26,11 +26,16 @@ _PLAIN = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING)
 _IN_ATTRIBUTES = (*_PLAIN, h5py.h5t.ENUM)
 
 
-def check_structure(path: Path, file: h5py.File) -> None:
+def check_structure(path: Path, file: h5py.File, *, unfinished: bool = False) -> None:
     """Refuse all that c2l never writes: what leaves the file, lies about sizes, or nests.
 
     Links are looked at and never followed; a dataset's shape is asked for only when its data
     are known to lie in this file.
+
+    Args:
+        path: of the file, for the error.
+        file: open for reading.
+        unfinished: whether its writer was stopped, so that chunks may be missing.
 
     Raises:
         BadInputError: names the dataset or attribute at fault.
@@ -47,7 +52,7 @@ def check_structure(path: Path, file: h5py.File) -> None:
         if h5py.h5o.get_info(root, raw).type != h5py.h5o.TYPE_DATASET:
             raise BadInputError(path, f"{name!r} is not a dataset")
         data = h5py.h5d.open(root, raw)
-        spans += _check_dataset(path, data, name, file.id.get_filesize())
+        spans += _check_dataset(path, data, name, file.id.get_filesize(), unfinished=unfinished)
         _check_attributes(path, data, name)
     spans.sort()
     if any(start + size > following for (start, size), (following, _) in pairwise(spans)):
@@ -75,7 +80,9 @@ def _check_type(path: Path, kind: Any, allowed: tuple[int, ...], what: str) -> N
         raise BadInputError(path, f"{what} is of a type that c2l never writes")
 
 
-def _check_dataset(path: Path, data: Any, name: str, file_bytes: int) -> list[Span]:
+def _check_dataset(
+    path: Path, data: Any, name: str, file_bytes: int, *, unfinished: bool
+) -> list[Span]:
     """Where its bytes lie."""
     plan = data.get_create_plist()
     layout = plan.get_layout()
@@ -92,10 +99,11 @@ def _check_dataset(path: Path, data: Any, name: str, file_bytes: int) -> list[Sp
     shape = tuple(map(int, space.get_simple_extent_dims()))
     needed = prod(shape) * _width(data)
     stored = data.get_storage_size()
-    if needed > stored or stored > file_bytes:
+    partly = unfinished and layout == h5py.h5d.CHUNKED
+    if stored > file_bytes or (needed > stored and not partly):
         raise BadInputError(path, f"{name!r} declares more than the file holds")
     if layout == h5py.h5d.CHUNKED:
-        return _check_chunks(path, data, name, shape, file_bytes)
+        return _check_chunks(path, data, name, shape, file_bytes, partly=partly)
     if layout == h5py.h5d.CONTIGUOUS and needed:
         start = data.get_offset()
         if start is None or start + stored > file_bytes:
@@ -105,9 +113,9 @@ def _check_dataset(path: Path, data: Any, name: str, file_bytes: int) -> list[Sp
 
 
 def _check_chunks(
-    path: Path, data: Any, name: str, shape: tuple[int, ...], file_bytes: int
+    path: Path, data: Any, name: str, shape: tuple[int, ...], file_bytes: int, *, partly: bool
 ) -> list[Span]:
-    """Every chunk is there once, whole, inside the file."""
+    """Every chunk is there once, whole, inside the file; or, partly, not all of them."""
     plan = data.get_create_plist()
     chunk = tuple(map(int, plan.get_chunk()))
     whole = prod(chunk) * _width(data) + 4 * plan.get_nfilters()
@@ -115,6 +123,7 @@ def _check_chunks(
     places: list[int] = []
 
     def look(info: Any) -> bool | None:
+        """Note a chunk's place; True, which ends the iteration, for one that does not fit."""
         if info.byte_offset is None or info.byte_offset + whole > file_bytes:
             return True
         if info.size != whole or info.filter_mask:
@@ -122,9 +131,8 @@ def _check_chunks(
         places.append(int(info.byte_offset))
         return None
 
-    if wanted:
-        data.chunk_iter(look)
-    if len(places) != wanted:
+    misfit = data.chunk_iter(look) if wanted else None
+    if misfit or len(places) > wanted or (len(places) < wanted and not partly):
         raise BadInputError(path, f"{name!r}: its chunks do not fit the file")
     return [(place, whole) for place in places]
 

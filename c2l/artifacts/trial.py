@@ -14,6 +14,8 @@ import sys
 MEMORY_BYTES = 2 << 30
 CPU_SECONDS = 30
 REFUSED = 3
+# What the file is taken for: the first argument.
+COMPLETE, UNFINISHED = "complete", "unfinished"
 
 
 def limit() -> None:
@@ -31,8 +33,13 @@ def limit() -> None:
         resource.setrlimit(kind, (soft, hard))
 
 
-def look(name: str) -> str | None:
-    """Walk all that a reader would; what is wrong with the file, or None."""
+def look(name: str, *, unfinished: bool = False) -> str | None:
+    """Walk all that a reader would; what is wrong with the file, or None.
+
+    Args:
+        name: path of the file.
+        unfinished: whether its writer was stopped, so that rows may be missing.
+    """
     from pathlib import Path
 
     import h5py
@@ -42,10 +49,10 @@ def look(name: str) -> str | None:
     from c2l.errors import BadInputError
 
     try:
-        with h5py.File(name, "r") as file:
+        with h5py.File(name, "r", swmr=unfinished) as file:
             if not str(file.attrs.get("format", "")).startswith("c2l-"):
                 return None  # refused by its format, which has been read without a crash
-            check_structure(Path(name), file)
+            check_structure(Path(name), file, unfinished=unfinished)
             content_digest(file)
     except BadInputError as error:
         return error.message.removeprefix(f"{error.path}: ")
@@ -57,9 +64,9 @@ def look(name: str) -> str | None:
 
 
 def main() -> None:
-    """Look at the file in ``sys.argv[1]``; a problem goes to stdout as JSON."""
+    """Look at the file in ``sys.argv[2]``; a problem goes to stdout as JSON."""
     limit()
-    problem = look(sys.argv[1])
+    problem = look(sys.argv[2], unfinished=sys.argv[1] == UNFINISHED)
     if problem is not None:
         sys.stdout.write(json.dumps(problem))
         sys.stdout.flush()

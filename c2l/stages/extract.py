@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from c2l import schema
-from c2l.artifacts.features import FeatureWriter, StoreLayout, write_features
+from c2l.artifacts.feature_writer import FeatureWriter, StoreLayout, write_features
 from c2l.artifacts.files import refuse_existing, sha256_file
 from c2l.artifacts.lineage import DATA, PREDICTOR, WEIGHTS, Source, as_json, source
 from c2l.data.layouts import Dataset, Record
@@ -77,6 +78,12 @@ class Projection:
     mean: Tensor
     components: Tensor
 
+    @property
+    def sha256(self) -> str:
+        """Hash of both, so that a stopped store does not go on under others."""
+        both = torch.cat([self.mean[None], self.components]).cpu().numpy()
+        return sha256(both.tobytes()).hexdigest()
+
 
 def plan(data: Path, options: ExtractOptions) -> dict[str, Any]:
     """What ``--dry-run`` says: items, shape, bytes on disk and in memory."""
@@ -107,6 +114,7 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
         BadInputError: the data set, an image, or the weights.
         UsageError: the output exists; or options that do not go together.
         OutputError: the output cannot be written.
+        ConfigDiffersError: a stopped run left it under other options.
         LockedError: another process writes it.
         StoppedError: a signal came; what was done is kept.
     """
@@ -120,9 +128,15 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
         claim(output, overwrite=overwrite, starts=HDF5),
         StopRequest() as stop,
         write_features(
-            output, layout, _config(dataset, options, encoder), _attributes(encoder, options)
+            output,
+            layout,
+            _config(dataset, options, encoder),
+            _attributes(encoder, options, projection),
+            anew=overwrite,
         ) as writer,
     ):
+        if writer.unused:
+            voice.say(f"{output}: what a stopped run left of it is not used: {writer.unused}")
         sums = _continue(writer, dataset)
         if sums:
             voice.say(f"going on with {output}: {len(sums)} images are there already")
@@ -181,15 +195,20 @@ def _config(dataset: Dataset, options: ExtractOptions, encoder: Encoder) -> dict
     return {**recorded(options), **encoder.config, **where}
 
 
-def _attributes(encoder: Encoder, options: ExtractOptions) -> dict[str, str]:
+def _attributes(
+    encoder: Encoder, options: ExtractOptions, projection: Projection | None
+) -> dict[str, str]:
     mean, std = encoder.net.backbone.statistics
     preprocessing = {"size": options.image_size, "mean": mean, "std": std, "resize": "bilinear"}
-    return {
+    found = {
         schema.ATTR_BACKBONE: encoder.config.get("backbone", options.backbone),
         schema.ATTR_WEIGHTS: encoder.weights[0],
         schema.ATTR_WEIGHTS_SHA256: encoder.weights[1],
         schema.ATTR_PREPROCESSING: json.dumps(preprocessing, sort_keys=True),
     }
+    if projection is not None:
+        found[schema.ATTR_PCA_SHA256] = projection.sha256
+    return found
 
 
 def _continue(writer: FeatureWriter, dataset: Dataset) -> dict[int, str]:

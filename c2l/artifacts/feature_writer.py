@@ -1,0 +1,213 @@
+"""Writing a feature store: dense features of every image, one image a chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from c2l import schema
+from c2l.artifacts.files import output_errors, partial_sibling, publish
+from c2l.artifacts.hdf5 import create, seal, stamp
+from c2l.artifacts.rows import create_rows, write_row
+from c2l.artifacts.stopped import take_over
+from c2l.errors import ConfigDiffersError
+
+
+@dataclass(frozen=True)
+class StoreLayout:
+    """What a feature store will hold.
+
+    Attributes:
+        names: of the N images.
+        grid: height and width of the feature map.
+        channels: C.
+        pixels: P pixels kept an image, 0 for the whole map.
+        views: whether both augmented views are stored too.
+    """
+
+    names: tuple[str, ...]
+    grid: tuple[int, int]
+    channels: int
+    pixels: int = 0
+    views: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, h, w, C), or (N, P, C) when pixels were left out."""
+        inner = (self.pixels,) if self.pixels else self.grid
+        return (len(self.names), *inner, self.channels)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the features of all views."""
+        return int(np.prod(self.shape, dtype=np.int64)) * 2 * (3 if self.views else 1)
+
+
+class FeatureWriter:
+    """Writes a feature store under a temporary name and continues one that was stopped.
+
+    Attributes:
+        layout: what it will hold.
+        done: (N,) which images are there.
+        unused: why what a stopped run left is not used, or not all of it; else empty.
+    """
+
+    def __init__(self, final: Path, file: h5py.File, layout: StoreLayout, unused: str = "") -> None:
+        self._final, self._file, self.layout, self.unused = final, file, layout, unused
+        self._partial = Path(file.filename)
+        self.done: NDArray[np.bool_] = file[schema.DONE][:].astype(bool)
+
+    def write(self, index: int, arrays: dict[str, NDArray[Any]]) -> None:
+        """Store what belongs to one image, then mark it done."""
+        with output_errors(self._final, needed=self.layout.nbytes):
+            for name, value in arrays.items():
+                write_row(self._file, name, index, value)
+            self._file[schema.DONE][index] = 1
+        self.done[index] = True
+
+    def flush(self) -> None:
+        """Bring what was written to the disk, so that a stopped run can be continued."""
+        with output_errors(self._final, needed=self.layout.nbytes):
+            self._file.flush()
+
+    def finish(
+        self,
+        keep: NDArray[np.int64],
+        extras: dict[str, NDArray[Any]],
+        attributes: dict[str, str],
+    ) -> None:
+        """Drop the rows of skipped images, write what is known last, mark the store complete.
+
+        Args:
+            keep: indices of the images that were written, in order.
+            extras: small data sets.
+            attributes: root attributes.
+        """
+        with output_errors(self._final, needed=self.layout.nbytes):
+            # While rows are written, nothing else may be; see _create.
+            self.close()
+            self._file = h5py.File(self._partial, "r+", rdcc_nbytes=0)
+            if len(keep) < len(self.layout.names):
+                self._compact(keep)
+            for name, value in extras.items():
+                text = value.dtype == object
+                self._file.create_dataset(
+                    name, data=value, dtype=h5py.string_dtype() if text else None
+                )
+            for name, value_text in attributes.items():
+                self._file.attrs[name] = value_text
+            del self._file[schema.DONE]
+            seal(self._file)
+
+    def _compact(self, keep: NDArray[np.int64]) -> None:
+        for name in list(self._file):
+            if name == schema.DONE:
+                continue
+            data = self._file[name]
+            for row, index in enumerate(keep):
+                if row != index:
+                    data[row] = data[int(index)]
+            data.resize(len(keep), axis=0)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def stored_sha256(self, index: int) -> str:
+        """Hash of an image that is written already."""
+        return bytes(self._file[schema.IMAGE_SHA256][index]).decode("ascii")
+
+
+def _grow(file: h5py.File, name: str, shape: tuple[int, ...], dtype: Any) -> h5py.Dataset:
+    """A small data set a row an image, that can shrink when images are skipped."""
+    return file.create_dataset(
+        name, shape, dtype, maxshape=(None, *shape[1:]), chunks=True, track_times=False
+    )
+
+
+def _create(
+    path: Path, layout: StoreLayout, config: dict[str, Any], attributes: dict[str, str]
+) -> h5py.File:
+    file = create(path)
+    stamp(file, schema.FORMAT_FEATURES, config, attributes)
+    shape, count = layout.shape, len(layout.names)
+    stored = [schema.FEATURES]
+    if layout.views:
+        stored += [schema.FEATURES_VIEW1, schema.FEATURES_VIEW2]
+    dims = ("image", "pixel", "channel") if layout.pixels else ("image", "row", "column", "channel")
+    for name in stored:
+        data = create_rows(file, name, shape, "float16", grows=True)
+        data.attrs["units"] = "1"
+        for axis, label in enumerate(dims):
+            data.dims[axis].label = label
+    if layout.pixels:
+        create_rows(file, schema.PIXEL_INDEX, (count, layout.pixels), "int32", grows=True)
+    file.attrs["grid"] = np.array(layout.grid, dtype=np.int32)
+    _grow(file, schema.NAMES, (count,), h5py.string_dtype())[:] = np.array(layout.names, object)
+    _grow(file, schema.ORIG_SIZE, (count, 2), "int32")
+    _grow(file, schema.IMAGE_SHA256, (count,), "S64")
+    _grow(file, schema.DONE, (count,), "uint8")
+    # The mode for readers beside a writer orders its writes so that the file is sound at every
+    # moment, which is what lets a killed run be continued.
+    file.swmr_mode = True
+    return file
+
+
+@contextmanager
+def write_features(
+    path: Path,
+    layout: StoreLayout,
+    config: dict[str, Any],
+    attributes: dict[str, str],
+    *,
+    anew: bool = False,
+) -> Iterator[FeatureWriter]:
+    """Write a feature store; it takes its name when the block ends without an error.
+
+    A stopped run leaves the temporary sibling, and the next one with the same options and
+    inputs writes only the images that are missing.
+
+    Args:
+        path: of the store.
+        layout: what it will hold.
+        config: the options, all that decides what is stored of an image among them.
+        attributes: of the root, known before the first image.
+        anew: whether what was left under other options is dropped, instead of refused.
+
+    Raises:
+        OutputError: the store cannot be written.
+        ConfigDiffersError: a stopped run left it under other options.
+    """
+    partial = partial_sibling(path)
+    stale = partial.with_name(f"{partial.name}.old")
+    unused = ""
+    with output_errors(path, needed=layout.nbytes):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if partial.exists() and not stale.exists():
+            partial.rename(stale)
+        file = _create(partial, layout, config, attributes)
+        if stale.exists():
+            try:
+                unused = take_over(stale, file, path, anew=anew)
+            except ConfigDiffersError:
+                file.close()
+                stale.rename(partial)
+                raise
+            file.flush()
+            stale.unlink()
+    writer = FeatureWriter(path, file, layout, unused)
+    try:
+        yield writer
+    except BaseException:
+        writer.close()
+        raise
+    with output_errors(path, needed=layout.nbytes):
+        writer.close()
+        publish(partial, path)

@@ -1,0 +1,98 @@
+"""What a stopped writer left of a feature store, taken over into a fresh one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from c2l import schema
+from c2l.artifacts.guard import require_safe
+from c2l.artifacts.hdf5 import reading
+from c2l.artifacts.rows import RowReader, write_row
+from c2l.artifacts.structure import check_structure
+from c2l.errors import BadInputError, ConfigDiffersError
+
+# They change nothing in a row: each photo is known by its hash.
+_INDIFFERENT = ("data", "on_error")
+
+
+def take_over(stale: Path, fresh: h5py.File, output: Path, *, anew: bool = False) -> str:
+    """Copy the rows that a stopped store holds into a fresh one of the same options.
+
+    Copied and not appended to: the library does not open a file for writing again whose writer
+    was killed. Rows of images that now stand elsewhere are left, since an image's views and
+    pixels are drawn by its place.
+
+    Args:
+        stale: what was left.
+        fresh: the store to fill, as made for the same output.
+        output: its final name, for the error.
+        anew: whether a store of other options is left unused, instead of refused.
+
+    Returns:
+        Why nothing more is used, empty where all is.
+
+    Raises:
+        ConfigDiffersError: it was made under other options, which are named.
+    """
+    try:
+        require_safe(stale, unfinished=True)
+        with reading(stale), h5py.File(stale, "r", swmr=True) as old:
+            check_structure(stale, old, unfinished=True)
+            differing = _differing(old, fresh)
+            if differing and not anew:
+                raise ConfigDiffersError(
+                    f"{output}: a stopped run left it half-way under other options: "
+                    + "; ".join(differing),
+                    hint="run it under those, or begin anew with --overwrite",
+                )
+            if differing:
+                return "it was made under other options"
+            if old.attrs.get(schema.ATTR_PCA_SHA256) != fresh.attrs.get(schema.ATTR_PCA_SHA256):
+                return "its principal components were of other photos"
+            _copy(old, fresh)
+    except BadInputError as error:
+        return error.message.removeprefix(f"{stale}: ")
+    return ""
+
+
+def _differing(old: h5py.File, fresh: h5py.File) -> list[str]:
+    """The options that differ, with both values."""
+    before, now = _deciding(old), _deciding(fresh)
+    return [
+        f"{name} was {before.get(name)!r}, is {now.get(name)!r}"
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name)
+    ]
+
+
+def _deciding(file: h5py.File) -> dict[str, Any]:
+    """What decides the row of an image."""
+    config: dict[str, Any] = json.loads(file.attrs[schema.ATTR_CONFIG])
+    weights = str(file.attrs.get(schema.ATTR_WEIGHTS_SHA256, ""))
+    features = file[schema.FEATURES]
+    row = f"{features.dtype} {features.shape[1:]}"
+    kept = {name: value for name, value in config.items() if name not in _INDIFFERENT}
+    return {**kept, schema.ATTR_WEIGHTS_SHA256: weights, "a row": row}
+
+
+def _copy(old: h5py.File, fresh: h5py.File) -> None:
+    large = (schema.FEATURES, schema.FEATURES_VIEW1, schema.FEATURES_VIEW2, schema.PIXEL_INDEX)
+    summed = [name for name in large if name in fresh]
+    rows = [RowReader(old, name) for name in summed]
+    small = (schema.ORIG_SIZE, schema.IMAGE_SHA256)
+    names, wanted = old[schema.NAMES].asstr()[:], fresh[schema.NAMES].asstr()[:]
+    there = np.flatnonzero(old[schema.DONE][:])
+    for image in (int(i) for i in there if i < len(wanted) and names[i] == wanted[i]):
+        try:
+            read = [reader.read(image) for reader in rows]
+        except OSError:
+            continue  # damaged, and so extracted again
+        read += [old[name][image] for name in small]
+        for name, value in zip((*summed, *small), read, strict=True):
+            write_row(fresh, name, image, value)
+        fresh[schema.DONE][image] = 1
