@@ -110,7 +110,19 @@ def read_rgb(
     Raises:
         BadInputError: the file is missing, no image, broken, empty or too large.
     """
+    return read_photo(path, size=size, max_pixels=max_pixels)[0]
+
+
+def read_photo(
+    path: Path, *, size: int | None = None, max_pixels: int = MAX_PIXELS
+) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """An image as ``read_rgb`` gives it, and its own (height, width), the file opened once.
+
+    Raises:
+        BadInputError: as ``read_rgb``.
+    """
     with open_image(path, FORMATS, max_pixels) as image:
+        width, height = image.size
         _check_scans(image, path)
         box = _draft(image, size)
         image.load()
@@ -120,7 +132,8 @@ def read_rgb(
             rgb = rgb.resize((size, size), Image.Resampling.BILINEAR, box=box)
         if orientation in _TRANSPOSE:
             rgb = rgb.transpose(_TRANSPOSE[orientation])
-        return np.array(rgb, dtype=np.uint8)
+        turned = (width, height) if orientation in _SIDEWAYS else (height, width)
+        return np.array(rgb, dtype=np.uint8), turned
 
 
 @contextmanager
@@ -235,7 +248,7 @@ def _to_rgb(image: Image.Image, path: Path) -> Image.Image:
         picture = image.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")
         return Image.alpha_composite(white, picture).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _high_byte(image: Image.Image, path: Path) -> Image.Image:

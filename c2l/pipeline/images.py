@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l.artifacts.files import output_errors, publish, read_json, sha256_file, write_json
-from c2l.data.images import read_rgb, read_size
+from c2l.data.images import read_photo
 from c2l.data.layouts import Record
 from c2l.data.pool import ordered_map
 from c2l.errors import BadInputError
@@ -76,8 +76,8 @@ def decode(records: Sequence[Record], size: int, workers: int, skips: Skips) -> 
     def one(item: tuple[int, Record]) -> Decoded | tuple[str, BadInputError]:
         index, record = item
         try:
-            pixels = read_rgb(record.image, size=size)
-            return Decoded(index, pixels, read_size(record.image), sha256_file(record.image))
+            pixels, original = read_photo(record.image, size=size)
+            return Decoded(index, pixels, original, sha256_file(record.image))
         except BadInputError as error:
             return record.name, error
         except OSError as error:
