@@ -100,6 +100,8 @@ def predictor_health(
     collapsed = []
     if shares.max() > COLLAPSE_SHARE:
         collapsed.append(f"cluster {int(shares.argmax())} holds {shares.max():.1%} of the pixels")
+    if (counts == 0).any():
+        collapsed.append(f"{int((counts == 0).sum())} of {len(counts)} clusters are empty")
     if groups is not None:
         kept = set(groups.tolist() if named else np.minimum(groups, 1).tolist())
         wanted = PARTS if named else ("ground", "people")

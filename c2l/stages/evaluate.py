@@ -101,6 +101,9 @@ def evaluate(
         raise UsageError("an eval.json is scored again without DATA")
     with claim(output, overwrite=overwrite, starts=JSON):
         result = _rescore(artifact, options) if again else _evaluate(artifact, data, options)
+        absent = [name for name, iou in result["iou"].items() if iou is None]
+        if absent:
+            voice.say(f"no labelled pixel shows {', '.join(absent)}: left out of the means")
         write_json(output, result, sealed=True)
     return output
 
@@ -209,6 +212,7 @@ def _result(
     """
     confusion = _by_class(raw, merge)
     best = hungarian(confusion)
+    scores = score(confusion, best, merge.classes)
     by_name = named and tuple(merge.classes) == tuple(BORDER_CLASSES)
     matching = same_class(*confusion.shape) if by_name else best
     many = majority(confusion)
@@ -232,7 +236,7 @@ def _result(
             "kind": "by name" if by_name else "hungarian",
             "clusters_to_classes": matching.tolist(),
         },
-        "hungarian": score(confusion, best, merge.classes).as_dict(),
+        "hungarian": scores.as_dict(),
         "many_to_one": {
             **score(confusion, many, merge.classes).as_dict(),
             "clusters_to_classes": many.tolist(),
