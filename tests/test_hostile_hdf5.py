@@ -375,6 +375,36 @@ def test_the_command_refuses_a_hostile_file_with_code_3(
     assert not (tmp_path / "c.h5").exists()
 
 
+def test_a_file_that_crashes_the_hdf5_library_is_exit_code_3(cli: Cli, tmp_path: Path) -> None:
+    """One changed byte: the text attribute's type becomes a sequence of a kind that is none.
+
+    HDF5 2.0.0 ends by SIGSEGV when such an attribute is read; the old file format has no
+    checksum over it.
+    """
+    path = tmp_path / "f.h5"
+    with h5py.File(path, "w", libver="earliest") as file:
+        file.attrs["format"] = schema.FORMAT_FEATURES
+    raw = bytearray(path.read_bytes())
+    variable_length = b"format\0\0\x19"
+    place = raw.find(variable_length) + len(variable_length)
+    assert raw[place] == 1  # of text
+    raw[place] = 0x14
+    path.write_bytes(raw)
+    reading = f"import h5py; h5py.File({str(path)!r}).attrs['format']"
+    plain = subprocess.run([sys.executable, "-c", reading], capture_output=True, check=False)
+    if plain.returncode >= 0:
+        pytest.skip("this HDF5 library does not crash on it")
+    for command in (("inspect", path), ("cluster", path, "-o", tmp_path / "c.h5")):
+        outcome = cli(*command)
+        assert (outcome.code, outcome.out) == (3, "")
+        assert f"{path}: reading it crashed a trial process (SIGSEGV)" in outcome.err
+    path.rename(tmp_path / ".g.h5.partial")
+    assert "SIGSEGV" in cli.ok("status", tmp_path).out
+    with write_features(tmp_path / "g.h5", StoreLayout(NAMES, (2, 2), 3), {}, {}) as writer:
+        assert "SIGSEGV" in writer.unused
+        writer.finish(np.arange(0), {}, {})
+
+
 def test_structure_is_checked_without_following_anything(tmp_path: Path) -> None:
     """The other file would be opened by a reader that asks a link what it points to."""
     path = write_store(tmp_path / "f.h5")

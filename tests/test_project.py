@@ -182,3 +182,13 @@ def test_scripts_can_be_run_and_stop_at_the_first_error() -> None:
     for path in ROOT.glob("examples/*.sh"):
         assert path.stat().st_mode & 0o100, named(path)
         assert "set -euo pipefail" in path.read_text(encoding="utf-8"), named(path)
+
+
+def test_every_test_and_script_that_the_reliability_page_names_is_there() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    source = "\n".join(p.read_text(encoding="utf-8") for p in (ROOT / "tests").glob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert len(named) > 20
+    assert [name for name in sorted(named) if f"def {name}(" not in source] == []
+    files = set(re.findall(r"`((?:tests|benchmarks)/[\w/]+\.py)`", page))
+    assert [name for name in sorted(files) if not (ROOT / name).is_file()] == []
