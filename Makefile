@@ -17,8 +17,9 @@ $(READY): pyproject.toml
 demo: $(READY)
 	C2L="$(CURDIR)/$(BIN)/c2l" examples/demo.sh "$(OUT)" $(if $(DATA),"$(DATA)")
 
+# Two processes of one thread each: threads that wait for one another are slow on shared cores.
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .
