@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import FIT, NETWORK, PHOTOS, RUN_C2L, run_python
+from conftest import FIT, NETWORK, PHOTOS, RUN_C2L, mounted, run_python
 
 ROOM = 1 << 20
 
@@ -16,17 +16,8 @@ ROOM = 1 << 20
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MiB in memory."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", str(place)]
-    try:
-        made = subprocess.run(mount, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        made = False
-    if not made:
-        pytest.skip("a file system can only be mounted by root")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    with mounted(tmp_path / "disk", f"size={ROOM}") as place:
+        yield place
 
 
 def leave(disk: Path, room: int) -> None:

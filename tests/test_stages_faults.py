@@ -15,7 +15,7 @@ from unittest import mock
 import h5py
 import numpy as np
 import pytest
-from conftest import FIT, NETWORK, PHOTOS, RUN_C2L, Cli, run_python
+from conftest import FIT, NETWORK, PHOTOS, RUN_C2L, Cli, mounted, run_python
 from PIL import Image
 
 from c2l import schema
@@ -138,17 +138,8 @@ def test_a_reader_keeps_its_file_while_it_is_replaced(
 @pytest.fixture
 def sealed(tmp_path: Path) -> Iterator[Path]:
     """A folder on a file system that is mounted read-only."""
-    place = tmp_path / "sealed"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", str(place)]
-    try:
-        made = subprocess.run(mount, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        made = False
-    if not made:
-        pytest.skip("a file system can only be mounted by root")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    with mounted(tmp_path / "sealed", "ro,size=1m") as place:
+        yield place
 
 
 @pytest.mark.parametrize("stage", STAGES)
