@@ -83,19 +83,20 @@ def until_done(
     while True:
         workers = str(chance.choice((1, 2, 3)))
         process = start([*words, "--workers", workers])
+        sent = None
         try:
-            process.communicate(timeout=chance.uniform(0.2, 1.1) * longest)
+            said = process.communicate(timeout=chance.uniform(0.2, 1.1) * longest)[1]
         except subprocess.TimeoutExpired:
             sent = chance.choice(SIGNALS)
             process.send_signal(sent)
-            process.communicate()
+            said = process.communicate()[1]
             tally.kills[sent.name] += 1
             tally.codes[process.returncode] += 1
         if process.returncode == 0:
             tally.rounds += 1
             return
-        if process.returncode not in (-signal.SIGKILL, -sent, 75, 130):
-            raise SystemExit(f"{words}: ended with {process.returncode}")
+        if sent is None or process.returncode not in (-signal.SIGKILL, -sent, 75, 130):
+            raise SystemExit(f"{words}: ended with {process.returncode}: {said}")
         if output.is_file():
             # Killed when all was done but the leaving.
             tally.rounds += 1
@@ -143,6 +144,7 @@ def main() -> int:
             command = [*words, "-o", str(output)]
             until_done(command, [*command, *more], output, longest, tally, chance)
             tally.differing += digest(output) != digest(whole)
+            print(f"{name}: {sum(tally.kills.values())} kills", end="\r", file=sys.stderr)
         tallies[name] = tally
         print(
             f"{name:<8} {sum(tally.kills.values()):>4} kills {dict(tally.kills)}, exit codes "
