@@ -277,7 +277,7 @@ def test_a_killed_store_goes_on_and_ends_with_the_same_bytes(
     assert killed.returncode == -signal.SIGKILL
     assert sorted(os.listdir(tmp_path)) == [".f.h5.lock", ".f.h5.partial"]
     outcome = cli.ok(*command)
-    assert "8 images are there already" in outcome.err
+    assert "8 of 12 images are there already" in outcome.err
     assert path.read_bytes() == store.read_bytes()
     assert os.listdir(tmp_path) == ["f.h5"]
 
@@ -294,7 +294,7 @@ def test_a_killed_store_under_other_options_is_kept_and_the_options_named(
     assert outcome.code == 4
     assert "stride was 1, is 2" in outcome.err
     outcome = cli.ok(*command)
-    assert "8 images are there already" in outcome.err
+    assert "8 of 12 images are there already" in outcome.err
     assert path.read_bytes() == store.read_bytes()
 
 

@@ -158,7 +158,8 @@ class Run:
             lines = [f"  {k}: the run has {mine.get(k)!r}, now {theirs[k]!r}" for k in differing]
             raise ConfigDiffersError(
                 f"{self.path}: cannot be resumed under another configuration\n" + "\n".join(lines),
-                hint="resume with the run's own options, or start a new run",
+                hint="resume with the run's own options, or start a new run "
+                f"(--checkpoint {self.path} takes up what this one learned)",
             )
 
     def steps(self) -> list[int]:

@@ -67,7 +67,11 @@ def open_dataset(
     if not records:
         what = "labelled images" if labelled_only else "images"
         where = "" if split is None else f" in the split '{split}'"
-        raise BadInputError(root, f"expected {what}{where}, found none")
+        raise BadInputError(
+            root,
+            f"expected {what}{where}, found none",
+            hint=f"see what is in it: c2l data check {root}",
+        )
     return Dataset(found.root, found.layout, split, records, found.space)
 
 

@@ -139,7 +139,8 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
             voice.say(f"{output}: what a stopped run left of it is not used: {writer.unused}")
         sums = _continue(writer, dataset)
         if sums:
-            voice.say(f"going on with {output}: {len(sums)} images are there already")
+            there = f"{len(sums)} of {len(layout.names)} images are there already"
+            voice.say(f"going on with {output}: {there}")
         with steps("extract", len(layout.names)) as bar, ThreadPoolExecutor(1) as pool:
             bar.begin(len(sums))
             pending: Future[None] | None = None
