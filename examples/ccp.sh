@@ -11,7 +11,7 @@ CCP=${1:?the data set folder is missing}
 OUT=${2:?an output folder is missing}
 WEIGHTS=${3:-}
 HERE=$(dirname "$0")
-export SIZE=${SIZE:-128} WARMUP=${WARMUP:-4} EPOCHS=${EPOCHS:-3} PAPER=${PAPER:-1}
+export SIZE=${SIZE:-128} WARMUP=${WARMUP:-4} EPOCHS=${EPOCHS:-2} PAPER=${PAPER:-1}
 
 "$HERE/compare.sh" "$CCP" "$OUT/none" none
 if [ -n "$WEIGHTS" ]; then

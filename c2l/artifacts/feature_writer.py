@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,12 @@ from numpy.typing import NDArray
 from c2l import schema
 from c2l.artifacts.files import output_errors, partial_sibling, publish
 from c2l.artifacts.hdf5 import create, seal, stamp
-from c2l.artifacts.rows import create_rows, write_row
+from c2l.artifacts.rows import create_rows, row_sum
 from c2l.artifacts.stopped import take_over
 from c2l.errors import ConfigDiffersError
+
+# One checksummed row an image.
+LARGE = (schema.FEATURES, schema.FEATURES_VIEW1, schema.FEATURES_VIEW2, schema.PIXEL_INDEX)
 
 
 @dataclass(frozen=True)
@@ -63,19 +68,42 @@ class FeatureWriter:
         self._final, self._file, self.layout, self.unused = final, file, layout, unused
         self._partial = Path(file.filename)
         self.done: NDArray[np.bool_] = file[schema.DONE][:].astype(bool)
+        self._large = {name: file[name] for name in LARGE if name in file}
+        self._waiting: list[tuple[int, dict[str, Any]]] = []
 
     def write(self, index: int, arrays: dict[str, NDArray[Any]]) -> None:
-        """Store what belongs to one image, then mark it done."""
+        """Store the maps of one image; what else belongs to it waits for ``flush``.
+
+        A write of one small row costs as much as one of a whole map.
+        """
+        small: dict[str, Any] = {}
         with output_errors(self._final, needed=self.layout.nbytes):
             for name, value in arrays.items():
-                write_row(self._file, name, index, value)
-            self._file[schema.DONE][index] = 1
-        self.done[index] = True
+                if name in self._large:
+                    row = np.asarray(value, dtype=self._large[name].dtype)
+                    self._large[name][index] = row
+                    small[name + schema.ROW_SUMS] = row_sum(row)
+                else:
+                    small[name] = value
+        self._waiting.append((index, small))
 
     def flush(self) -> None:
-        """Bring what was written to the disk, so that a stopped run can be continued."""
+        """Mark what was written as done and bring it to the disk, for a run that goes on."""
         with output_errors(self._final, needed=self.layout.nbytes):
+            self._settle()
             self._file.flush()
+
+    def _settle(self) -> None:
+        """Write what waits, the mark of being done last."""
+        waiting, self._waiting = sorted(self._waiting, key=itemgetter(0)), []
+        # Neighbours in one write.
+        for _, run in groupby(enumerate(waiting), key=lambda item: item[1][0] - item[0]):
+            rows = [row for _, row in run]
+            place = slice(rows[0][0], rows[-1][0] + 1)
+            for name in rows[0][1]:
+                self._file[name][place] = np.stack([values[name] for _, values in rows])
+            self._file[schema.DONE][place] = 1
+            self.done[place] = True
 
     def finish(
         self,
@@ -117,8 +145,12 @@ class FeatureWriter:
             data.resize(len(keep), axis=0)
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file; what was written is marked as done."""
+        try:
+            self._settle()
+        finally:
+            self._large.clear()
+            self._file.close()
 
     def stored_sha256(self, index: int) -> str:
         """Hash of an image that is written already."""
