@@ -164,6 +164,11 @@ def _grow(file: h5py.File, name: str, shape: tuple[int, ...], dtype: Any) -> h5p
     )
 
 
+def _sums(file: h5py.File) -> list[str]:
+    """Names of the data sets of rows' sums."""
+    return [name for name in file if name.endswith(schema.ROW_SUMS)]
+
+
 def _create(
     path: Path, layout: StoreLayout, config: dict[str, Any], attributes: dict[str, str]
 ) -> h5py.File:
@@ -186,6 +191,9 @@ def _create(
     _grow(file, schema.ORIG_SIZE, (count, 2), "int32")
     _grow(file, schema.IMAGE_SHA256, (count,), "S64")
     _grow(file, schema.DONE, (count,), "uint8")
+    # Given their place in the file now: later it would depend on where a run was stopped.
+    for name in (schema.ORIG_SIZE, schema.IMAGE_SHA256, schema.DONE, *_sums(file)):
+        file[name][:] = np.zeros(count, file[name].dtype) if file[name].ndim == 1 else 0
     # The mode for readers beside a writer orders its writes so that the file is sound at every
     # moment, which is what lets a killed run be continued.
     file.swmr_mode = True
