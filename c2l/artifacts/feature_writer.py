@@ -246,7 +246,8 @@ def write_features(
     try:
         yield writer
     except BaseException:
-        writer.close()
+        with output_errors(path, needed=layout.nbytes):
+            writer.close()
         raise
     with output_errors(path, needed=layout.nbytes):
         writer.close()
