@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT ?= demo
 DATA ?=
+# Names and options of `make bench`, as SUITES="kmeans --full".
+SUITES ?=
 
 .PHONY: demo test lint types fmt bench clean
 
@@ -34,7 +36,7 @@ fmt: $(READY)
 	$(BIN)/ruff format .
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(SUITES)
 
 clean:
 	rm -rf $(VENV) demo build *.egg-info

@@ -16,8 +16,8 @@ class Row:
     Attributes:
         benchmark: what was measured, with its sizes.
         against: the peer.
-        ratio: of ours to the peer's, in the unit of the goal.
-        goal: what the ratio should be.
+        ratio: speed of ours over the peer's, or for time and memory ours over the peer's.
+        goal: what the ratio should be; 0 where it is only told.
         at_least: whether more is better.
         note: the seconds behind it, and what bounds it.
     """
@@ -36,26 +36,43 @@ class Row:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {**asdict(self), "met": self.met}
+        return {**asdict(self), "met": self.met if self.goal else None}
 
 
-def seconds(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each; the rounds go through all of them, so that drift hits all alike."""
+def seconds(
+    contenders: dict[str, Callable[[], object]],
+    rounds: int,
+    *,
+    before: Callable[[str], object] = lambda name: None,
+) -> dict[str, float]:
+    """Median seconds of each; the rounds go through all of them, so that drift hits all alike.
+
+    Args:
+        contenders: what is timed, by name.
+        rounds: how often.
+        before: called with the name, outside the time.
+    """
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, run in contenders.items():
+            before(name)
             started = time.perf_counter()
             run()
             times[name].append(time.perf_counter() - started)
     return {name: statistics.median(found) for name, found in times.items()}
 
 
+def print_header() -> None:
+    """What the columns are."""
+    print(f"\n{'measured':<40}{'against':<28}{'ratio':>8}  {'goal':<16}behind it", flush=True)
+
+
 def print_rows(rows: list[Row]) -> None:
     """As a table."""
     for row in rows:
         sign = ">=" if row.at_least else "<="
+        goal = f"{sign} {row.goal:<5}{'met' if row.met else 'MISSED':<8}" if row.goal else ""
         print(
-            f"{row.benchmark:<40}{row.against:<28}{row.ratio:>8.2f}  {sign} {row.goal:<5}"
-            f"{'met' if row.met else 'MISSED':<8}{row.note}",
+            f"{row.benchmark:<40}{row.against:<28}{row.ratio:>8.2f}  {goal:<16}{row.note}",
             flush=True,
         )

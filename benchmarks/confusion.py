@@ -37,19 +37,16 @@ def measure(rounds: int) -> list[Row]:
         }
         mine = confusion_matrix(found, mask, classes, classes)
         for metric in peers.values():
-            metric.update(labels, target.long())
+            metric.update(labels, target)
             # Its rows are the true classes.
             if not np.array_equal(metric.compute().numpy().T, mine):
                 raise SystemExit("torchmetrics counts other pixels")
-
-        def update(metric: MulticlassConfusionMatrix, a: torch.Tensor, b: torch.Tensor) -> None:
-            metric.update(a, b.long())
 
         took = seconds(
             {
                 "ours": lambda f=found, m=mask, n=classes: confusion_matrix(f, m, n, n),
                 **{
-                    name: lambda metric=metric, a=labels, b=target: update(metric, a, b)
+                    name: lambda metric=metric, a=labels, b=target: metric.update(a, b)
                     for name, metric in peers.items()
                 },
             },

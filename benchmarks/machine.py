@@ -6,6 +6,11 @@ import os
 import platform
 from importlib.metadata import version
 
+import faiss
+import torch
+
+from c2l.pipeline.device import thread_count
+
 
 def describe() -> dict[str, str]:
     """Processor, cores and versions."""
@@ -16,10 +21,14 @@ def describe() -> dict[str, str]:
         model = names[0] if names else model
     except OSError:
         pass
-    packages = ("torch", "torchvision", "h5py", "numpy", "scipy", "scikit-learn", "torchmetrics")
+    packages = ("torch", "torchvision", "h5py", "numpy", "scipy", "pillow", "scikit-learn")
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     return {
         "processor": model,
         "cores": str(len(os.sched_getaffinity(0))),
+        "threads": str(thread_count()),
+        "gpu": gpu,
         "python": platform.python_version(),
-        **{name: version(name) for name in packages},
+        **{name: version(name) for name in (*packages, "torchmetrics")},
+        "faiss": faiss.__version__,
     }

@@ -25,7 +25,7 @@ class PlainEpoch:
     """Each pass decodes every photo again, transforms it by Pillow, and runs the network in fp32.
 
     k-means on view 1, on view 2, labels of both views (a file a photo and view), then training on
-    them: six times a photo is decoded. Loading runs ahead in two threads.
+    them: six times a photo is decoded. A batch is loaded in two threads while another is used.
 
     Args:
         photos: their paths.
@@ -78,14 +78,15 @@ class PlainEpoch:
     def _batches(self, views: Sequence[int]) -> Iterator[tuple[NDArray[np.int64], list[Tensor]]]:
         groups = np.array_split(np.arange(len(self.photos)), -(-len(self.photos) // self.batch))
         with ThreadPoolExecutor(2) as pool:
-            for group in groups:
-                yield (
-                    group,
-                    [
-                        torch.stack(list(pool.map(lambda i, v=view: self._load(int(i), v), group)))
-                        for view in views
-                    ],
-                )
+
+            def ask(group: NDArray[np.int64]) -> list[Iterator[Tensor]]:
+                return [pool.map(lambda i, v=v: self._load(int(i), v), group) for v in views]
+
+            following = ask(groups[0])
+            for number, group in enumerate(groups):
+                ready = [torch.stack(list(loaded)) for loaded in following]
+                following = ask(groups[number + 1]) if number + 1 < len(groups) else []
+                yield group, ready
 
     def _features(self, x: Tensor, group: NDArray[np.int64], view: int) -> Tensor:
         m = self.net.features(x)

@@ -35,7 +35,7 @@ def store(work: Path, photos: Path | None, weights: Path | None, layer: str = "f
     few = work / "photos"
     if not few.exists():
         few.mkdir()
-        for photo in spread(photos):
+        for photo in spread(photos, PHOTOS):
             shutil.copyfile(photo, few / photo.name)
     given = ["--weights", str(weights) if weights else "none", "--layer", layer, "-b", "16", "-q"]
     command = [sys.executable, "-c", RUN, "extract", str(few), "-o", str(path), *given]
@@ -43,18 +43,18 @@ def store(work: Path, photos: Path | None, weights: Path | None, layer: str = "f
     return path
 
 
-def spread(photos: Path) -> list[Path]:
-    """160 photographs of CCP, evenly spread."""
+def spread(photos: Path, count: int) -> list[Path]:
+    """As many photographs of CCP, evenly spread."""
     found = sorted((photos / "photos").iterdir())
-    return found[:: len(found) // PHOTOS][:PHOTOS]
+    return found[:: max(1, len(found) // count)][:count]
 
 
-def photos_in(work: Path, photos: Path | None) -> list[Path]:
+def photos_in(work: Path, photos: Path | None, count: int) -> list[Path]:
     """Photographs of CCP, or synthetic people where it is missing."""
     if photos is not None:
-        return spread(photos)
-    people = work / "people"
-    synth = ["data", "synth", str(people), "-n", str(PHOTOS), "--image-size", "288", "-q"]
+        return spread(photos, count)
+    people = work / f"people-{count}"
+    synth = ["data", "synth", str(people), "-n", str(count), "--image-size", "288", "-q"]
     subprocess.run([sys.executable, "-c", RUN, *synth], check=True, stdout=subprocess.DEVNULL)
     return sorted((people / "JPEGImages").iterdir())
 

@@ -16,7 +16,7 @@ def measure(rounds: int = 15) -> list[Row]:
     }
 
     def start(program: str) -> None:
-        subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
+        subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
 
     took = seconds({name: lambda p=program: start(p) for name, program in programs.items()}, rounds)
     note = f"{1e3 * took['ours']:.0f} ms against {1e3 * took['click']:.0f} ms"

@@ -28,22 +28,24 @@ from c2l.stages.extract import extract
 from .compare import Row, seconds
 from .plain_picie import PlainEpoch
 
-SIZE, BATCH, PHOTOS, CLUSTERS = 128, 32, 128, 16
-# Enough that the third of a second that a start takes is a small part.
-EXTRACTED = 512
-# An epoch's first batch also takes the gradient of each loss term, for the log.
-FIRST = 1
+SIZE, CLUSTERS = 128, 16
+# A training pass of twelve steps, as 1,104 photos in batches of 96 take. The first of them costs
+# more, since it takes the gradient of each loss term for the log.
+STEPS, STEP_BATCH = 12, 16
+EPOCH_PHOTOS, BATCH = 128, 32
+# Sizes that are extracted, and photos: enough that the third of a second of a start is little.
+EXTRACTED = ((128, 512), (320, 96))
 CPU = torch.device("cpu")
 
 
-def _options(method: str, weights: Path | None) -> FitOptions:
+def _options(method: str, weights: Path | None, batch: int) -> FitOptions:
     return effective(
         FitOptions(
             method=method,
             weights=str(weights) if weights else "none",
             clusters=CLUSTERS,
             image_size=SIZE,
-            batch_size=BATCH,
+            batch_size=batch,
             attention_stride=2,
         )
     )
@@ -69,22 +71,22 @@ def _job(photos: list[Path], options: FitOptions, work: Path) -> Iterator[Job]:
 
 def _fit(photos: list[Path], method: str, weights: Path | None, work: Path, rounds: int) -> Row:
     """The training pass: pixels from the cache, views, losses, steps and the log."""
-    options = _options(method, weights)
+    options = _options(method, weights, STEP_BATCH)
     with _job(photos, options, work) as job:
         targets = work / "targets.h5"
         cluster_epoch(job, 0, targets)
 
         def ours() -> None:
-            job.trainer.position.batch = FIRST
+            job.trainer.position.batch = 0
             with read_targets(targets) as labels:
                 train_epoch(job, 0, labels)
 
-        views = [torch.rand(BATCH, 3, SIZE, SIZE) for _ in (0, 1)]
+        views = [torch.rand(STEP_BATCH, 3, SIZE, SIZE) for _ in (0, 1)]
         net = job.trainer.net
 
         def bare() -> None:
             net.train()
-            for _ in range(FIRST, PHOTOS // BATCH):
+            for _ in range(STEPS):
                 with precision(CPU, options.amp):
                     found = [net.embed(net.features(x)) for x in views]
                 loss = sum(y.square().mean() + code for y, code in found)
@@ -92,15 +94,16 @@ def _fit(photos: list[Path], method: str, weights: Path | None, work: Path, roun
                 loss.backward()  # type: ignore[union-attr]
 
         took = seconds({"ours": ours, "bare": bare}, rounds)
-    count = PHOTOS - FIRST * BATCH
+    count = len(photos)
     note = f"{count / took['ours']:.1f} against {count / took['bare']:.1f} photos/s, both views"
     against = "bare forward and backward"
-    return Row(f"fit {method}, {SIZE} px", against, took["bare"] / took["ours"], 0.9, True, note)
+    name = f"fit {method}, {SIZE} px, {STEPS} steps of {STEP_BATCH}"
+    return Row(name, against, took["bare"] / took["ours"], 0.9, True, note)
 
 
 def _epoch(photos: list[Path], weights: Path | None, work: Path, rounds: int) -> Row:
     """A whole first epoch of method picie, decoding included, beside the plain order."""
-    options = _options("picie", weights)
+    options = _options("picie", weights, BATCH)
 
     def ours() -> None:
         with _job(photos, options, work / "ours") as job:
@@ -119,19 +122,19 @@ def _epoch(photos: list[Path], weights: Path | None, work: Path, rounds: int) ->
     return Row(f"epoch picie, {SIZE} px", against, took["plain"] / took["ours"], 3, True, note)
 
 
-def _extract(photos: list[Path], weights: Path | None, work: Path, rounds: int) -> Row:
+def _extract(photos: list[Path], size: int, weights: Path | None, work: Path, rounds: int) -> Row:
     """Photos to a store of stride 4, decoding and writing included."""
     few = work / "few"
     few.mkdir(parents=True)
     for path in photos:
         shutil.copyfile(path, few / path.name)
     options = ExtractOptions(
-        weights=str(weights) if weights else "none", image_size=SIZE, batch_size=BATCH
+        weights=str(weights) if weights else "none", image_size=size, batch_size=BATCH
     )
     net, _ = build_network(options, None, 0, seed=0)
     net.eval()
     with torch.no_grad():
-        pixels = np.zeros((BATCH, SIZE, SIZE, 3), np.uint8)
+        pixels = np.zeros((BATCH, size, size, 3), np.uint8)
         x = to_batch(pixels, CPU).float() / 255
 
     @torch.inference_mode()
@@ -145,17 +148,25 @@ def _extract(photos: list[Path], weights: Path | None, work: Path, rounds: int) 
 
     took = seconds({"ours": ours, "bare": bare}, rounds)
     note = f"{len(photos) / took['ours']:.1f} against {len(photos) / took['bare']:.1f} photos/s"
-    against = "bare forward"
-    return Row(f"extract, {SIZE} px", against, took["bare"] / took["ours"], 0.85, True, note)
+    name = f"extract, {size} px, {len(photos)} photos"
+    return Row(name, "bare forward", took["bare"] / took["ours"], 0.85, True, note)
 
 
-def measure(photos: list[Path], weights: Path | None, work: Path, rounds: int) -> list[Row]:
-    """All four, each on the first photos of a list."""
+def fit_rows(photos: list[Path], weights: Path | None, work: Path, rounds: int) -> list[Row]:
+    """The training pass of both methods, and a whole epoch."""
     limit_threads()
-    used = photos[:PHOTOS]
+    stepped = photos[: STEPS * STEP_BATCH]
     return [
-        _fit(used, "c2l", weights, work / "c2l", rounds),
-        _fit(used, "picie", weights, work / "picie", rounds),
-        _epoch(used, weights, work / "epoch", rounds),
-        _extract(photos[:EXTRACTED], weights, work / "extract", rounds),
+        _fit(stepped, "c2l", weights, work / "c2l", rounds),
+        _fit(stepped, "picie", weights, work / "picie", rounds),
+        _epoch(photos[:EPOCH_PHOTOS], weights, work / "epoch", rounds),
+    ]
+
+
+def extract_rows(photos: list[Path], weights: Path | None, work: Path, rounds: int) -> list[Row]:
+    """Each size."""
+    limit_threads()
+    return [
+        _extract(photos[:count], size, weights, work / f"extract-{size}", rounds)
+        for size, count in EXTRACTED
     ]

@@ -73,7 +73,7 @@ class LockedError(C2LError):
 
 
 class NonFiniteError(C2LError):
-    """A loss or gradient that is NaN or infinite; no step was taken."""
+    """A feature, loss or gradient that is NaN or infinite; it is not stored, no step is taken."""
 
     exit_code = ExitCode.NON_FINITE
 

@@ -215,8 +215,19 @@ class FitOptions(CommonOptions, ImageOptions, NetworkOptions, ModuleOptions, KMe
         choices=("none", "border", "figure", "ground"),
     )
     merge_threshold: float = option(0.5, THRESHOLD, minimum=0.0)
+    final_clusters: str = option(
+        "kmeans",
+        "What predicts: k-means, or with K = 3 a Gaussian mixture with one covariance that starts "
+        "from each photo's own figure.",
+        choices=("kmeans", "mixture"),
+    )
+    mixture_iterations: int = option(
+        1, "Iterations of the mixture after its fit to the figures.", minimum=0
+    )
     sharpen: bool = option(
-        False, "Fit predictions to each photo's own colours (with --merge-clusters figure)."
+        False,
+        "Fit predictions to each photo's own colours (with --merge-clusters figure or "
+        "--final-clusters mixture).",
     )
     warmup: int = option(
         0, "Epochs of label-free warm-up on the photos' own figures first.", minimum=0
@@ -293,6 +304,17 @@ class SynthOptions:
     )
     seed: int = option(0, "Seed of every random choice.", minimum=0)
     workers: int = option(0, "Worker processes; 0 takes the number of cores.", minimum=0)
+
+
+def names_parts(options: FitOptions) -> bool:
+    """Whether what a run predicts is background, upper and lower."""
+    return options.merge_clusters in NAMED_MERGES or options.final_clusters == "mixture"
+
+
+def needs_figures(options: FitOptions) -> bool:
+    """Whether a run looks at the photos' own figures."""
+    merged = options.merge_clusters in FIGURE_MERGES
+    return merged or options.final_clusters == "mixture" or options.warmup > 0
 
 
 def identity(options: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from c2l.artifacts.feature_writer import FeatureWriter, StoreLayout, write_featu
 from c2l.artifacts.features import read_features
 from c2l.artifacts.files import partial_sibling
 from c2l.artifacts.hdf5 import seal
-from c2l.errors import BadInputError, ConfigDiffersError, OutputError
+from c2l.errors import BadInputError, ConfigDiffersError, NonFiniteError, OutputError
 
 NAMES = ("a.png", "sub/b ä.jpg", "c.png", "d.png")
 LAYOUT = StoreLayout(NAMES, (3, 4), 5)
@@ -278,8 +278,11 @@ def test_one_flipped_bit_is_found_and_its_image_named(tmp_path: Path) -> None:
     assert caught.value.exit_code == 3
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_values_that_are_not_finite_are_refused(tmp_path: Path, value: float) -> None:
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_are_refused(
+    tmp_path: Path, value: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("c2l.artifacts.feature_writer.all_finite", lambda _: True)
     with write_features(tmp_path / "f.h5", StoreLayout(("a",), (1, 2), 2), {}, {}) as writer:
         store(writer, 0, features=np.full((1, 2, 2), value, np.float16))
         writer.finish(np.arange(1), {}, {})
@@ -288,6 +291,21 @@ def test_values_that_are_not_finite_are_refused(tmp_path: Path, value: float) ->
         pytest.raises(BadInputError, match=r"'a'.*NaN"),
     ):
         reader.read(0)
+
+
+@pytest.mark.parametrize("value", [70000.0, -70000.0, np.nan])
+def test_a_value_that_float16_does_not_hold_is_not_stored(tmp_path: Path, value: float) -> None:
+    def write() -> None:
+        with write_features(tmp_path / "f.h5", LAYOUT, CONFIG, ATTRIBUTES) as writer:
+            store(writer, 0)
+            values = features(1).astype(np.float32)
+            values[2, 3, 4] = value
+            store(writer, 1, features=values)
+
+    with np.errstate(over="ignore"), pytest.raises(NonFiniteError, match=r"sub/b ä\.jpg") as caught:
+        write()
+    assert caught.value.exit_code == 6
+    assert not (tmp_path / "f.h5").exists()
 
 
 def test_a_view_that_is_not_stored_is_bad_input(tmp_path: Path) -> None:

@@ -203,3 +203,11 @@ def test_assigned_marks_clusters_that_do_not_occur() -> None:
     vectors, present = module(torch.zeros(1, 4, 2, 2), torch.rand(1, 4, 2, 2), labels)
     assert present.tolist() == [[True, False, True]]
     assert not vectors[0, 1].any()
+
+
+def test_features_of_a_label_are_averaged_in_float32_under_autocast() -> None:
+    features = torch.randn(2, 5, 6, 7, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(84).view(2, 6, 7) % 3
+    plain = pool_by_label(features, labels, 3)[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(pool_by_label(features, labels, 3)[0], plain)

@@ -295,3 +295,14 @@ def test_head_on_a_frozen_layer_projects_its_normalised_features() -> None:
         dense = backbone(images)["layer2"]
         expected = projection(dense / dense.norm(dim=1, keepdim=True).clamp_min(1e-12))
         torch.testing.assert_close(net.features(images), expected)
+
+
+@pytest.mark.parametrize("loss_input", ["raw", "normalise", "detach"])
+def test_the_sparse_code_is_computed_in_float32_under_autocast(loss_input: str) -> None:
+    code = sparse(loss_input)
+    tokens = torch.randn(2, 5, 6, generator=torch.Generator().manual_seed(3))
+    decoded, loss = code(tokens)
+    with torch.autocast("cpu", torch.bfloat16):
+        under, loss_under = code(tokens)
+    assert torch.equal(decoded, under)
+    assert torch.equal(loss, loss_under)

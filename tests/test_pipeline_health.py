@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
-from c2l.pipeline.health import agreement, entropy, health, least_cosine
+from c2l.pipeline.health import agreement, entropy, gradients_by_term, health, least_cosine
 
 # Centroids of two views that tell three clusters apart.
 APART = (np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32))
@@ -71,3 +73,28 @@ def test_features_that_shrank_to_a_point_raise_the_alarm_whatever_the_sizes() ->
     assert record["least_cosine"] == [0, pytest.approx(1, abs=1e-4)]
     (alarm,) = record["collapsed"]
     assert alarm.startswith("view 2: the features have shrunk to a point")
+
+
+def test_gradients_of_terms_have_their_norms_and_sum_to_those_of_the_loss() -> None:
+    torch.manual_seed(0)
+    first, second, idle = nn.Linear(3, 4), nn.Linear(4, 2), nn.Linear(2, 2)
+    parameters = [*first.parameters(), *second.parameters(), *idle.parameters()]
+
+    def terms() -> dict[str, torch.Tensor]:
+        hidden = first(torch.arange(6.0).view(2, 3)).tanh()
+        return {
+            "a": second(hidden).square().sum(),
+            "constant": torch.zeros(()),
+            "b": 3 * hidden.sum(),
+        }
+
+    norms, gradients = gradients_by_term(terms(), parameters, set(first.parameters()))
+    for name in ("a", "b"):
+        alone = torch.autograd.grad(terms()[name], list(first.parameters()))
+        expected = math.sqrt(sum(float(g.square().sum()) for g in alone))
+        assert norms[name] == pytest.approx(expected)
+    assert norms["constant"] == 0
+    sum(terms().values()).backward()  # type: ignore[union-attr, no-untyped-call]
+    assert gradients[-2:] == [None, None]
+    for parameter, gradient in zip(parameters[:-2], gradients, strict=False):
+        torch.testing.assert_close(gradient, parameter.grad)

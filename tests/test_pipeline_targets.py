@@ -48,7 +48,7 @@ def run(
     bar = Steps("cluster", COUNT, "images")
     with feature_buffer(scratch / "s" / "buffer", torch.device("cpu"), 1000) as buffer:
         result = cluster_pass(
-            lambda indices: features[torch.from_numpy(indices)],
+            (features[torch.from_numpy(group)] for group in GROUPS),
             GROUPS,
             clusters,
             options or ClusterOptions(kmeans_pixels=6, kmeans_init_batches=2),

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from c2l import schema
 from c2l.artifacts.files import output_errors, partial_sibling, publish
 from c2l.artifacts.hdf5 import create, seal, stamp
-from c2l.artifacts.rows import create_rows, row_sum
+from c2l.artifacts.rows import all_finite, create_rows, row_sum
 from c2l.artifacts.stopped import take_over
-from c2l.errors import ConfigDiffersError
+from c2l.errors import ConfigDiffersError, NonFiniteError
 
 # One checksummed row an image.
 LARGE = (schema.FEATURES, schema.FEATURES_VIEW1, schema.FEATURES_VIEW2, schema.PIXEL_INDEX)
@@ -75,12 +75,21 @@ class FeatureWriter:
         """Store the maps of one image; what else belongs to it waits for ``flush``.
 
         A write of one small row costs as much as one of a whole map.
+
+        Raises:
+            NonFiniteError: NaN, or a feature beyond what float16 holds.
         """
         small: dict[str, Any] = {}
         with output_errors(self._final, needed=self.layout.nbytes):
             for name, value in arrays.items():
                 if name in self._large:
-                    row = np.asarray(value, dtype=self._large[name].dtype)
+                    row = np.ascontiguousarray(value, dtype=self._large[name].dtype)
+                    if row.dtype == np.float16 and not all_finite(row):
+                        raise NonFiniteError(
+                            f"image {self.layout.names[index]!r}: NaN or Inf in {name}; float16 "
+                            "holds at most 65504",
+                            hint="check the weights; where they are sound, take another --layer",
+                        )
                     self._large[name][index] = row
                     small[name + schema.ROW_SUMS] = row_sum(row)
                 else:

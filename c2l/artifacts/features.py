@@ -14,19 +14,10 @@ from c2l import schema
 from c2l.artifacts.hdf5 import config_of, open_artifact, reading
 from c2l.artifacts.lineage import Source, from_json
 from c2l.artifacts.names import require_fit
-from c2l.artifacts.rows import RowReader
+from c2l.artifacts.rows import RowReader, all_finite
 from c2l.errors import BadInputError
 
 HINT = "make one with: c2l extract DATA -o features.h5"
-
-
-def _finite(values: NDArray[np.float16]) -> bool:
-    """Whether no value is NaN or Inf: thirty times as fast on the bits as ``isfinite``.
-
-    Inf and NaN have the largest bits of each sign: 0x7C00 and above, and 0xFC00 and above.
-    """
-    bits = values.view(np.uint16)
-    return bool(bits.max() < 0xFC00 and bits.view(np.int16).max() < 0x7C00)
 
 
 class FeatureReader:
@@ -125,7 +116,7 @@ class FeatureReader:
             raise BadInputError(
                 self.path, f"image {self.names[index]!r}: {error}", hint="extract it again"
             ) from None
-        if not _finite(values):
+        if not all_finite(values):
             raise BadInputError(self.path, f"image {self.names[index]!r}: NaN or Inf in features")
         return values.reshape(-1, self.channels)
 

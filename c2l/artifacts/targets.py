@@ -15,7 +15,7 @@ from c2l import schema
 from c2l.artifacts.files import replacing
 from c2l.artifacts.guard import remember
 from c2l.artifacts.hdf5 import create, open_artifact, reading, seal, stamp
-from c2l.artifacts.rows import RowReader, create_rows, write_row
+from c2l.artifacts.rows import RowReader, create_rows, row_sum
 
 HINT = "resume the run; the epoch is clustered again"
 LABELS = (schema.ASSIGNMENTS_VIEW1, schema.ASSIGNMENTS_VIEW2)
@@ -28,17 +28,23 @@ class TargetsWriter:
 
     def __init__(self, file: h5py.File, count: int) -> None:
         self._file, self._count = file, count
+        self._sums = np.zeros((len(LABELS), count), dtype=np.uint32)
 
     def store(self, view: int, indices: NDArray[np.int64], labels: NDArray[np.uint8]) -> None:
         """Labels of some images in a view, (B, h, w) uint8."""
         if LABELS[view] not in self._file:
             shape = (self._count, *labels.shape[1:])
-            create_rows(self._file, LABELS[view], shape, "uint8")
-        for index, values in zip(indices, labels, strict=True):
-            write_row(self._file, LABELS[view], int(index), values)
+            # Read by this program alone, which looks at each row's CRC-32.
+            create_rows(self._file, LABELS[view], shape, "uint8", fletcher32=False)
+        rows = self._file[LABELS[view]].id
+        # A row is a chunk: its bytes go straight to the file, 20 times as fast as by selection.
+        for index, values in zip(indices, np.ascontiguousarray(labels, np.uint8), strict=True):
+            rows.write_direct_chunk((int(index), *(0 for _ in values.shape)), values.data)
+            self._sums[view, index] = row_sum(values)
 
     def finish(self, view: int, centroids: NDArray[np.float32], counts: NDArray[np.int64]) -> None:
-        """Centroids (K, C) and sizes (K,) of a view's clusters."""
+        """Centroids (K, C) and sizes (K,) of a view's clusters, all of whose labels are there."""
+        self._file[LABELS[view] + schema.ROW_SUMS][:] = self._sums[view]
         self._file.create_dataset(CENTROIDS[view], data=centroids)
         self._file.create_dataset(COUNTS[view], data=counts)
 
@@ -67,16 +73,16 @@ class TargetsReader:
     """Centroids and labels of an epoch."""
 
     def __init__(self, path: Path, file: h5py.File) -> None:
-        self._path, self._file = path, file
+        self._path = path
         with reading(path, hint=HINT):
             self.centroids = tuple(file[name][:] for name in CENTROIDS)
             self.counts = tuple(file[name][:] for name in COUNTS)
+            self._rows = tuple(RowReader(file, name) for name in LABELS)
 
     def labels(self, view: int, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Labels of some images, (B, h, w) uint8."""
         with reading(self._path, hint=HINT):
-            rows = RowReader(self._file, LABELS[view])
-            return np.stack([rows.read(int(i)) for i in indices])
+            return np.stack([self._rows[view].read(int(i)) for i in indices])
 
 
 @contextmanager

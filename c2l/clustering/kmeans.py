@@ -124,6 +124,17 @@ def sums_by_label(points_PC: Tensor, labels_P: Tensor, clusters: int) -> Tensor:
     return torch.nn.functional.one_hot(labels_P, clusters).float().T @ points_PC.float()
 
 
+def count_labels(labels_P: Tensor, clusters: int) -> Tensor:
+    """How many points each cluster has, (K,) int64, without a wait for the device.
+
+    ``torch.bincount`` on a GPU looks up the largest label on the host first.
+    """
+    if labels_P.device.type == "cpu":
+        return torch.bincount(labels_P, minlength=clusters)
+    counts = torch.zeros(clusters, dtype=torch.int64, device=labels_P.device)
+    return counts.scatter_add_(0, labels_P, torch.ones_like(labels_P))
+
+
 @dataclass
 class MiniBatchKMeans:
     """Running means of the clusters over mini-batches.
@@ -134,18 +145,25 @@ class MiniBatchKMeans:
     Attributes:
         centroids: (K, C) float32.
         counts: (K,) int64, points seen by each.
-        inertia: sum of squared distances of the points of all updates.
+        half_inertia: float64 scalar on the centroids' device, half of ``inertia``.
     """
 
     centroids: Tensor
     counts: Tensor
-    inertia: float = 0.0
+    half_inertia: Tensor
 
     @classmethod
     def start(cls, centroids_KC: Tensor) -> MiniBatchKMeans:
         """From initial centroids that have seen no points yet."""
-        counts = torch.zeros(len(centroids_KC), dtype=torch.int64, device=centroids_KC.device)
-        return cls(centroids_KC.float().clone(), counts)
+        device = centroids_KC.device
+        counts = torch.zeros(len(centroids_KC), dtype=torch.int64, device=device)
+        nothing = torch.zeros((), dtype=torch.float64, device=device)
+        return cls(centroids_KC.float().clone(), counts, nothing)
+
+    @property
+    def inertia(self) -> float:
+        """Sum of squared distances of the points of all updates; waits for the device."""
+        return 2 * float(self.half_inertia)
 
     def update(self, points_PC: Tensor) -> Tensor:
         """Assign a mini-batch, then move the centroids.
@@ -188,8 +206,8 @@ class MiniBatchKMeans:
             norms = torch.linalg.vector_norm(rows, dim=1)
             half += (norms.square() / 2 - scores).sum(dtype=torch.float64)
             sums += sums_by_label(rows, labels[part], clusters)
-        self.inertia += 2 * float(half.clamp_min(0))
-        return labels, sums, torch.bincount(labels, minlength=clusters)
+        self.half_inertia = self.half_inertia + half.clamp_min(0)
+        return labels, sums, count_labels(labels, clusters)
 
     def _move(self, sums: Tensor, batch_counts: Tensor) -> None:
         self.counts = self.counts + batch_counts

@@ -22,18 +22,23 @@ YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.31
 BLUR_SIDE = 320
 
 
-def _tensor(values: NDArray[Any], like: Tensor) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values)).to(like.device, torch.float32)
+def _tensor(values: NDArray[Any]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+
+
+def _moved(host: Tensor, like: Tensor) -> Tensor:
+    """A small tensor on the device of another, which the host does not wait for."""
+    return host.to(like.device, non_blocking=True)
 
 
 def _scaled_identity(scale: Tensor) -> Tensor:
-    return torch.eye(3, device=scale.device).expand(len(scale), 3, 3) * scale[:, None, None]
+    return torch.eye(3).expand(len(scale), 3, 3) * scale[:, None, None]
 
 
 def _hue_rotation(turns: Tensor) -> Tensor:
-    to_yiq = torch.tensor(YIQ, device=turns.device, dtype=torch.float32)
+    to_yiq = torch.tensor(YIQ)
     angle = turns * (2 * math.pi)
-    rotation = torch.zeros(len(turns), 3, 3, device=turns.device)
+    rotation = torch.zeros(len(turns), 3, 3)
     rotation[:, 0, 0] = 1
     rotation[:, 1, 1] = rotation[:, 2, 2] = angle.cos()
     rotation[:, 1, 2] = -angle.sin()
@@ -47,49 +52,57 @@ def colour_transform(
 ) -> tuple[Tensor, Tensor]:
     """Brightness, contrast, saturation, hue and grey as one affine map of colour an image.
 
+    All but the mean grey is known on the host: one small copy brings it to the device.
+
     Args:
         parameters: of B images.
         view: 0 or 1.
         mean_grey: (B,) float32, each image's mean luma in [0, 1].
 
     Returns:
-        (B, 3, 3) matrices and (B, 3, 1) offsets, float32: ``rgb' = matrix @ rgb + offset``.
+        (B, 3, 3) matrices and (B, 3, 1) offsets, float32 on the device of ``mean_grey``:
+        ``rgb' = matrix @ rgb + offset``.
     """
     pick = {
-        name: _tensor(getattr(parameters, name)[:, view], mean_grey)
+        name: _tensor(getattr(parameters, name)[:, view])
         for name in ("brightness", "contrast", "saturation", "hue", "grey")
     }
-    luma = torch.tensor(LUMA, device=mean_grey.device).expand(3, 3)
-    # Contrast pulls towards the mean grey of the already brightened image.
-    matrix = _scaled_identity(pick["brightness"] * pick["contrast"])
-    offset = (mean_grey * pick["brightness"] * (1 - pick["contrast"]))[:, None, None]
+    luma = torch.tensor(LUMA).expand(3, 3)
     saturation = _scaled_identity(pick["saturation"]) + (
         (1 - pick["saturation"])[:, None, None] * luma
     )
     tint = _hue_rotation(pick["hue"]) @ saturation
     grey = pick["grey"][:, None, None]
     tint = grey * (luma @ tint) + (1 - grey) * tint
-    return tint @ matrix, tint @ offset.expand(-1, 3, 1)
+    matrix = tint @ _scaled_identity(pick["brightness"] * pick["contrast"])
+    # Contrast pulls towards the mean grey of the already brightened image.
+    pull = torch.stack([pick["brightness"], 1 - pick["contrast"]], 1)
+    known = _moved(torch.cat([matrix.flatten(1), tint.flatten(1), pull], 1), mean_grey)
+    offset = (mean_grey * known[:, 18] * known[:, 19])[:, None, None]
+    moved, tint = (known[:, i : i + 9].reshape(-1, 3, 3) for i in (0, 9))
+    return moved, tint @ offset.expand(-1, 3, 1)
 
 
-def gaussian_blur(images_B3HW: Tensor, sigma_B: Tensor, widest: float) -> Tensor:
+def gaussian_blur(images_B3HW: Tensor, sigma_B: NDArray[np.float32], widest: float) -> Tensor:
     """Gaussian blur with a sigma an image, separable, edges replicated.
 
     Args:
         images_B3HW: (B, 3, H, W) float.
-        sigma_B: (B,) float32 in pixels; 0 leaves an image as it is.
+        sigma_B: (B,) float32 in pixels, on the host; 0 leaves an image as it is.
         widest: the largest sigma there can be; kernels reach three times as far.
     """
-    chosen = torch.nonzero(sigma_B > 0).squeeze(1)
-    if not len(chosen):
+    blurred_ones = np.flatnonzero(sigma_B > 0)
+    if not len(blurred_ones):
         return images_B3HW
+    chosen = _moved(torch.from_numpy(blurred_ones), images_B3HW)
     batch = images_B3HW[chosen]
     count, channels, height, width = batch.shape
     # Reflection or replication needs no more rows than there are.
     radius = min(math.ceil(3 * widest), height - 1, width - 1)
-    offsets = torch.arange(-radius, radius + 1, device=batch.device)
-    taps = torch.exp(-0.5 * (offsets / sigma_B[chosen, None]) ** 2)
-    taps = (taps / taps.sum(1, keepdim=True)).repeat_interleave(channels, 0).to(batch.dtype)
+    offsets = torch.arange(-radius, radius + 1)
+    taps = torch.exp(-0.5 * (offsets / torch.from_numpy(sigma_B[blurred_ones])[:, None]) ** 2)
+    taps = _moved((taps / taps.sum(1, keepdim=True)).repeat_interleave(channels, 0), batch)
+    taps = taps.to(batch.dtype)
     flat = batch.reshape(1, count * channels, height, width)
     flat = F.pad(flat, (radius, radius, radius, radius), mode="replicate")
     flat = F.conv2d(flat, taps[:, None, None, :], groups=count * channels)
@@ -111,12 +124,12 @@ def photometric(images_B3HW: Tensor, parameters: ViewParameters, view: int) -> T
         (B, 3, H, W) float32 in [0, 1].
     """
     x = images_B3HW.float().div_(255)
-    luma = torch.tensor(LUMA, device=x.device)
+    luma = _moved(torch.tensor(LUMA), x)
     mean_grey = torch.einsum("bcp,c->b", x.flatten(2), luma) / (x.shape[2] * x.shape[3])
     matrix, offset = colour_transform(parameters, view, mean_grey)
     coloured = torch.baddbmm(offset, matrix, x.flatten(2)).clamp_(0, 1).view_as(x)
     scale = x.shape[-1] / BLUR_SIDE
-    sigma = _tensor(parameters.blur[:, view], x) * scale
+    sigma = parameters.blur[:, view] * np.float32(scale)
     return gaussian_blur(coloured, sigma, BLUR_SIGMA[1] * scale)
 
 
@@ -134,7 +147,7 @@ def geometric(maps_BCHW: Tensor, parameters: ViewParameters) -> Tensor:
     """G_i: square crop, resize and horizontal flip, shared by both views.
 
     An axis-aligned crop is separable, so bilinear resampling is two matrix products, whose
-    backward pass is as fast and, unlike that of ``grid_sample`` on a GPU, deterministic.
+    backward pass is two more and adds nothing by index, as ``grid_sample``'s does.
 
     Args:
         maps_BCHW: (B, C, H, W) float: images, or feature maps on any grid of them.
@@ -144,9 +157,12 @@ def geometric(maps_BCHW: Tensor, parameters: ViewParameters) -> Tensor:
         (B, C, H, W), the same dtype.
     """
     height, width = maps_BCHW.shape[-2:]
-    side, top, left = _tensor(parameters.crop, maps_BCHW).unbind(1)
-    flip = torch.from_numpy(parameters.flip).to(maps_BCHW.device)
+    drawn = np.column_stack([parameters.crop, parameters.flip])
+    side, top, left, flipped = _moved(_tensor(drawn), maps_BCHW).unbind(1)
+    flip = flipped > 0
     rows = _interpolation(top, side, torch.zeros_like(flip), height)
     columns = _interpolation(left, side, flip, width)
-    rows, columns = rows[:, None].to(maps_BCHW.dtype), columns[:, None].to(maps_BCHW.dtype)
-    return rows @ (maps_BCHW.contiguous() @ columns.transpose(-1, -2))
+    rows, columns = rows[:, None].to(maps_BCHW.dtype), columns.to(maps_BCHW.dtype)
+    # All rows of an image meet the same columns: one product, instead of a copy of them a channel.
+    across = torch.bmm(maps_BCHW.flatten(1, 2), columns.transpose(1, 2))
+    return rows @ across.view_as(maps_BCHW)

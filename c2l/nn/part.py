@@ -81,7 +81,8 @@ def pool_by_label(features_BCHW: Tensor, labels_BHW: Tensor, parts: int) -> tupl
     """
     masks = F.one_hot(labels_BHW.flatten(1).long(), parts).float()
     sizes = masks.sum(1)
-    sums = masks.transpose(1, 2) @ features_BCHW.float().flatten(2).transpose(1, 2)
+    with torch.autocast(features_BCHW.device.type, enabled=False):
+        sums = masks.transpose(1, 2) @ features_BCHW.float().flatten(2).transpose(1, 2)
     return sums / sizes.clamp_min(1)[..., None], sizes > 0
 
 

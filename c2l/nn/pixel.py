@@ -38,7 +38,7 @@ class SparseCode(nn.Module):
         self.dictionary.div_(self.dictionary.norm(dim=0).clamp_min(1))
 
     def forward(self, tokens_BTC: Tensor) -> tuple[Tensor, Tensor]:
-        """D alpha, and the loss L_c as a mean over positions.
+        """D alpha, and the loss L_c as a mean over positions; both are computed in float32.
 
         Args:
             tokens_BTC: (B, T, C) F, the output of self-attention.
@@ -46,7 +46,11 @@ class SparseCode(nn.Module):
         Returns:
             (B, T, C) D alpha in F's scale, and a scalar float32.
         """
-        x = tokens_BTC.float()
+        with torch.autocast(tokens_BTC.device.type, enabled=False):
+            decoded, loss = self._code(tokens_BTC.float())
+        return decoded.to(tokens_BTC.dtype), loss
+
+    def _code(self, x: Tensor) -> tuple[Tensor, Tensor]:
         scale = torch.ones_like(x[..., :1])
         if self.loss_input != "raw":
             scale = x.detach().norm(dim=-1, keepdim=True).clamp_min(1e-6)
@@ -58,7 +62,7 @@ class SparseCode(nn.Module):
             loss = self._loss(x.detach(), decoder)
         else:
             loss = self._objective(x, alpha, decoder)
-        return (decoded * scale).to(tokens_BTC.dtype), loss
+        return decoded * scale, loss
 
     def _loss(self, x: Tensor, decoder: Tensor) -> Tensor:
         alpha = self._ista(x, F.relu(self.encoder(x)).float(), decoder)

@@ -17,7 +17,7 @@ def pick_device(name: str) -> torch.device:
         UsageError: an unknown name, or a GPU that is not there.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -31,6 +31,8 @@ def pick_device(name: str) -> torch.device:
                 f"--device {name}: this machine shows {count} usable GPUs",
                 hint="use --device cpu, or check nvidia-smi and the installed torch build",
             )
+        # Else convolutions "in fp32" would round their inputs to 10 bits.
+        torch.backends.cudnn.allow_tf32 = False
     return device
 
 
@@ -50,7 +52,7 @@ def limit_threads() -> None:
 
 
 def precision(device: torch.device, amp: str) -> AbstractContextManager[object]:
-    """Autocast to bf16 where asked for and supported, else nothing.
+    """Autocast to bf16 where asked for and supported, else nothing: fp32, and not TF32.
 
     ``auto`` takes bf16 on GPUs that have it and on CPUs with AVX-512 bf16 or AMX.
     """
@@ -63,6 +65,7 @@ def precision(device: torch.device, amp: str) -> AbstractContextManager[object]:
 
 def _has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
+        # Since compute capability 8.0; older GPUs only imitate it, slower than fp32.
+        return torch.cuda.get_device_capability(device)[0] >= 8
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from c2l.nn.losses import class_weights, clustering_loss
 from c2l.nn.part import part_contrastive_loss
 from c2l.nn.warmup import figure_loss
 from c2l.pipeline.device import precision
-from c2l.pipeline.health import gradient_norms, health
+from c2l.pipeline.health import gradients_by_term, health
 from c2l.pipeline.job import Indices, Job, prefetch
 from c2l.pipeline.progress import Steps, steps, voice
 from c2l.pipeline.targets import cluster_pass, feature_buffer
@@ -48,14 +49,15 @@ def run_epochs(job: Job) -> None:
 
 def _warmup_epoch(job: Job, epoch: int) -> None:
     """Label-free: ground, upper and lower of each photo's own figure, under random crops."""
-    trainer, options = job.trainer, job.options
-    if not isinstance(job.views, PhotoViews) or trainer.head is None or job.figures is None:
+    trainer, options, views = job.trainer, job.options, job.views
+    if not isinstance(views, PhotoViews) or trainer.head is None or job.figures is None:
         raise UsageError("--warmup needs photos")
     trainer.net.train()
     with steps(f"warm-up {epoch + 1}/{options.warmup}", job.count) as bar:
         bar.begin(trainer.position.batch * options.batch_size)
-        for group, loaded, _ in prefetch(job.views, job.left(epoch), None):
-            x, targets = job.views.warmup(loaded, job.figures, epoch)
+        load = partial(views.load_warmup, epoch=epoch, figures=job.figures)
+        for group, loaded in prefetch(load, job.left(epoch)):
+            x, targets = views.warmup(loaded)
             with precision(job.device, options.amp):
                 y = trainer.net(x)
             loss = figure_loss(trainer.head(y), targets)
@@ -79,9 +81,9 @@ def cluster_epoch(job: Job, epoch: int, path: Path) -> None:
     ):
         for view in (0, 1):
 
-            def encode(group: Indices, view: int = view) -> Tensor:
+            def encode(loaded: Any, view: int = view) -> Tensor:
                 job.trainer.leave_if_asked()
-                m = job.views.view(net, job.views.load(group), epoch, view)
+                m = job.views.view(net, loaded, view)
                 with precision(job.device, options.amp):
                     return net.embed(m)[0]
 
@@ -89,10 +91,11 @@ def cluster_epoch(job: Job, epoch: int, path: Path) -> None:
                 job.trainer.leave_if_asked()
                 writer.store(view, group, labels)
 
+            load = partial(job.views.load, epoch=epoch, views=(view,))
             scratch = job.trainer.run.scratch / f"view{view + 1}.f16"
             with feature_buffer(scratch, job.device, job.map_bytes) as buffer:
                 found = cluster_pass(
-                    encode,
+                    (encode(loaded) for _, loaded in prefetch(load, groups)),
                     groups,
                     options.clusters,
                     options,
@@ -136,13 +139,19 @@ def train_epoch(job: Job, epoch: int, targets: TargetsReader) -> None:
     trainer.net.train()
     with steps(job.title("train", epoch), job.count) as bar:
         bar.begin(trainer.position.batch * options.batch_size)
-        for group, loaded, labels in prefetch(job.views, job.left(epoch), targets):
+
+        def load(group: Indices) -> tuple[Any, list[NDArray[np.uint8]]]:
+            labels = [targets.labels(view, group) for view in (0, 1)]
+            return job.views.load(group, epoch, (0, 1)), labels
+
+        for group, (loaded, labels) in prefetch(load, job.left(epoch)):
             z = [torch.from_numpy(values).to(job.device) for values in labels]
-            terms = _losses(job, loaded, epoch, z, mu, weights)
-            if not trainer.position.batch:
-                _log_gradients(job, epoch, {k: factors[k] * v for k, v in terms.items()})
-            loss = terms["view"] + factors["part"] * terms["part"] + factors["code"] * terms["code"]
-            trainer.step(loss, job.named(group))
+            terms = _losses(job, loaded, z, mu, weights)
+            weighted = {k: factors[k] * v for k, v in terms.items()}
+            loss = weighted["view"] + weighted["part"] + weighted["code"]
+            first = not trainer.position.batch
+            gradients = _log_gradients(job, epoch, weighted) if first else None
+            trainer.step(loss, job.named(group), gradients)
             logged = {f"loss_{name}": value for name, value in terms.items()}
             _log_step(job, epoch, logged, loss, bar, len(group))
             trainer.pause()
@@ -153,14 +162,13 @@ def train_epoch(job: Job, epoch: int, targets: TargetsReader) -> None:
 def _losses(
     job: Job,
     loaded: Any,
-    epoch: int,
     z: list[Tensor],
     mu: list[Tensor],
     weights: list[Tensor | None],
 ) -> dict[str, Tensor]:
     """L_view, L_r and L_c of a batch (Eq. 8), unweighted."""
     net, options = job.trainer.net, job.options
-    m = [job.views.view(net, loaded, epoch, view) for view in (0, 1)]
+    m = [job.views.view(net, loaded, view) for view in (0, 1)]
     y, codes = [], []
     for features in m:
         with precision(job.device, options.amp):
@@ -182,15 +190,20 @@ def _losses(
     return {"view": view_loss, "part": part_loss, "code": (codes[0] + codes[1]) / 2}
 
 
-def _log_gradients(job: Job, epoch: int, weighted: dict[str, Tensor]) -> None:
-    """How hard each term of Eq. 8, its weight included, pulls at the backbone."""
+def _log_gradients(job: Job, epoch: int, weighted: dict[str, Tensor]) -> list[Tensor | None] | None:
+    """How hard each term of Eq. 8, its weight included, pulls at the backbone.
+
+    Returns:
+        The gradients of the loss, or None where the backbone is frozen.
+    """
     trainer = job.trainer
-    backbone = [p for p in trainer.net.backbone.parameters() if p.requires_grad]
     if trainer.net.projection is not None:
-        return
-    norms = gradient_norms(weighted, backbone)
+        return None
+    backbone = set(trainer.net.backbone.parameters())
+    norms, gradients = gradients_by_term(weighted, trainer.trained(), backbone)
     record = {"kind": "gradients", "epoch": epoch, "step": trainer.position.step}
     trainer.run.log(record | {f"gradient_{name}": value for name, value in norms.items()})
+    return gradients
 
 
 def _log_step(

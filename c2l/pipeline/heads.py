@@ -95,6 +95,8 @@ def open_frozen(options: FitOptions, device: torch.device, stack: ExitStack) -> 
         raise UsageError("--checkpoint and --features cannot both give the start")
     if options.merge_clusters in FIGURE_MERGES:
         raise UsageError(f"--merge-clusters {options.merge_clusters} needs photos, not --features")
+    if options.final_clusters == "mixture":
+        raise UsageError("--final-clusters mixture needs photos, not --features")
     if options.warmup:
         raise UsageError("--warmup trains the backbone, which --features leaves frozen")
     path = Path(options.features)

@@ -116,21 +116,37 @@ def predictor_health(
     }
 
 
-def gradient_norms(
-    terms: dict[str, Tensor], parameters: Sequence[nn.Parameter]
-) -> dict[str, float]:
-    """L2 norm of each loss term's gradient on some parameters; the graph is kept.
+def gradients_by_term(
+    terms: dict[str, Tensor], parameters: Sequence[nn.Parameter], watched: set[nn.Parameter]
+) -> tuple[dict[str, float], list[Tensor | None]]:
+    """L2 norm of each loss term's gradient on some parameters, and the gradients of their sum.
+
+    One backward pass a term, which the sum then needs no more.
 
     Args:
-        terms: scalar losses of one graph; one that no parameter enters has the norm 0.
-        parameters: of the network.
+        terms: scalar losses of one graph, which is freed; one that no parameter enters has the
+            norm 0.
+        parameters: all that are trained.
+        watched: those of them that the norms are of.
+
+    Returns:
+        The norms by term, and a gradient or None for each parameter.
     """
-    norms = {}
-    for name, term in terms.items():
-        if not term.requires_grad:
-            norms[name] = 0.0
-            continue
-        grads = torch.autograd.grad(term, parameters, retain_graph=True, allow_unused=True)
-        found = [g for g in grads if g is not None]
+    norms = dict.fromkeys(terms, 0.0)
+    total: list[Tensor | None] = [None] * len(parameters)
+    left = [name for name, term in terms.items() if term.requires_grad]
+    for name in left:
+        grads = torch.autograd.grad(
+            terms[name], parameters, retain_graph=name != left[-1], allow_unused=True
+        )
+        pairs = zip(parameters, grads, strict=True)
+        found = [g for p, g in pairs if g is not None and p in watched]
         norms[name] = float(torch.nn.utils.get_total_norm(found)) if found else 0.0
-    return norms
+        total = [_sum(a, b) for a, b in zip(total, grads, strict=True)]
+    return norms, total
+
+
+def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return a + b

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from c2l.artifacts.targets import TargetsReader
 from c2l.data.views import epoch_order
 from c2l.nn.backbone import dense_side
 from c2l.options import FitOptions
@@ -21,6 +20,7 @@ from c2l.pipeline.training import Trainer
 from c2l.pipeline.views import ViewSource
 
 Indices = NDArray[np.int64]
+Loaded = TypeVar("Loaded")
 
 
 @dataclass(frozen=True)
@@ -82,18 +82,13 @@ class Job:
 
 
 def prefetch(
-    views: ViewSource, groups: Sequence[Indices], targets: TargetsReader | None
-) -> Iterator[tuple[Indices, Any, list[NDArray[np.uint8]]]]:
-    """Batches with their labels, the next ones read while one is used."""
-
-    def load(group: Indices) -> tuple[Indices, Any, list[NDArray[np.uint8]]]:
-        labels = [targets.labels(view, group) for view in (0, 1)] if targets else []
-        return group, views.load(group), labels
-
+    load: Callable[[Indices], Loaded], groups: Sequence[Indices]
+) -> Iterator[tuple[Indices, Loaded]]:
+    """Batches of images with what is loaded of them, the next two while one is used."""
     with ThreadPoolExecutor(1) as pool:
         pending = [pool.submit(load, group) for group in groups[:2]]
         for position in range(len(groups)):
             ready = pending.pop(0).result()
             if position + 2 < len(groups):
                 pending.append(pool.submit(load, groups[position + 2]))
-            yield ready
+            yield groups[position], ready

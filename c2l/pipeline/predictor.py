@@ -23,10 +23,11 @@ from c2l.artifacts.runs import Run
 from c2l.artifacts.tensors import load_tensors, save_tensors
 from c2l.clustering.figure import sharpen_sides, side_labels
 from c2l.clustering.merge import PARTS
+from c2l.clustering.mixture import Discriminant
 from c2l.clustering.nmf import activations
 from c2l.errors import BadInputError, UsageError
 from c2l.nn.network import ParsingNetwork
-from c2l.options import NAMED_MERGES, ExtractOptions, FitOptions, NetworkOptions, stored
+from c2l.options import ExtractOptions, FitOptions, NetworkOptions, names_parts, stored
 from c2l.pipeline.device import precision
 from c2l.pipeline.network import build_network, check_backbone, effective, read_layer
 
@@ -39,6 +40,25 @@ MAP_VALUES = 1 << 24
 SHARP_PHOTOS = 8
 
 
+@dataclass(frozen=True)
+class Classifier:
+    """What the end of a run makes of the features.
+
+    Attributes:
+        centroids: (K, C) float32 centroids, or the means of the mixture's components.
+        counts: (K,) int64 pixels of each.
+        groups: (K,) uint8 group of each after the label-free merge, or None.
+        shares: (K, 3) float32 shares of ground, upper and lower, where predictions are sharpened.
+        mixture: decides in place of the nearest centroid, or None.
+    """
+
+    centroids: Tensor
+    counts: Tensor
+    groups: NDArray[np.uint8] | None
+    shares: NDArray[np.float32] | None
+    mixture: Discriminant | None
+
+
 @dataclass
 class Predictor:
     """A network, and the classifier on its features.
@@ -46,8 +66,9 @@ class Predictor:
     Attributes:
         net: the network, in evaluation mode, on ``device``.
         layer: where the features are read.
-        kind: ``kmeans`` (nearest centroid) or ``nmf`` (strongest factor).
-        centroids: (K, C) float32 centroids or factors.
+        kind: ``kmeans`` (nearest centroid), ``mixture`` (likeliest component) or ``nmf``
+            (strongest factor).
+        centroids: (K, C) float32 centroids, means or factors.
         groups: (K,) group of each cluster after the label-free merge, or None.
         named: whether the groups are background, upper and lower.
         shares: (K, 3) shares of ground, upper and lower in each cluster, where predictions are
@@ -56,6 +77,7 @@ class Predictor:
         method: ``c2l``, ``picie``, ``kmeans`` or ``nmf``.
         sha256: of the file the predictor came from.
         lineage: what it was made from.
+        mixture: (K, C) weights and (K,) bias of each component's score, or None.
     """
 
     net: ParsingNetwork
@@ -71,6 +93,7 @@ class Predictor:
     device: torch.device
     sha256: str
     lineage: dict[str, Any]
+    mixture: tuple[Tensor, Tensor] | None = None
 
     @property
     def file(self) -> Path:
@@ -107,6 +130,9 @@ class Predictor:
         points = features.float().permute(0, 2, 3, 1).reshape(-1, channels)
         if self.kind == "nmf":
             values = activations(points, self.centroids)
+        elif self.mixture is not None:
+            weights, bias = self.mixture
+            values = torch.addmm(bias, F.normalize(points, dim=1), weights.T)
         else:
             points = F.normalize(points, dim=1)
             half = self.centroids.square().sum(1) / 2
@@ -145,7 +171,9 @@ class Predictor:
         shares: Tensor,
     ) -> list[NDArray[np.uint8]]:
         """Parts, 0 to 2, after the clusters' shares are sharpened to each photo's colours."""
-        maps = shares[scores.argmax(1)].permute(0, 3, 1, 2)
+        # The components of a mixture are the parts, and it says how likely each one is.
+        mixed = self.mixture is not None
+        maps = scores.softmax(1) if mixed else shares[scores.argmax(1)].permute(0, 3, 1, 2)
         results = []
         for first in range(0, len(maps), SHARP_PHOTOS):
             group = slice(first, first + SHARP_PHOTOS)
@@ -173,8 +201,7 @@ def argmax_at(scores_Khw: Tensor, size: tuple[int, int]) -> Tensor:
         if best is None:
             best, labels = value, index
         else:
-            better = value > best
-            labels[better] = index[better] + first
+            labels = torch.where(value > best, index + first, labels)
             best = torch.maximum(best, value)
     return labels
 
@@ -187,19 +214,19 @@ def to_batch(images_BHW3: NDArray[np.uint8], device: torch.device) -> Tensor:
 def save_predictor(
     path: Path,
     net: ParsingNetwork,
-    centroids: Tensor,
-    counts: Tensor,
-    groups: NDArray[np.uint8] | None,
-    shares: NDArray[np.float32] | None,
+    classifier: Classifier,
     config: dict[str, Any],
 ) -> None:
     """Store the network and the classifier in one file."""
     tensors = {f"model.{k}": v for k, v in net.state_dict().items()}
-    tensors |= {schema.CENTROIDS: centroids, schema.COUNTS: counts}
-    if groups is not None:
-        tensors[schema.GROUPS] = torch.from_numpy(groups)
-    if shares is not None:
-        tensors[schema.GROUP_SHARES] = torch.from_numpy(shares)
+    tensors |= {schema.CENTROIDS: classifier.centroids, schema.COUNTS: classifier.counts}
+    if classifier.groups is not None:
+        tensors[schema.GROUPS] = torch.from_numpy(classifier.groups)
+    if classifier.shares is not None:
+        tensors[schema.GROUP_SHARES] = torch.from_numpy(classifier.shares)
+    if classifier.mixture is not None:
+        tensors[schema.MIXTURE_WEIGHTS] = classifier.mixture.weights
+        tensors[schema.MIXTURE_BIAS] = classifier.mixture.bias
     save_tensors(path, tensors, {"format": schema.FORMAT_PREDICTOR, "config": json.dumps(config)})
 
 
@@ -266,13 +293,17 @@ def _from_run(path: Path, device: torch.device) -> Predictor:
         raise BadInputError(run.predictor, f"does not fit its run: {first}") from None
     groups = tensors.get(schema.GROUPS)
     shares = tensors.get(schema.GROUP_SHARES)
+    mixture = None
+    if schema.MIXTURE_WEIGHTS in tensors:
+        weights, bias = tensors[schema.MIXTURE_WEIGHTS], tensors[schema.MIXTURE_BIAS]
+        mixture = (weights.to(device), bias.to(device))
     return Predictor(
         net=net.to(device).eval(),
         layer=TRAINED,
-        kind="kmeans",
+        kind="mixture" if mixture else "kmeans",
         centroids=centroids.to(device),
         groups=groups.numpy() if groups is not None else None,
-        named=groups is not None and options.merge_clusters in NAMED_MERGES,
+        named=groups is not None and names_parts(options),
         shares=shares.to(device) if shares is not None else None,
         image_size=options.image_size,
         method=options.method,
@@ -280,6 +311,7 @@ def _from_run(path: Path, device: torch.device) -> Predictor:
         device=device,
         sha256=sha256_file(run.predictor),
         lineage={"path": str(path), "kind": "run", "config": run.config},
+        mixture=mixture,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -15,14 +15,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from c2l.artifacts.files import output_errors
-from c2l.clustering.kmeans import MiniBatchKMeans, assign, initial_centroids, start_pixels
+from c2l.clustering.kmeans import (
+    MiniBatchKMeans,
+    assign,
+    count_labels,
+    initial_centroids,
+    start_pixels,
+)
 from c2l.data.views import Purpose, stream
 from c2l.errors import UsageError
 from c2l.options import KMeansOptions
 from c2l.pipeline.progress import Steps
 
 Indices = NDArray[np.int64]
-Encode = Callable[[Indices], Tensor]
 
 
 class FeatureBuffer:
@@ -36,7 +41,7 @@ class FeatureBuffer:
         self._batches: list[Tensor] = []
         self._shapes: list[tuple[int, ...]] = []
         self._needed, self._path, self._device = needed, path, device
-        self._in_memory = device.type == "cuda" and needed < torch.cuda.mem_get_info(device)[0] // 2
+        self._in_memory = device.type == "cuda" and needed < _free_bytes(device) // 2
         self._file = None if self._in_memory else path.open("w+b")
 
     def append(self, features_PC: Tensor) -> None:
@@ -47,7 +52,7 @@ class FeatureBuffer:
             return
         self._shapes.append(tuple(half.shape))
         with output_errors(self._path, needed=self._needed):
-            self._file.write(half.cpu().contiguous().numpy().tobytes())
+            self._file.write(half.cpu().contiguous().numpy().data)
 
     def __iter__(self) -> Iterator[Tensor]:
         if self._file is None:
@@ -65,6 +70,12 @@ class FeatureBuffer:
         if self._file is not None:
             self._file.close()
             os.unlink(self._path)
+
+
+def _free_bytes(device: torch.device) -> int:
+    """Memory of a GPU that can be had, what torch keeps for later among it."""
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0]) + kept
 
 
 @contextmanager
@@ -95,7 +106,7 @@ class ViewClustering:
 
 
 def cluster_pass(
-    encode: Encode,
+    features: Iterable[Tensor],
     groups: Sequence[Indices],
     clusters: int,
     options: KMeansOptions,
@@ -110,7 +121,7 @@ def cluster_pass(
     """Mini-batch k-means on the features of all images, then their labels (Eq. 6).
 
     Args:
-        encode: images' indices to (B, C, h, w) normalised features.
+        features: (B, C, h, w), normalised, of each of the groups in turn.
         groups: the images in mini-batches, in random order.
         clusters: K.
         options: of k-means.
@@ -125,10 +136,9 @@ def cluster_pass(
     wanted = start_pixels(options, clusters, images)
     points: NDArray[np.float32] | None = None
     filled = 0
-    for number, group in enumerate(groups):
-        features = encode(group)
-        grid = (features.shape[2], features.shape[3])
-        flat = features.permute(0, 2, 3, 1).reshape(len(group), grid[0] * grid[1], -1)
+    for number, (group, found_BCHW) in enumerate(zip(groups, features, strict=True)):
+        grid = (found_BCHW.shape[2], found_BCHW.shape[3])
+        flat = found_BCHW.permute(0, 2, 3, 1).reshape(len(group), grid[0] * grid[1], -1)
         if start is None and number < options.kmeans_init_batches:
             found = _sample(flat, group, wanted, seed, epoch).float().cpu().numpy()
             if points is None:
@@ -154,7 +164,7 @@ def cluster_pass(
     counts = torch.zeros(clusters, dtype=torch.int64, device=flat.device)
     for group, batch in zip(groups, buffer, strict=True):
         labels = assign(batch, means.centroids)
-        counts += torch.bincount(labels, minlength=clusters)
+        counts += count_labels(labels, clusters)
         store(group, labels.view(len(group), *grid).to(torch.uint8).cpu().numpy())
     return ViewClustering(means.centroids, counts, means.inertia)
 

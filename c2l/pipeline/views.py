@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,7 +13,7 @@ from torch import Tensor
 
 from c2l import schema
 from c2l.artifacts.features import FeatureReader
-from c2l.data.views import Purpose, view_parameters
+from c2l.data.views import Purpose, ViewParameters, view_parameters
 from c2l.nn.augment import geometric, photometric
 from c2l.nn.network import ParsingNetwork
 from c2l.pipeline.device import precision
@@ -20,6 +22,7 @@ from c2l.pipeline.images import PixelCache
 from c2l.pipeline.predictor import to_batch
 
 Indices = NDArray[np.int64]
+VIEW_FEATURES = (schema.FEATURES_VIEW1, schema.FEATURES_VIEW2)
 
 
 class ViewSource(Protocol):
@@ -29,14 +32,29 @@ class ViewSource(Protocol):
     def names(self) -> tuple[str, ...]:
         """Names of the N images."""
 
-    def load(self, indices: Indices) -> Any:
-        """The data of some images on the host."""
+    def load(self, indices: Indices, epoch: int, views: Sequence[int]) -> Any:
+        """What ``view`` needs of some images, or without views what ``plain`` does."""
 
-    def view(self, net: ParsingNetwork, loaded: Any, epoch: int, view: int) -> Tensor:
+    def view(self, net: ParsingNetwork, loaded: Any, view: int) -> Tensor:
         """m of one view on the grid that both views share, (B, C, h, w) float32."""
 
     def plain(self, net: ParsingNetwork, loaded: Any) -> Tensor:
         """m of the images as they are, (B, C, h, w)."""
+
+
+@dataclass(frozen=True)
+class LoadedPhotos:
+    """A batch of photos on the device.
+
+    Attributes:
+        pixels: (B, 3, S, S) uint8.
+        parameters: of their views.
+        sides: (B, 3, S / 4, S / 4) float32 ground, upper and lower, in the warm-up.
+    """
+
+    pixels: Tensor
+    parameters: ViewParameters
+    sides: Tensor | None = None
 
 
 class PhotoViews:
@@ -50,45 +68,42 @@ class PhotoViews:
         """Names of the N images."""
         return self.cache.names
 
-    def load(self, indices: Indices) -> tuple[Indices, NDArray[np.uint8]]:
-        """The images' indices and pixels, (B, S, S, 3) uint8."""
-        return indices, self.cache.read(indices)
+    def load(self, indices: Indices, epoch: int, views: Sequence[int] = (0, 1)) -> LoadedPhotos:
+        """The photos and the parameters of both views."""
+        pixels = to_batch(self.cache.read(indices), self.device)
+        return LoadedPhotos(pixels, view_parameters(self.seed, epoch, indices))
 
-    def view(
-        self,
-        net: ParsingNetwork,
-        loaded: tuple[Indices, NDArray[np.uint8]],
-        epoch: int,
-        view: int,
-    ) -> Tensor:
+    def view(self, net: ParsingNetwork, loaded: LoadedPhotos, view: int) -> Tensor:
         """View 1 is G(f(P1(x))), view 2 is f(G(P2(x)))."""
-        indices, pixels = loaded
-        parameters = view_parameters(self.seed, epoch, indices)
-        x = photometric(to_batch(pixels, self.device), parameters, view)
+        x = photometric(loaded.pixels, loaded.parameters, view)
         if view == 1:
-            x = geometric(x, parameters)
+            x = geometric(x, loaded.parameters)
         with precision(self.device, self.amp):
             m = net.features(x)
-        return geometric(m.float(), parameters) if view == 0 else m.float()
+        return geometric(m.float(), loaded.parameters) if view == 0 else m.float()
 
-    def plain(self, net: ParsingNetwork, loaded: tuple[Indices, NDArray[np.uint8]]) -> Tensor:
+    def plain(self, net: ParsingNetwork, loaded: LoadedPhotos) -> Tensor:
         """f(x)."""
-        x = to_batch(loaded[1], self.device).float() / 255
+        x = loaded.pixels.float() / 255
         with precision(self.device, self.amp):
             return net.features(x)
 
-    def warmup(
-        self, loaded: tuple[Indices, NDArray[np.uint8]], figures: FigureCache, epoch: int
-    ) -> tuple[Tensor, Tensor]:
-        """An augmented crop of each image and its targets, of a random stream of their own.
+    def load_warmup(self, indices: Indices, epoch: int, figures: FigureCache) -> LoadedPhotos:
+        """The photos, their figures, and parameters of a random stream of their own."""
+        parameters = view_parameters(self.seed, epoch, indices, purpose=Purpose.WARMUP)
+        pixels = to_batch(self.cache.read(indices), self.device)
+        return LoadedPhotos(pixels, parameters, figures.sides(indices))
+
+    def warmup(self, loaded: LoadedPhotos) -> tuple[Tensor, Tensor]:
+        """An augmented crop of each image and its targets.
 
         Returns:
             (B, 3, S, S) float32 in [0, 1] and (B, 3, S / 4, S / 4) float32.
         """
-        indices, pixels = loaded
-        parameters = view_parameters(self.seed, epoch, indices, purpose=Purpose.WARMUP)
-        x = photometric(to_batch(pixels, self.device), parameters, 0)
-        return geometric(x, parameters), geometric(figures.sides(indices), parameters)
+        if loaded.sides is None:
+            raise ValueError("loaded without the photos' figures")
+        x = photometric(loaded.pixels, loaded.parameters, 0)
+        return geometric(x, loaded.parameters), geometric(loaded.sides, loaded.parameters)
 
 
 class StoredViews:
@@ -102,9 +117,11 @@ class StoredViews:
         """Names of the N images."""
         return self.reader.names
 
-    def load(self, indices: Indices) -> dict[str, NDArray[np.float16]]:
-        """(B, h, w, C) float16 of the images and both views."""
-        keys = (schema.FEATURES, schema.FEATURES_VIEW1, schema.FEATURES_VIEW2)
+    def load(
+        self, indices: Indices, epoch: int, views: Sequence[int] = (0, 1)
+    ) -> dict[str, NDArray[np.float16]]:
+        """(B, h, w, C) float16 of the wanted views, or of the images as they are."""
+        keys = [VIEW_FEATURES[view] for view in views] or [schema.FEATURES]
         shape = (*self.reader.grid, self.reader.channels)
         return {
             key: np.stack([self.reader.read(int(i), key).reshape(shape) for i in indices])
@@ -117,11 +134,10 @@ class StoredViews:
             return net.project_frozen(dense)
 
     def view(
-        self, net: ParsingNetwork, loaded: dict[str, NDArray[np.float16]], epoch: int, view: int
+        self, net: ParsingNetwork, loaded: dict[str, NDArray[np.float16]], view: int
     ) -> Tensor:
         """The stored view, projected; it is the same in every epoch."""
-        keys = (schema.FEATURES_VIEW1, schema.FEATURES_VIEW2)
-        return self._project(net, loaded[keys[view]]).float()
+        return self._project(net, loaded[VIEW_FEATURES[view]]).float()
 
     def plain(self, net: ParsingNetwork, loaded: dict[str, NDArray[np.float16]]) -> Tensor:
         """The stored features, projected."""

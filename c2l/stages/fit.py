@@ -32,11 +32,12 @@ from c2l.artifacts.lineage import (
     source,
 )
 from c2l.artifacts.runs import Run
+from c2l.clustering.merge import PARTS
 from c2l.data.layouts import Dataset, Record
 from c2l.errors import BadInputError, StoppedError, UsageError
 from c2l.nn.backbone import dense_side
 from c2l.nn.network import ParsingNetwork
-from c2l.options import FIGURE_MERGES, FitOptions, identity, recorded
+from c2l.options import FitOptions, identity, needs_figures, recorded
 from c2l.pipeline.claim import hold
 from c2l.pipeline.datasets import open_images
 from c2l.pipeline.device import pick_device, set_threads, thread_count
@@ -152,8 +153,13 @@ def _settled(options: FitOptions) -> FitOptions:
         UsageError: options that do not go together.
     """
     options = effective(options)
-    if options.sharpen and options.merge_clusters != "figure":
-        raise UsageError("--sharpen needs --merge-clusters figure")
+    mixture = options.final_clusters == "mixture"
+    if options.sharpen and options.merge_clusters != "figure" and not mixture:
+        raise UsageError("--sharpen needs --merge-clusters figure or --final-clusters mixture")
+    if mixture and options.merge_clusters != "none":
+        raise UsageError("--final-clusters mixture has its three parts: leave out --merge-clusters")
+    if mixture and options.clusters != len(PARTS):
+        raise UsageError("--final-clusters mixture needs -k 3")
     if options.merge_clusters != "none" and options.clusters < 3:
         raise UsageError("--merge-clusters needs 3 clusters or more")
     return options
@@ -209,8 +215,7 @@ def _prepare(
         if resume and trainer.restore():
             voice.say(f"resumed at step {trainer.position.step}, epoch {trainer.position.epoch}")
         figures = None
-        wanted = options.warmup or options.merge_clusters in FIGURE_MERGES
-        if isinstance(views, PhotoViews) and wanted:
+        if isinstance(views, PhotoViews) and needs_figures(options):
             figures = build_figures(views.cache, device)
     return run, Job(trainer, views, options, device, start, figures)
 
