@@ -22,10 +22,12 @@ from safetensors.numpy import load_file
 from c2l.data.views import epoch_order
 from c2l.options import FitOptions, recorded
 from c2l.pipeline.network import build_network
+from c2l.pipeline.predictor import load_predictor
 from c2l.pipeline.training import Trainer, digest
 
 STOP_AFTER_FOUR_STEPS = """
 import os, signal
+from c2l.pipeline.predictor import load_predictor
 from c2l.pipeline.training import Trainer
 step = Trainer.step
 def step_and_stop(self, *arguments):
@@ -186,6 +188,58 @@ def test_the_warm_up_has_epochs_and_a_loss_of_its_own(cli: Cli, few: Path, tmp_p
     assert records[0]["loss"] == records[0]["loss_figure"] > 0
     assert "loss_view" in records[3]
     assert not any("warmup_head" in name for name in predictor(run))
+
+
+@pytest.mark.parametrize("sharpen", [False, True])
+def test_the_likeliest_component_of_the_mixture_is_the_part(
+    cli: Cli, people: Path, trained: Path, tmp_path: Path, sharpen: bool
+) -> None:
+    run, found = tmp_path / "run", tmp_path / "e.json"
+    last = ("--final-clusters", "mixture", *(["--sharpen"] if sharpen else []))
+    cli.ok("fit", people, "-o", run, *FIT, "--epochs", "0", "--checkpoint", trained, *last)
+    tensors = predictor(run)
+    assert tensors["mixture_weights"].shape == tensors["centroids"].shape == (3, 16)
+    assert tensors["groups"].tolist() == [0, 1, 2]
+    side = int(FIT[FIT.index("--image-size") + 1]) // 4
+    assert int(tensors["counts"].sum()) == 12 * side * side
+
+    # The scores are the log of the posterior up to what the components share.
+    read = load_predictor(run, torch.device("cpu"), None)
+    images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    scores = read.scores(images)
+    with torch.no_grad():
+        x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+        y = torch.nn.functional.normalize(read.net(x).float(), dim=1)
+    weights = torch.from_numpy(tensors["mixture_weights"])
+    bias = torch.from_numpy(tensors["mixture_bias"])
+    expected = torch.einsum("bchw,kc->bkhw", y, weights) + bias[:, None, None]
+    torch.testing.assert_close(scores, expected, rtol=1e-4, atol=1e-4)
+    if not sharpen:
+        (labels, _) = read.predict(images, [(16, 16), (16, 16)])
+        np.testing.assert_array_equal(labels, scores[0].argmax(0))
+
+    cli.ok("eval", run, people, "-o", found, "--split", "val", "--no-baselines")
+    stored = json.loads(found.read_text())
+    assert stored["matching"]["kind"] == "by name"
+    assert cli.ok("verify", run).code == 0
+
+
+def test_a_stopped_mixture_is_fitted_again(
+    cli: Cli, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixture = ("--final-clusters", "mixture", "--epochs", "1")
+    cli.ok("fit", few, "-o", tmp_path / "whole", *FIT, *mixture)
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("c2l.pipeline.mixture.expectation_maximisation", stop)
+        assert cli("fit", few, "-o", tmp_path / "run", *FIT, *mixture).code != 0
+    cli.ok("fit", few, "-o", tmp_path / "run", *FIT, *mixture, "--resume")
+    whole, again = predictor(tmp_path / "whole"), predictor(tmp_path / "run")
+    for name in whole:
+        np.testing.assert_array_equal(again[name], whole[name], err_msg=name)
 
 
 def test_another_run_gives_the_start(cli: Cli, trained: Path, few: Path, tmp_path: Path) -> None:
@@ -410,6 +464,8 @@ def test_a_dry_run_counts_steps_and_writes_nothing(cli: Cli, people: Path, tmp_p
         (("--heads", "3"), "--heads 3"),
         (("--device", "cuda:99"), "cuda:99"),
         (("--sharpen",), "--merge-clusters figure"),
+        (("--final-clusters", "mixture", "-k", "4"), "-k 3"),
+        (("--final-clusters", "mixture", "--merge-clusters", "figure"), "--merge-clusters"),
         (("-k", "1"), "-k"),
     ],
 )
