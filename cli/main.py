@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -118,6 +119,12 @@ def _memory_told() -> Iterator[None]:
         ) from None
 
 
+def _tell(text: str) -> None:
+    """A line on stderr; the exit code counts where nobody reads it any more."""
+    with suppress(OSError):
+        click.echo(text, err=True)
+
+
 def run(arguments: list[str] | None = None) -> None:
     """The entry point: errors of the user leave no traceback.
 
@@ -127,16 +134,21 @@ def run(arguments: list[str] | None = None) -> None:
     try:
         with _listening(), _memory_told():
             code: Any = main.main(args=arguments, prog_name="c2l", standalone_mode=False)
+            if sys.stdout:
+                sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else ExitCode.OK)
+    except SystemExit:
+        # click has seen that the reader of stdout went away, and leaves with 1.
+        if type(sys.stdout).__name__.endswith("PacifyFlushWrapper"):
+            os._exit(ExitCode.OK)
+        raise
     except C2LError as error:
-        click.echo(f"c2l: error: {printable(error.message)}", err=True)
+        _tell(f"c2l: error: {printable(error.message)}")
         if error.hint:
-            click.echo(f"  next: {printable(error.hint)}", err=True)
+            _tell(f"  next: {printable(error.hint)}")
         sys.exit(error.exit_code)
     except (click.exceptions.Abort, _Leave) as left:
-        click.echo(
-            f"c2l: interrupted ({str(left) or 'SIGINT'}); no half-written output is left", err=True
-        )
+        _tell(f"c2l: interrupted ({str(left) or 'SIGINT'}); no half-written output is left")
         sys.exit(ExitCode.INTERRUPTED)
     except click.ClickException as error:
         error.show()
@@ -144,4 +156,11 @@ def run(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         # The reader of stdout went away (a pager, head): not an error of ours.
         sys.stderr.close()
-        sys.exit(ExitCode.OK)
+        os._exit(ExitCode.OK)
+    except OSError as error:
+        # What writes files names them; what is left is stdout.
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        _tell(f"c2l: error: stdout cannot be written: {error.strerror}")
+        # Its buffer cannot be flushed on the way out either.
+        os._exit(ExitCode.IO_ERROR)

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from c2l import schema
+from c2l.artifacts.files import partial_sibling
 from c2l.artifacts.runs import Checkpoint, Run
 from c2l.errors import BadInputError, ConfigDiffersError, OutputError, UsageError
 
@@ -238,3 +239,13 @@ def test_targets_of_past_epochs_are_forgotten(run: Run) -> None:
         run.epoch_file(epoch).write_text("")
     run.forget_epochs(before=2)
     assert [run.epoch_file(e).exists() for e in range(4)] == [False, False, True, True]
+
+
+def test_a_run_killed_at_its_very_start_is_begun_again(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    path.mkdir()
+    partial_sibling(path / schema.RUN_CONFIG).write_text('{"form')
+    assert Run.is_empty(path)
+    Run.create(path, {"a": 1}, overwrite=False)
+    assert Run.open(path).config["a"] == 1
+    assert os.listdir(path) == [schema.RUN_CONFIG]

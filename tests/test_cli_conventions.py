@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
+import h5py
 import pytest
 from conftest import FIT, NETWORK, PHOTOS, RUN_C2L, Cli, run_python
 
@@ -191,3 +195,60 @@ def test_a_missing_file_of_options_is_named(cli: Cli, few: Path, tmp_path: Path)
     outcome = cli("extract", few, "-o", tmp_path / "f.h5", "--config", tmp_path / "none.toml")
     assert outcome.code == 3
     assert "none.toml" in outcome.err
+
+
+@pytest.mark.parametrize("where", ["/dev/full", "a reader that went away"])
+def test_stdout_that_cannot_be_written_is_told(trained: Path, where: str) -> None:
+    command = f"exec {shlex.join([sys.executable, '-c', RUN_C2L, 'inspect', str(trained)])}"
+    command += " > /dev/full" if where == "/dev/full" else " | true"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr
+    if where == "/dev/full":
+        assert done.returncode == 74
+        assert "stdout cannot be written" in done.stderr
+    else:
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.h5"])
+def test_a_pipe_in_place_of_an_artifact_keeps_nobody_waiting(
+    cli: Cli, tmp_path: Path, name: str
+) -> None:
+    os.mkfifo(tmp_path / name)
+    outcome = cli("inspect", tmp_path / name)
+    assert outcome.code == 3
+    assert "not a regular file" in outcome.err
+    cli("status", tmp_path)
+
+
+def test_an_input_is_never_the_output(cli: Cli, people: Path, tmp_path: Path) -> None:
+    store = tmp_path / "f.h5"
+    cli.ok("extract", people, "-o", store, *PHOTOS, *NETWORK)
+    before = store.read_bytes()
+    (tmp_path / "link.h5").symlink_to(store)
+    for output in (store, tmp_path / "link.h5"):
+        outcome = cli("cluster", store, "-o", output, "-k", "3", "--overwrite")
+        assert outcome.code == 2
+        assert "cannot be the output" in outcome.err
+    assert store.read_bytes() == before
+
+
+def test_a_file_of_another_program_is_not_replaced(
+    cli: Cli, people: Path, trained: Path, tmp_path: Path
+) -> None:
+    store, scores = tmp_path / "theirs.h5", tmp_path / "theirs.json"
+    with h5py.File(store, "w") as file:
+        file["x"] = range(9)
+    scores.write_text('{"a": 1}')
+    before = store.read_bytes(), scores.read_bytes()
+    commands: list[tuple[str | Path, ...]] = [
+        ("extract", people, "-o", store, *PHOTOS, *NETWORK, "--overwrite"),
+        ("eval", trained, people, "-o", scores, "--split", "val", "--overwrite"),
+    ]
+    for command in commands:
+        outcome = cli(*command)
+        assert outcome.code == 2
+        assert "no file that c2l wrote" in outcome.err
+    assert (store.read_bytes(), scores.read_bytes()) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 
@@ -38,3 +39,15 @@ def test_a_second_request_to_terminate_still_waits_for_the_state() -> None:
         os.kill(os.getpid(), signal.SIGUSR1)
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.received == "SIGTERM"
+
+
+def test_a_stop_is_noted_where_nobody_reads_what_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", buffering=1) as gone, StopRequest() as stop:
+        monkeypatch.setattr("sys.stderr", gone)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.received == "SIGTERM"
+        monkeypatch.undo()
+        with contextlib.suppress(BrokenPipeError):
+            gone.close()

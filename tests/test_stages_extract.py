@@ -366,3 +366,14 @@ def test_features_of_a_run_are_those_of_its_trained_network(
     with h5py.File(path, "r") as file:
         digest = hashlib.sha256((trained / "predictor.safetensors").read_bytes()).hexdigest()
         assert file.attrs["weights_sha256"] == digest
+
+
+def test_what_a_kill_left_at_its_very_start_changes_no_byte(
+    cli: Cli, people: Path, tmp_path: Path
+) -> None:
+    command = ("extract", people, *PHOTOS, *NETWORK)
+    cli.ok(*command, "-o", tmp_path / "whole.h5")
+    begun = (tmp_path / "whole.h5").read_bytes()[:48]
+    (tmp_path / ".again.h5.partial").write_bytes(begun)
+    cli.ok(*command, "-o", tmp_path / "again.h5")
+    assert (tmp_path / "again.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()

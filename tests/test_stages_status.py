@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import h5py
 import numpy as np
 import pytest
 from conftest import FIT, NETWORK, PHOTOS, Cli, stop_after
@@ -131,6 +132,13 @@ def test_a_missing_input_is_named(cli: Cli, chain: Path) -> None:
     assert "f.h5 is not there" in found["why"]
 
 
+def test_photos_that_moved_are_to_be_put_back(cli: Cli, chain: Path) -> None:
+    (chain / "people").rename(chain / "elsewhere")
+    found = status(cli, chain)["f.h5"]
+    assert (found["state"], found["next"]) == ("stale", "")
+    assert "put it back" in found["why"]
+
+
 def test_a_folder_moved_as_a_whole_holds_together(
     cli: Cli, chain: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,3 +238,19 @@ def test_verify_of_what_is_missing_or_foreign_is_bad_input(cli: Cli, tmp_path: P
         outcome = cli("verify", path)
         assert outcome.code == 3
         assert path.name in outcome.err
+
+
+def test_verify_finds_a_changed_bit_in_what_was_sampled(
+    cli: Cli, people: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "f.h5"
+    cli.ok("extract", people, "-o", store, *PHOTOS, *NETWORK, "--pixels-per-image", "20")
+    assert cli("verify", store).code == 0
+    with h5py.File(store, "r") as file:
+        row = file["pixel_index"][3].tobytes()
+    raw = bytearray(store.read_bytes())
+    raw[raw.find(row)] ^= 1
+    store.write_bytes(raw)
+    outcome = cli("verify", store)
+    assert outcome.code != 0
+    assert "checksum" in outcome.out

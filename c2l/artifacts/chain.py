@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from c2l import schema
-from c2l.artifacts.files import read_json
+from c2l.artifacts.files import first_bytes, read_json
 from c2l.artifacts.guard import require_safe
 from c2l.artifacts.hdf5 import SIGNATURE, config_of, reading
 from c2l.artifacts.lineage import (
@@ -119,12 +119,7 @@ def read_link(path: Path) -> Link:
     """
     if path.is_dir():
         return _pictures(path) if (path / "masks" / schema.LEGEND).is_file() else _run(path)
-    try:
-        with path.open("rb") as file:
-            start = file.read(8)
-    except OSError as error:
-        raise BadInputError(path, f"cannot be read: {error.strerror}") from None
-    if start == SIGNATURE:
+    if first_bytes(path) == SIGNATURE:
         return _hdf5(path, path)
     if path.suffix == ".json":
         return _scores(path)

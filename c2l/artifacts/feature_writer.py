@@ -249,7 +249,12 @@ def write_features(
                 file.close()
                 stale.rename(partial)
                 raise
-            file.flush()
+            if file[schema.DONE][:].any():
+                file.flush()
+            else:
+                # Begun anew, so that the bytes are those of a run that found nothing.
+                file.close()
+                file = _create(partial, layout, config, attributes)
             stale.unlink()
     writer = FeatureWriter(path, file, layout, unused)
     try:

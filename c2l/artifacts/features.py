@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -108,17 +109,31 @@ class FeatureReader:
         Raises:
             BadInputError: the image's checksum fails, or a value is not finite.
         """
+        values: NDArray[np.float16] = self._row(index, name)
+        if not all_finite(values):
+            raise BadInputError(self.path, f"image {self.names[index]!r}: NaN or Inf in features")
+        return values.reshape(-1, self.channels)
+
+    def pixel_index(self, index: int) -> NDArray[np.int32]:
+        """Which pixels of one image are stored, (P,) int32 in raster order of the grid.
+
+        Raises:
+            BadInputError: its checksum fails, or a pixel lies outside the grid.
+        """
+        found: NDArray[np.int32] = self._row(index, schema.PIXEL_INDEX)
+        if (np.diff(found) <= 0).any() or found[0] < 0 or found[-1] >= self.grid[0] * self.grid[1]:
+            raise BadInputError(self.path, f"image {self.names[index]!r}: pixels outside the grid")
+        return found
+
+    def _row(self, index: int, name: str) -> NDArray[Any]:
         try:
             if name not in self._rows:
                 self._rows[name] = RowReader(self._file, name)
-            values: NDArray[np.float16] = self._rows[name].read(index)
+            return self._rows[name].read(index)
         except (OSError, KeyError, ValueError, IndexError) as error:
             raise BadInputError(
                 self.path, f"image {self.names[index]!r}: {error}", hint="extract it again"
             ) from None
-        if not all_finite(values):
-            raise BadInputError(self.path, f"image {self.names[index]!r}: NaN or Inf in features")
-        return values.reshape(-1, self.channels)
 
 
 @contextmanager

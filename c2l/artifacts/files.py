@@ -8,7 +8,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,23 @@ from c2l.errors import BadInputError, OutputError, UsageError
 CHUNK_BYTES = 1 << 20
 # Far deeper than any artifact, far from the limit of Python's own recursion.
 DEEPEST_JSON = 64
+# What the names of all formats begin with.
+FORMAT_NAME = b"c2l-"
+
+
+def first_bytes(path: Path, count: int = 8) -> bytes:
+    """What a regular file begins with; a pipe or a device would keep the reader waiting.
+
+    Raises:
+        BadInputError: it cannot be read, or is no regular file.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise BadInputError(path, "is not a regular file")
+        with path.open("rb") as file:
+            return file.read(count)
+    except OSError as error:
+        raise BadInputError(path, f"cannot be read: {error.strerror}") from None
 
 
 def sha256_file(path: Path) -> str:
@@ -50,6 +67,7 @@ def refuse_existing(
     *,
     overwrite: bool,
     starts: bytes = b"",
+    inputs: Sequence[Path | None] = (),
     hint: str = "add --overwrite to replace it, or name another output",
 ) -> None:
     """Stop before any work when the output is there already.
@@ -57,31 +75,47 @@ def refuse_existing(
     Args:
         path: the output.
         overwrite: whether it may be replaced.
-        starts: what a file of the output's format begins with; anything else is not replaced,
-            so that a slip of the hand cannot cost a photo or a device.
+        starts: what a file of the output's format begins with; anything else, and what holds no
+            name of a format of c2l, is not replaced, so that a slip of the hand cannot cost a
+            photo, a device, or another program's data.
+        inputs: what the output is made from.
         hint: the next step.
 
     Raises:
-        UsageError: the path exists and ``overwrite`` is not given, or is no file of that format.
+        UsageError: the path exists and ``overwrite`` is not given, it is no file of that format,
+            or it is one of the inputs.
     """
     if not path.exists():
         return
+    if any(given is not None and given.exists() and given.samefile(path) for given in inputs):
+        raise UsageError(f"{path}: is read and cannot be the output", hint="name another output")
     if not overwrite:
         raise UsageError(f"{path}: exists already", hint=hint)
-    if starts and not _begins_with(path, starts):
+    if starts and not _is_ours(path, starts):
         raise UsageError(
             f"{path}: is no file that c2l wrote, so --overwrite will not replace it",
             hint="name another output, or remove it first",
         )
 
 
-def _begins_with(path: Path, starts: bytes) -> bool:
-    """Whether a regular file begins so, or holds nothing."""
+def _is_ours(path: Path, starts: bytes) -> bool:
+    """Whether a regular file begins so and names a format of c2l, or holds nothing.
+
+    It is not parsed: a damaged one may be replaced, and one of unknown origin may be a trap.
+    """
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        found = file.read(len(starts))
-    return found in (starts, b"")
+        block = file.read(CHUNK_BYTES)
+        if not block.startswith(starts):
+            return not block
+        while block and FORMAT_NAME not in block:
+            # A name may lie across two blocks.
+            file.seek(1 - len(FORMAT_NAME), os.SEEK_CUR)
+            block = file.read(CHUNK_BYTES)
+            if len(block) < len(FORMAT_NAME):
+                return False
+        return FORMAT_NAME in block
 
 
 @contextmanager
@@ -206,6 +240,8 @@ def read_json(
         BadInputError: missing, not JSON, not an object, or changed since it was written.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise BadInputError(path, f"is not a regular file; expected {what}", hint=hint)
         value = strict_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BadInputError(path, f"no such file; expected {what}", hint=hint) from None

@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 
 from c2l import __version__, schema
-from c2l.artifacts.files import strict_json
+from c2l.artifacts.files import first_bytes, strict_json
 from c2l.artifacts.guard import require_safe
 from c2l.artifacts.seal import content_digest
 from c2l.artifacts.structure import check_structure
@@ -115,12 +115,10 @@ def open_artifact(
     """
     expected = " or ".join(kinds)
     try:
-        with path.open("rb") as raw:
-            signature = raw.read(8)
-    except OSError as error:
-        raise BadInputError(
-            path, f"cannot be read: {error.strerror}; expected a {expected} file", hint=hint
-        ) from None
+        signature = first_bytes(path)
+    except BadInputError as error:
+        problem = error.message.removeprefix(f"{error.path}: ")
+        raise BadInputError(path, f"{problem}; expected a {expected} file", hint=hint) from None
     if signature != SIGNATURE:
         raise BadInputError(path, f"not an HDF5 file; expected a {expected} file", hint=hint)
     if not trust:

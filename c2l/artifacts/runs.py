@@ -80,6 +80,8 @@ class Run:
     @classmethod
     def is_empty(cls, path: Path) -> bool:
         """Whether a run folder holds nothing yet: one that a failed start left behind."""
+        if _is_untouched(path):
+            return True
         if not path.is_dir() or not _is_run(path) or (path / schema.PREDICTOR).exists():
             return False
         return not list(path.glob(f"{schema.STEP_PREFIX}*"))
@@ -95,7 +97,7 @@ class Run:
                 holds something that is no run (which is never removed).
             OutputError: it cannot be written.
         """
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and not _is_untouched(path):
             if not (overwrite or cls.is_empty(path)):
                 raise UsageError(
                     f"{path}: exists already",
@@ -308,6 +310,12 @@ def _read_state(path: Path) -> dict[str, Any]:
         if state.get(key, 0) < 0:
             raise BadInputError(path, f"damaged: {key!r} is {state[key]}")
     return state
+
+
+def _is_untouched(path: Path) -> bool:
+    """Whether a folder holds nothing, or what a run killed at its very start leaves behind."""
+    half = partial_sibling(path / schema.RUN_CONFIG).name
+    return path.is_dir() and all(entry.name == half for entry in path.iterdir())
 
 
 def _is_run(path: Path) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from c2l import schema
-from c2l.artifacts.files import read_json, unseal
+from c2l.artifacts.files import first_bytes, read_json, unseal
 from c2l.artifacts.hdf5 import SIGNATURE, config_of, open_artifact, reading
 from c2l.artifacts.headers import read_header
 from c2l.artifacts.scores import ranked, read_scores
@@ -34,12 +34,7 @@ def summarise(path: Path, *, trust: bool = False) -> dict[str, Any]:
     if path.is_dir():
         legend = next((p for p in _legends(path) if p.is_file()), None)
         return _json(legend) if legend else _run(path)
-    try:
-        with path.open("rb") as file:
-            start = file.read(8)
-    except OSError as error:
-        raise BadInputError(path, f"cannot be read: {error.strerror}") from None
-    if start == SIGNATURE:
+    if first_bytes(path) == SIGNATURE:
         return _hdf5(path, trust=trust)
     if path.suffix == ".json":
         return _json(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,14 +29,16 @@ def hold(output: Path) -> Iterator[None]:
 
 
 @contextmanager
-def claim(output: Path, *, overwrite: bool, starts: bytes = b"") -> Iterator[None]:
+def claim(
+    output: Path, *, overwrite: bool, starts: bytes = b"", inputs: Sequence[Path | None] = ()
+) -> Iterator[None]:
     """Hold the lock of an output; one that is there is refused as ``refuse_existing`` does.
 
     Raises:
         LockedError: another process writes it.
-        UsageError: it exists, and ``overwrite`` is not given.
+        UsageError: it exists, and ``overwrite`` is not given or it is one of the inputs.
         OutputError: its folder cannot be written.
     """
     with hold(output):
-        refuse_existing(output, overwrite=overwrite, starts=starts)
+        refuse_existing(output, overwrite=overwrite, starts=starts, inputs=inputs)
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterator
@@ -19,9 +20,13 @@ class Voice:
     level: int = 1
 
     def say(self, text: str, *, level: int = 1) -> None:
-        """Print a line to stderr when the level allows it."""
+        """Print a line to stderr when the level allows it.
+
+        Work goes on where its reader has gone away (a terminal, or the other end of a pipe).
+        """
         if level <= self.level:
-            print(text, file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError, ValueError):
+                print(text, file=sys.stderr, flush=True)
 
 
 voice = Voice()
@@ -94,12 +99,14 @@ class _BarSteps(Steps):
 
     def _show(self) -> None:
         rate = self.rate(time.monotonic())
-        self._bar.update(
-            self._task, completed=self.done, rate=f"{rate:.1f} {self.unit}/s", info=self.info
-        )
+        with contextlib.suppress(OSError):
+            self._bar.update(
+                self._task, completed=self.done, rate=f"{rate:.1f} {self.unit}/s", info=self.info
+            )
 
     def close(self) -> None:
-        self._bar.stop()
+        with contextlib.suppress(OSError):
+            self._bar.stop()
         super().close()
 
 

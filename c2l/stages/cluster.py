@@ -71,7 +71,7 @@ def cluster(
         OutputError: the output cannot be written.
         LockedError: another process writes it.
     """
-    with claim(output, overwrite=overwrite, starts=HDF5):
+    with claim(output, overwrite=overwrite, starts=HDF5, inputs=(features,)):
         return _cluster(features, output, options)
 
 

@@ -99,7 +99,7 @@ def evaluate(
     again = artifact.suffix == ".json"
     if again and data is not None:
         raise UsageError("an eval.json is scored again without DATA")
-    with claim(output, overwrite=overwrite, starts=JSON):
+    with claim(output, overwrite=overwrite, starts=JSON, inputs=(artifact,)):
         result = _rescore(artifact, options) if again else _evaluate(artifact, data, options)
         absent = [name for name, iou in result["iou"].items() if iou is None]
         if absent:

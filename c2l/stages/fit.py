@@ -117,8 +117,9 @@ def fit(
         Run.open(output)
     # A run that is there is refused before any image is decoded; one that a failed start left
     # behind holds nothing.
-    elif output.exists() and not (Run.is_empty(output) or _is_empty_folder(output)):
-        refuse_existing(output, overwrite=overwrite, hint=GO_ON)
+    elif output.exists() and not Run.is_empty(output):
+        start = Path(options.checkpoint) if options.checkpoint else None
+        refuse_existing(output, overwrite=overwrite, inputs=(data, start), hint=GO_ON)
     with ExitStack() as stack, hold(output), StopRequest() as stop:
         run, job = _prepare(stack, data, output, options, stop, resume=resume, overwrite=overwrite)
         if job is None:
@@ -140,10 +141,6 @@ def _close(run: Run, options: FitOptions, step: int) -> None:
         shutil.rmtree(run.scratch, ignore_errors=True)
         run.forget_epochs(before=options.warmup + options.epochs + 1)
         run.forget_previous()
-
-
-def _is_empty_folder(path: Path) -> bool:
-    return path.is_dir() and not any(path.iterdir())
 
 
 def _settled(options: FitOptions) -> FitOptions:

@@ -129,7 +129,11 @@ def render(
     scores = _read_scores(options.scores, predictor)
     others = [_rival(name, path) for name, path in rivals]
     meaning = _meaning(predictor, scores)
-    with claim(output, overwrite=overwrite), replacing_folder(output) as partial:
+    inputs = (artifact, images, *(path for _, path in rivals))
+    with (
+        claim(output, overwrite=overwrite, inputs=inputs),
+        replacing_folder(output) as partial,
+    ):
         made_from = _made_from(predictor, dataset, options, rivals, meaning)
         drawn = _draw_all(predictor, records, partial, meaning, options, made_from)
         chosen = {r.name for r in _spread(records, options.sheet)}

@@ -124,6 +124,10 @@ def _entry(link: Link, links: list[Link], stale: set[Path], fresh: Freshness) ->
             problems.append(f"its {source.role} {shown(where)} is stale itself")
     why = "; ".join(p for p in problems if p)
     if why:
+        data = link.source(DATA)
+        if data and not data.located(link.path).exists():
+            # A command that reads what is not there would not mend it.
+            return Entry(path, stage, STALE, f"{why}: put it back, or name where it lies now", "")
         return Entry(path, stage, STALE, why, link.command("--overwrite"))
     if not link.complete:
         more = ("--resume",) if link.kind == schema.FORMAT_RUN else ()

@@ -92,6 +92,8 @@ def _features(path: Path) -> str | None:
             for index in range(len(reader.names)):
                 for name in (schema.FEATURES, *views):
                     reader.read(index, name)
+                if reader.sampled:
+                    reader.pixel_index(index)
                 bar.advance()
     return None
 
