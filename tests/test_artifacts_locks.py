@@ -152,3 +152,13 @@ def test_a_lock_that_was_replaced_while_waiting_is_not_believed(
     with exclusive(output):
         assert len(calls) == 2
         assert lock_file(output).exists()
+
+
+def test_an_output_is_one_by_whatever_way_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "run")
+    monkeypatch.chdir(tmp_path / "run")
+    names = [tmp_path / "run", tmp_path / "link", Path(), Path("../run")]
+    assert {lock_file(name) for name in names} == {tmp_path / ".run.lock"}

@@ -254,3 +254,26 @@ def test_verify_finds_a_changed_bit_in_what_was_sampled(
     outcome = cli("verify", store)
     assert outcome.code != 0
     assert "checksum" in outcome.out
+
+
+def test_a_predictor_of_another_run_is_refused(cli: Cli, chain: Path) -> None:
+    cli.ok("fit", "people", "-o", "other", *FIT, "--epochs", "0", "--seed", "5")
+    shutil.copyfile("other/predictor.safetensors", "run/predictor.safetensors")
+    for command in (
+        ("render", "run", "people", "-o", "p", "--split", "val"),
+        ("fit", "people", "-o", "next", *FIT, "--epochs", "0", "--checkpoint", "run"),
+    ):
+        outcome = cli(*command)
+        assert outcome.code == 3
+        assert "not the one that its run ended with" in outcome.err
+
+
+def test_the_next_command_is_ready_for_a_shell(
+    cli: Cli, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(people, "two words")
+    cli.ok("extract", "two words", "-o", "my store.h5", *PHOTOS, *NETWORK)
+    (words,) = [shlex.split(e["next"]) for e in status(cli, Path()).values() if e["next"]]
+    assert words[:3] == ["c2l", "cluster", "my store.h5"]
+    cli.ok(*words[1:])

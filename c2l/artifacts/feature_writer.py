@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -19,7 +19,7 @@ from c2l.artifacts.files import output_errors, partial_sibling, publish
 from c2l.artifacts.hdf5 import create, seal, stamp
 from c2l.artifacts.rows import all_finite, create_rows, row_sum
 from c2l.artifacts.stopped import take_over
-from c2l.errors import ConfigDiffersError, NonFiniteError
+from c2l.errors import NonFiniteError
 
 # One checksummed row an image.
 LARGE = (schema.FEATURES, schema.FEATURES_VIEW1, schema.FEATURES_VIEW2, schema.PIXEL_INDEX)
@@ -245,13 +245,14 @@ def write_features(
         if stale.exists():
             try:
                 unused = take_over(stale, file, path, anew=anew)
-            except ConfigDiffersError:
-                file.close()
+                file.flush()
+            except BaseException:
+                # What was left is left as it was; on a full disk closing fails as well.
+                with suppress(OSError, RuntimeError):
+                    file.close()
                 stale.rename(partial)
                 raise
-            if file[schema.DONE][:].any():
-                file.flush()
-            else:
+            if not file[schema.DONE][:].any():
                 # Begun anew, so that the bytes are those of a run that found nothing.
                 file.close()
                 file = _create(partial, layout, config, attributes)

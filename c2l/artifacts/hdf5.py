@@ -15,7 +15,7 @@ from c2l.artifacts.files import first_bytes, strict_json
 from c2l.artifacts.guard import require_safe
 from c2l.artifacts.seal import content_digest
 from c2l.artifacts.structure import check_structure
-from c2l.errors import BadInputError
+from c2l.errors import BadInputError, OutputError
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -65,7 +65,7 @@ def reading(path: Path, *, hint: str | None = None) -> Iterator[None]:
     """Turn what HDF5 raises over a damaged file into an error that names it."""
     try:
         yield
-    except BadInputError:
+    except (BadInputError, OutputError):
         raise
     except (
         OSError,

@@ -91,6 +91,11 @@ def command(
     return shlex.join(words)
 
 
+def quoted(path: Path) -> str:
+    """The same as a word of a shell's command line."""
+    return shlex.quote(shown(path))
+
+
 def shown(path: Path) -> str:
     """A path as a user in the working folder would write it, where that is shorter."""
     relative = os.path.relpath(path)

@@ -26,8 +26,12 @@ HELD: set[Path] = set()
 
 
 def lock_file(output: Path) -> Path:
-    """The hidden file beside an output that its writer holds locked."""
-    return output.absolute().parent / f".{output.name}.lock"
+    """The hidden file beside an output that its writer holds locked.
+
+    Beside what it really is: by whatever link or relative path it is named, it is one output.
+    """
+    real = Path(os.path.realpath(output))
+    return real.parent / f".{real.name}.lock"
 
 
 def holder(path: Path) -> dict[str, Any] | None:

@@ -148,6 +148,23 @@ class Run:
         require_kinds(path / schema.RUN_CONFIG, config, RUN_KINDS)
         return cls(path, config)
 
+    def ended_with(self) -> str | None:
+        """SHA-256 of the predictor that the run ended with, None where it has not ended."""
+        done = [line for line in self.read_metrics() if line.get("kind") == "done"]
+        wanted = done[-1].get("predictor_sha256") if done else None
+        return str(wanted) if wanted else None
+
+    def require_own_predictor(self) -> str:
+        """SHA-256 of the predictor.
+
+        Raises:
+            BadInputError: it is not the one that the run ended with, but another run's.
+        """
+        found = sha256_file(self.predictor)
+        if self.ended_with() not in (None, found):
+            raise BadInputError(self.predictor, "is not the one that its run ended with", hint=HINT)
+        return found
+
     def require_same(self, config: dict[str, Any]) -> None:
         """Refuse to go on under a configuration that would give another result.
 

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from c2l import schema
+from c2l.artifacts.files import output_errors
 from c2l.artifacts.guard import require_safe
 from c2l.artifacts.hdf5 import reading
 from c2l.artifacts.rows import RowReader, write_row
@@ -38,6 +39,7 @@ def take_over(stale: Path, fresh: h5py.File, output: Path, *, anew: bool = False
 
     Raises:
         ConfigDiffersError: it was made under other options, which are named.
+        OutputError: the fresh store cannot be written.
     """
     try:
         require_safe(stale, unfinished=True)
@@ -54,7 +56,7 @@ def take_over(stale: Path, fresh: h5py.File, output: Path, *, anew: bool = False
                 return "it was made under other options"
             if old.attrs.get(schema.ATTR_PCA_SHA256) != fresh.attrs.get(schema.ATTR_PCA_SHA256):
                 return "its principal components were of other photos"
-            _copy(old, fresh)
+            _copy(old, fresh, output)
     except BadInputError as error:
         return error.message.removeprefix(f"{stale}: ")
     return ""
@@ -80,7 +82,7 @@ def _deciding(file: h5py.File) -> dict[str, Any]:
     return {**kept, schema.ATTR_WEIGHTS_SHA256: weights, "a row": row}
 
 
-def _copy(old: h5py.File, fresh: h5py.File) -> None:
+def _copy(old: h5py.File, fresh: h5py.File, output: Path) -> None:
     large = (schema.FEATURES, schema.FEATURES_VIEW1, schema.FEATURES_VIEW2, schema.PIXEL_INDEX)
     summed = [name for name in large if name in fresh]
     rows = [RowReader(old, name) for name in summed]
@@ -93,6 +95,8 @@ def _copy(old: h5py.File, fresh: h5py.File) -> None:
         except OSError:
             continue  # damaged, and so extracted again
         read += [old[name][image] for name in small]
-        for name, value in zip((*summed, *small), read, strict=True):
-            write_row(fresh, name, image, value)
-        fresh[schema.DONE][image] = 1
+        # A disk that is full is not the old file's fault.
+        with output_errors(output):
+            for name, value in zip((*summed, *small), read, strict=True):
+                write_row(fresh, name, image, value)
+            fresh[schema.DONE][image] = 1

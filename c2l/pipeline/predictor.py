@@ -283,6 +283,7 @@ def _from_run(path: Path, device: torch.device) -> Predictor:
         layer=run.config.get("frozen_layer") or "fpn",
         frozen_channels=int(run.config.get("frozen_channels", 0)),
     )
+    sha256 = run.require_own_predictor()
     tensors, _ = load_tensors(run.predictor, sealed=True)
     model = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
     try:
@@ -309,7 +310,7 @@ def _from_run(path: Path, device: torch.device) -> Predictor:
         method=options.method,
         amp=options.amp,
         device=device,
-        sha256=sha256_file(run.predictor),
+        sha256=sha256,
         lineage={"path": str(path), "kind": "run", "config": run.config},
         mixture=mixture,
     )
@@ -327,6 +328,7 @@ def load_start(net: ParsingNetwork, path: Path) -> str:
     run = Run.open(path)
     if not run.predictor.is_file():
         raise BadInputError(path, "the run is not finished: it has no predictor yet")
+    sha256 = run.require_own_predictor()
     tensors, _ = load_tensors(run.predictor, sealed=True)
     given = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
     own = net.state_dict()
@@ -344,7 +346,7 @@ def load_start(net: ParsingNetwork, path: Path) -> str:
         )
     fitting = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
     net.load_state_dict(fitting, strict=False)
-    return sha256_file(run.predictor)
+    return sha256
 
 
 def _without_weights(options: FitOptions) -> FitOptions:

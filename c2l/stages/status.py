@@ -10,7 +10,7 @@ from typing import Any
 from c2l import schema
 from c2l.artifacts.chain import KINDS, Link, read_link, read_partial
 from c2l.artifacts.files import partial_sibling
-from c2l.artifacts.lineage import DATA, FEATURES, shown
+from c2l.artifacts.lineage import DATA, FEATURES, quoted, shown
 from c2l.artifacts.locks import writer_of
 from c2l.errors import BadInputError
 from c2l.pipeline.freshness import Freshness
@@ -141,17 +141,17 @@ def _onward(link: Link, links: list[Link]) -> str:
     own = link.path.absolute()
     if own in used or own / schema.PREDICTOR in used:
         return ""
-    path, beside = shown(link.path), link.path.parent
+    path, beside = quoted(link.path), link.path.parent
     where = _data_of(link, links)
     if link.kind == schema.FORMAT_FEATURES:
-        return f"c2l cluster {path} -o {shown(beside / 'clusters.h5')} -k 3"
+        return f"c2l cluster {path} -o {quoted(beside / 'clusters.h5')} -k 3"
     if link.kind in (schema.FORMAT_RUN, schema.FORMAT_CLUSTERS):
-        return f"c2l eval {path} {where} -o {shown(beside / 'eval.json')}"
+        return f"c2l eval {path} {where} -o {quoted(beside / 'eval.json')}"
     if link.kind == schema.FORMAT_EVAL and (made := link.source("predictor")):
         predictor = made.located(link.path)
         predictor = predictor.parent if predictor.name == schema.PREDICTOR else predictor
-        pictures = shown(beside / "pictures")
-        return f"c2l render {shown(predictor)} {where} -o {pictures} --scores {path}"
+        pictures = quoted(beside / "pictures")
+        return f"c2l render {quoted(predictor)} {where} -o {pictures} --scores {path}"
     return ""
 
 
@@ -162,4 +162,4 @@ def _data_of(link: Link, links: list[Link]) -> str:
         origin = features.located(link.path)
         link = next((other for other in links if other.path.absolute() == origin), link)
     data = link.source(DATA)
-    return shown(data.located(link.path)) if data else "DATA"
+    return quoted(data.located(link.path)) if data else "DATA"

@@ -128,9 +128,7 @@ def _predictor(path: Path) -> str | None:
     if not run.predictor.is_file():
         return None
     load_tensors(run.predictor)
-    done = [m for m in run.read_metrics() if m.get("kind") == "done"]
-    wanted = done[-1].get("predictor_sha256") if done else None
-    if wanted and sha256_file(run.predictor) != wanted:
+    if run.ended_with() not in (None, sha256_file(run.predictor)):
         return f"{schema.PREDICTOR} is not the one that the run ended with"
     return None
 
