@@ -340,3 +340,35 @@ def test_features_of_another_shape_or_type_are_refused(tmp_path: Path) -> None:
         seal(file)
     with pytest.raises(BadInputError, match="expected float16"), read_features(path):
         pass
+
+
+def test_what_was_left_is_kept_when_its_trial_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "f.h5"
+
+    def stop() -> None:
+        with write_features(path, LAYOUT, CONFIG, ATTRIBUTES) as writer:
+            store(writer, 0)
+            writer.flush()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop()
+
+    def killed(stale: Path, **_: Any) -> None:
+        raise BadInputError(stale, "reading it crashed a trial process (SIGKILL)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("c2l.artifacts.stopped.require_safe", killed)
+        with (
+            pytest.raises(BadInputError, match="SIGKILL"),
+            write_features(path, LAYOUT, CONFIG, ATTRIBUTES),
+        ):
+            pass
+    assert os.listdir(tmp_path) == [partial_sibling(path).name]
+    with write_features(path, LAYOUT, CONFIG, ATTRIBUTES) as writer:
+        assert writer.done.tolist() == [True, False, False, False]
+        for index in (1, 2, 3):
+            store(writer, index)
+        finish(writer)

@@ -93,6 +93,8 @@ def _try(path: Path, hint: str | None, taken_for: str) -> tuple[str | None, str 
             capture_output=True,
             timeout=WALL_SECONDS,
             check=False,
+            # An interrupt from the terminal is for this process, and says nothing of the file.
+            start_new_session=True,
         )
     except subprocess.TimeoutExpired:
         return f"reading it took a trial process more than {WALL_SECONDS} seconds", TRUST

@@ -40,6 +40,7 @@ def take_over(stale: Path, fresh: h5py.File, output: Path, *, anew: bool = False
     Raises:
         ConfigDiffersError: it was made under other options, which are named.
         OutputError: the fresh store cannot be written.
+        BadInputError: the process that tried it out was killed from outside.
     """
     try:
         require_safe(stale, unfinished=True)
@@ -58,6 +59,9 @@ def take_over(stale: Path, fresh: h5py.File, output: Path, *, anew: bool = False
                 return "its principal components were of other photos"
             _copy(old, fresh, output)
     except BadInputError as error:
+        # Killed from outside, for want of memory as a rule: no reason to drop what is there.
+        if "(SIGKILL)" in error.message and not anew:
+            raise
         return error.message.removeprefix(f"{stale}: ")
     return ""
 
