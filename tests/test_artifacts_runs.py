@@ -249,3 +249,18 @@ def test_a_run_killed_at_its_very_start_is_begun_again(tmp_path: Path) -> None:
     Run.create(path, {"a": 1}, overwrite=False)
     assert Run.open(path).config["a"] == 1
     assert os.listdir(path) == [schema.RUN_CONFIG]
+
+
+def test_a_start_that_fails_gives_back_the_run_it_was_to_replace_and_not_an_older_one(
+    run: Run,
+) -> None:
+    path = run.path
+    for seed in (1, 2):
+        run.save(checkpoint(1), keep=2)
+        run = Run.create(path, {"seed": seed}, overwrite=True)
+    run.take_back()
+    assert Run.open(path).config["seed"] == 1
+    assert Run.open(path).steps() == [1]
+    last = Run.create(path, {"seed": 3}, overwrite=True)
+    last.forget_previous()
+    assert os.listdir(path.parent) == [path.name]

@@ -124,12 +124,13 @@ class Run:
             return
         with contextlib.suppress(OSError):
             shutil.rmtree(self.path)
-            if _aside(self.path).exists():
-                _aside(self.path).rename(self.path)
+            if kept := _kept_aside(self.path):
+                kept[-1].rename(self.path)
 
     def forget_previous(self) -> None:
-        """Remove the run that this one replaces, once this one is complete."""
-        shutil.rmtree(_aside(self.path), ignore_errors=True)
+        """Remove the runs that this one replaces, once this one is complete."""
+        for kept in _kept_aside(self.path):
+            shutil.rmtree(kept, ignore_errors=True)
 
     @classmethod
     def open(cls, path: Path) -> Run:
@@ -302,17 +303,26 @@ class Run:
         return records
 
 
-def _aside(path: Path) -> Path:
-    """Where a run waits that is being replaced."""
-    return path.absolute().with_name(f".{path.absolute().name}.previous")
+def _aside(path: Path, number: int = 0) -> Path:
+    """Where a run lies that is to be replaced: the first, or one that was to replace it."""
+    name = f".{path.absolute().name}.previous"
+    return path.absolute().with_name(f"{name}-{number}" if number else name)
+
+
+def _kept_aside(path: Path) -> list[Path]:
+    """The runs that wait for the new one to be complete, oldest first."""
+    found: list[Path] = []
+    while _aside(path, len(found)).exists():
+        found.append(_aside(path, len(found)))
+    return found
 
 
 def _set_aside(path: Path) -> None:
-    """Keep a run that holds something until the new one is complete; the oldest such is kept."""
-    if Run.is_empty(path) or _aside(path).exists():
+    """Keep a run that holds something until the new one is complete."""
+    if Run.is_empty(path):
         shutil.rmtree(path)
     else:
-        path.rename(_aside(path))
+        path.rename(_aside(path, len(_kept_aside(path))))
 
 
 def _read_state(path: Path) -> dict[str, Any]:
