@@ -23,11 +23,11 @@ from c2l.clustering.merge import (
 from c2l.clustering.mixture import Discriminant
 from c2l.errors import UsageError
 from c2l.options import names_parts, recorded
+from c2l.pipeline.classifier import Classifier, save_predictor
 from c2l.pipeline.device import precision
 from c2l.pipeline.health import predictor_health
 from c2l.pipeline.job import Indices, Job, prefetch
 from c2l.pipeline.mixture import mixture_pass
-from c2l.pipeline.predictor import Classifier, save_predictor
 from c2l.pipeline.progress import steps, voice
 from c2l.pipeline.targets import ViewClustering, cluster_pass, feature_buffer
 

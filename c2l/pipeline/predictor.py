@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +19,9 @@ from c2l.artifacts.clusters import read_clusters
 from c2l.artifacts.files import sha256_file
 from c2l.artifacts.lineage import PREDICTOR, WEIGHTS, from_json
 from c2l.artifacts.runs import Run
-from c2l.artifacts.tensors import load_tensors, save_tensors
+from c2l.artifacts.tensors import load_tensors
 from c2l.clustering.figure import sharpen_sides, side_labels
 from c2l.clustering.merge import PARTS
-from c2l.clustering.mixture import Discriminant
 from c2l.clustering.nmf import activations
 from c2l.errors import BadInputError, UsageError
 from c2l.nn.network import ParsingNetwork
@@ -38,25 +36,6 @@ TRAINED = "trained"
 MAP_VALUES = 1 << 24
 # Photos sharpened at once, by their memory.
 SHARP_PHOTOS = 8
-
-
-@dataclass(frozen=True)
-class Classifier:
-    """What the end of a run makes of the features.
-
-    Attributes:
-        centroids: (K, C) float32 centroids, or the means of the mixture's components.
-        counts: (K,) int64 pixels of each.
-        groups: (K,) uint8 group of each after the label-free merge, or None.
-        shares: (K, 3) float32 shares of ground, upper and lower, where predictions are sharpened.
-        mixture: decides in place of the nearest centroid, or None.
-    """
-
-    centroids: Tensor
-    counts: Tensor
-    groups: NDArray[np.uint8] | None
-    shares: NDArray[np.float32] | None
-    mixture: Discriminant | None
 
 
 @dataclass
@@ -209,25 +188,6 @@ def argmax_at(scores_Khw: Tensor, size: tuple[int, int]) -> Tensor:
 def to_batch(images_BHW3: NDArray[np.uint8], device: torch.device) -> Tensor:
     """(B, 3, H, W) uint8 on the device, from (B, H, W, 3)."""
     return torch.from_numpy(images_BHW3).to(device, non_blocking=True).permute(0, 3, 1, 2)
-
-
-def save_predictor(
-    path: Path,
-    net: ParsingNetwork,
-    classifier: Classifier,
-    config: dict[str, Any],
-) -> None:
-    """Store the network and the classifier in one file."""
-    tensors = {f"model.{k}": v for k, v in net.state_dict().items()}
-    tensors |= {schema.CENTROIDS: classifier.centroids, schema.COUNTS: classifier.counts}
-    if classifier.groups is not None:
-        tensors[schema.GROUPS] = torch.from_numpy(classifier.groups)
-    if classifier.shares is not None:
-        tensors[schema.GROUP_SHARES] = torch.from_numpy(classifier.shares)
-    if classifier.mixture is not None:
-        tensors[schema.MIXTURE_WEIGHTS] = classifier.mixture.weights
-        tensors[schema.MIXTURE_BIAS] = classifier.mixture.bias
-    save_tensors(path, tensors, {"format": schema.FORMAT_PREDICTOR, "config": json.dumps(config)})
 
 
 def load_predictor(
