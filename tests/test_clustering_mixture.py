@@ -82,7 +82,7 @@ def test_iterations_are_those_of_a_tied_mixture(
     with pytest.warns(UserWarning, match="converge"):
         peer.fit(points.double().numpy())
     found = expectation_maximisation(
-        first_fit(points, guess), ([points] for _ in range(iterations)), COMPONENTS
+        first_fit(points, guess), ([points] for _ in range(iterations))
     )
     np.testing.assert_allclose(found.means, peer.means_, rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(found.shares, peer.weights_, rtol=1e-3)
@@ -92,8 +92,8 @@ def test_batches_change_nothing() -> None:
     points, guess = sample(1)
     whole, parts = first_fit(points, guess), first_fit(points, guess, batches=7)
     torch.testing.assert_close(whole.weights, parts.weights)
-    many = expectation_maximisation(parts, (points.split(100) for _ in range(3)), COMPONENTS)
-    one = expectation_maximisation(whole, ([points] for _ in range(3)), COMPONENTS)
+    many = expectation_maximisation(parts, (points.split(100) for _ in range(3)))
+    one = expectation_maximisation(whole, ([points] for _ in range(3)))
     torch.testing.assert_close(many.weights, one.weights, rtol=1e-3, atol=1e-4)
 
 
@@ -103,7 +103,7 @@ def test_a_component_that_nothing_belongs_to_is_never_chosen() -> None:
     found = first_fit(points, guess / guess.sum(1, True))
     assert torch.isfinite(found.weights).all()
     assert not (found.scores(points).argmax(1) == 2).any()
-    again = expectation_maximisation(found, [[points]], COMPONENTS)
+    again = expectation_maximisation(found, [[points]])
     assert not (again.scores(points).argmax(1) == 2).any()
 
 

@@ -80,18 +80,17 @@ class MixtureSums:
 
 
 def expectation_maximisation(
-    start: Discriminant, batches: Iterable[Iterable[Tensor]], components: int
+    start: Discriminant, batches: Iterable[Iterable[Tensor]]
 ) -> Discriminant:
     """Iterations from a first fit.
 
     Args:
         start: the first fit.
         batches: for each iteration all points, each batch (P, C).
-        components: K.
     """
     found = start
     for iteration in batches:
-        sums = MixtureSums(components, found.weights.shape[1], found.weights.device)
+        sums = MixtureSums(len(found.bias), found.weights.shape[1], found.weights.device)
         for points in iteration:
             sums.add(points, found.scores(points).softmax(1))
         found = sums.fit()

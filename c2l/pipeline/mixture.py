@@ -44,22 +44,20 @@ def mixture_pass(
         The mixture, and (K,) int64 pixels of each component.
     """
     sums: MixtureSums | None = None
-    grid, components = (0, 0), 0
+    grid = (0, 0)
     for group, found in zip(groups, features, strict=True):
         grid = (found.shape[2], found.shape[3])
         points = found.permute(0, 2, 3, 1).flatten(0, 2)
         given = F.interpolate(sides(group).to(found.device), grid, mode="area")
-        components = given.shape[1]
+        sums = sums or MixtureSums(given.shape[1], found.shape[1], points.device)
         given = (given / given.sum(1, True)).permute(0, 2, 3, 1).flatten(0, 2)
-        sums = sums or MixtureSums(components, points.shape[1], points.device)
         sums.add(points, given)
         buffer.append(points)
         bar.advance(len(group))
     if sums is None:
         raise UsageError("there are no images to cluster")
-    mixture = expectation_maximisation(
-        sums.fit(), (iter(buffer) for _ in range(iterations)), components
-    )
+    mixture = expectation_maximisation(sums.fit(), (iter(buffer) for _ in range(iterations)))
+    components = len(mixture.bias)
     counts = torch.zeros(components, dtype=torch.int64, device=mixture.bias.device)
     for group, batch in zip(groups, buffer, strict=True):
         labels = mixture.scores(batch).argmax(1)
