@@ -133,6 +133,18 @@ def mounted(place: Path, options: str) -> Iterator[Path]:
 
 
 RUN_C2L = "from c2l_cli.main import run; run()"
+# Prepended to RUN_C2L: ends extract by SIGKILL once two batches are written.
+KILL_AFTER_TWO_BATCHES = """
+import os, signal
+from c2l.artifacts.feature_writer import FeatureWriter
+flush, seen = FeatureWriter.flush, []
+def flush_and_die(self):
+    flush(self)
+    seen.append(1)
+    if len(seen) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+FeatureWriter.flush = flush_and_die
+"""
 
 # Small and exact: full precision, a narrow network of random weights.
 PHOTOS = ("--image-size", "64", "--batch-size", "4", "--device", "cpu")

@@ -189,6 +189,15 @@ def test_where_the_photos_lie_and_what_becomes_of_broken_ones_decides_no_row(
     assert stop_after(tmp_path / "f.h5", 0, config=moved) == [True, True, False, False]
 
 
+def test_the_same_weights_may_lie_elsewhere(tmp_path: Path) -> None:
+    stop_after(tmp_path / "f.h5", 2, config={**CONFIG, "weights": "/here/w.safetensors"})
+    moved = {**CONFIG, "weights": "w.safetensors"}
+    assert stop_after(tmp_path / "f.h5", 0, config=moved) == [True, True, False, False]
+    other = {**ATTRIBUTES, "weights_sha256": "0" * 64}
+    with pytest.raises(ConfigDiffersError, match=r"weights was .* weights_sha256 was"):
+        stop_after(tmp_path / "f.h5", 0, config=CONFIG | {"weights": "v"}, attributes=other)
+
+
 def test_of_other_photos_a_stopped_store_gives_the_rows_that_stand_where_they_stood(
     tmp_path: Path,
 ) -> None:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import FIT, NETWORK, PHOTOS, RUN_C2L, mounted, run_python
+from conftest import (
+    FIT,
+    KILL_AFTER_TWO_BATCHES,
+    NETWORK,
+    PHOTOS,
+    RUN_C2L,
+    mounted,
+    run_python,
+)
 
 ROOM = 1 << 20
 
@@ -59,6 +68,32 @@ def test_a_full_disk_ends_a_stage_with_74_and_keeps_what_was_there(
     resumed = ("--resume",) if (output / "config.json").is_file() else ()
     ended = run_python(RUN_C2L, *words[stage], *resumed)
     assert ended.returncode == 0, ended.stderr
+    if stage in ("extract", "cluster"):
+        unbroken = run_python(
+            RUN_C2L, *words[stage][:2], "-o", disk / "unbroken", *words[stage][4:]
+        )
+        assert unbroken.returncode == 0, unbroken.stderr
+        assert output.read_bytes() == (disk / "unbroken").read_bytes()
+
+
+def test_a_store_that_goes_on_needs_room_for_both_and_loses_nothing_without(
+    disk: Path, people: Path, store: Path
+) -> None:
+    """What was left is copied: where that does not fit, it stays for the next time."""
+    output = disk / "f.h5"
+    words = ("extract", people, "-o", output, *PHOTOS, *NETWORK, "--views")
+    killed = run_python(KILL_AFTER_TWO_BATCHES + RUN_C2L, *words)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    leave(disk, 32768)
+    for _ in range(2):
+        ended = run_python(RUN_C2L, *words)
+        assert ended.returncode == 74, ended.stderr
+        assert "bytes are needed" in ended.stderr
+    (disk / "filling").unlink()
+    ended = run_python(RUN_C2L, *words)
+    assert ended.returncode == 0, ended.stderr
+    assert "8 of 12 images are there already" in ended.stderr
+    assert output.read_bytes() == store.read_bytes()
 
 
 def test_what_was_to_be_replaced_is_there_after_a_full_disk(

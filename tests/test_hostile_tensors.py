@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import run_python
+from conftest import Cli, run_python
 
 from c2l.artifacts.headers import read_header
 from c2l.artifacts.summary import summarise
@@ -90,8 +90,8 @@ def test_a_header_length_is_not_believed(tmp_path: Path, length: int) -> None:
 def test_a_header_of_an_endless_length_takes_no_memory(tmp_path: Path) -> None:
     path = tmp_path / "t.safetensors"
     with path.open("wb") as file:
-        file.write(struct.pack("<Q", 1 << 33))
-        file.truncate((1 << 33) + 100)  # of holes: it takes no disk either
+        file.write(struct.pack("<Q", 1 << 32))
+        file.truncate((1 << 32) + 100)  # of holes: it takes no disk either
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(BadInputError, match="too long"):
         load_tensors(path)
@@ -259,6 +259,28 @@ def test_bombs_go_off_in_no_memory_and_no_time(tmp_path: Path) -> None:
     for name, line in zip(BOMBS, lines, strict=True):
         assert line.startswith("refused"), (name, line)
         assert "MemoryError" not in line, (name, line)
+
+
+def test_weights_far_larger_than_the_backbone_are_refused_unread(
+    cli: Cli, few: Path, tmp_path: Path
+) -> None:
+    """3 GiB that take no room on the disk, of a sound header."""
+    entry = {"dtype": "F32", "shape": [3 << 28], "data_offsets": [0, 3 << 30]}
+    header = json.dumps({"conv1.weight": entry}).encode()
+    path = tmp_path / "w.safetensors"
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        file.truncate(8 + len(header) + (3 << 30))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for output in ("f.h5", "run"):
+        stage = "extract" if output == "f.h5" else "fit"
+        words = ("--image-size", "32", "--device", "cpu", "--weights", path)
+        outcome = cli(stage, few, "-o", tmp_path / output, *words)
+        assert outcome.code == 3
+        assert "3,221,225,5" in outcome.err
+        assert "choose the matching --backbone" in outcome.err
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 400 << 10, "KiB"
 
 
 def test_compressed_records_are_refused_even_where_they_are_no_smaller(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from conftest import NETWORK, PHOTOS, RUN_C2L, Cli, run_python
+from conftest import KILL_AFTER_TWO_BATCHES, NETWORK, PHOTOS, RUN_C2L, Cli, run_python
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -28,17 +28,6 @@ from c2l.options import ExtractOptions
 from c2l.pipeline.network import build_network
 
 # A flush follows every batch: kill the process once two of three batches are on the disk.
-KILL_AFTER_TWO_BATCHES = """
-import os, signal
-from c2l.artifacts.feature_writer import FeatureWriter
-flush, seen = FeatureWriter.flush, []
-def flush_and_die(self):
-    flush(self)
-    seen.append(1)
-    if len(seen) == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-FeatureWriter.flush = flush_and_die
-"""
 
 
 def read(path: Path, name: str = "features") -> NDArray[Any]:

@@ -382,6 +382,20 @@ def test_changed_photos_are_not_resumed(cli: Cli, stopped: tuple[Path, Path]) ->
     assert "changed" in outcome.err
 
 
+def test_a_finished_run_is_not_called_one_of_other_photos(
+    cli: Cli, few: Path, tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    shutil.copytree(few, photos)
+    command = ("fit", photos, "-o", tmp_path / "run", *FIT, "--epochs", "0", "--resume")
+    cli.ok(*command[:-1])
+    assert "finished already" in cli.ok(*command).err
+    shutil.copyfile(photos / "a.jpg", photos / "b.jpg")
+    outcome = cli(*command)
+    assert outcome.code == 3
+    assert "photos have changed" in outcome.err
+
+
 def test_nothing_is_not_resumed(cli: Cli, few: Path, tmp_path: Path) -> None:
     outcome = cli("fit", few, "-o", tmp_path / "none", *FIT, "--resume")
     assert (outcome.code, os.listdir(tmp_path)) == (3, [])
@@ -395,10 +409,13 @@ def test_a_run_is_replaced_only_when_asked(cli: Cli, few: Path, stopped: tuple[P
     assert sorted(os.listdir(run)) == before
     cli.ok("fit", few, "-o", run, *FIT, "--max-steps", "1", "--overwrite")
     content = (run / "predictor.safetensors").read_bytes()
+    lines = (run / "metrics.jsonl").read_text().splitlines(keepends=True)
+    kept = "".join(s for s in lines[:-1] if json.loads(s)["kind"] != "checkpoint")
     assert metrics(run)[-1] == {
         "kind": "done",
         "step": 1,
         "predictor_sha256": hashlib.sha256(content).hexdigest(),
+        "metrics_sha256": hashlib.sha256(kept.encode()).hexdigest(),
     }
 
 

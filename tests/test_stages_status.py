@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from conftest import FIT, NETWORK, PHOTOS, Cli, stop_after
 from PIL import Image
+from safetensors.torch import save_file
+from torchvision.models import resnet18
 
 from c2l.artifacts.feature_writer import FeatureWriter
 from c2l.artifacts.files import write_json
@@ -24,17 +26,31 @@ from c2l.data.images import read_rgb
 from c2l.schema import JSON_SEAL
 
 
-@pytest.fixture
-def chain(cli: Cli, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a data set of its own and every artifact made from it."""
-    folder = tmp_path / "work"
+@pytest.fixture(scope="module")
+def made(cli: Cli, people: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Where a chain of artifacts was made, and a copy of it to be put there again."""
+    folder = tmp_path_factory.mktemp("chain") / "work"
     shutil.copytree(people, folder / "people")
-    monkeypatch.chdir(folder)
+    before = Path.cwd()
+    os.chdir(folder)
     cli.ok("extract", "people", "-o", "f.h5", *PHOTOS, *NETWORK, "--split", "train")
     cli.ok("cluster", "f.h5", "-o", "c.h5")
     cli.ok("fit", "people", "-o", "run", *FIT, "--epochs", "1", "--split", "train")
     cli.ok("eval", "run", "people", "-o", "e.json", "--split", "val", "--bootstrap", "0")
     cli.ok("render", "run", "people", "-o", "pics", "--scores", "e.json", "--split", "val")
+    os.chdir(before)
+    kept = folder.parent.parent / f"{folder.parent.name}-kept"
+    shutil.copytree(folder, kept)
+    return folder, kept
+
+
+@pytest.fixture
+def chain(made: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a data set of its own and every artifact made from it."""
+    folder, kept = made
+    shutil.rmtree(folder.parent)
+    shutil.copytree(kept, folder)
+    monkeypatch.chdir(folder)
     return folder
 
 
@@ -114,15 +130,73 @@ def test_a_photo_touched_but_the_same_is_not_stale(cli: Cli, chain: Path) -> Non
     assert set(states(cli, chain).values()) == {"done"}
 
 
-def test_a_photo_replaced_by_an_older_file_is_found_by_verify(cli: Cli, chain: Path) -> None:
+def test_a_photo_replaced_by_an_older_file_is_found(cli: Cli, chain: Path) -> None:
+    """Its time of change is set back; that of the file's entry is not."""
     names = (chain / "people/ImageSets/Segmentation/train.txt").read_text().split()
     photo = chain / "people" / "JPEGImages" / f"{names[0]}.jpg"
     repaint(photo)
     os.utime(photo, (1e9, 1e9))
-    assert states(cli, chain)["f.h5"] == "done"
+    assert states(cli, chain)["f.h5"] == "stale"
     ((path, problem),) = findings(cli, "f.h5")
     assert path == "f.h5"
     assert "photos or masks" in problem
+
+
+def test_what_is_made_from_photos_that_changed_is_not_clustered(cli: Cli, chain: Path) -> None:
+    names = (chain / "people/ImageSets/Segmentation/train.txt").read_text().split()
+    repaint(chain / "people" / "JPEGImages" / f"{names[0]}.jpg")
+    refused = cli("cluster", "f.h5", "-o", "again.h5")
+    assert refused.code == 3
+    assert "f.h5: is stale: photos or masks" in refused.err
+    assert "next: c2l extract people -o f.h5" in refused.err
+    cli.ok(*shlex.split(refused.err.partition("next: c2l ")[2]))
+    cli.ok("cluster", "f.h5", "-o", "again.h5")
+
+
+def test_clusters_of_features_that_changed_are_not_scored(cli: Cli, chain: Path) -> None:
+    cli.ok("extract", "people", "-o", "f.h5", *PHOTOS, *NETWORK, "--seed", "7", "--overwrite")
+    for stage, output in (("eval", "c.json"), ("render", "c-pics")):
+        refused = cli(stage, "c.h5", "people", "-o", output, "--split", "val")
+        assert refused.code == 3
+        assert "c.h5: is stale: its features" in refused.err
+        assert "next: c2l cluster f.h5 -o c.h5 --overwrite" in refused.err
+    # Where the features are gone, the clusters stand for themselves.
+    (chain / "f.h5").unlink()
+    cli.ok("eval", "c.h5", "people", "-o", "c.json", "--split", "val", "--bootstrap", "0")
+
+
+def test_a_copy_of_a_folder_is_held_against_its_own_inputs(cli: Cli, chain: Path) -> None:
+    """The original is made anew; the copy beside it still holds together."""
+    copy = chain.parent / "copy"
+    shutil.copytree(chain, copy)
+    cli.ok("extract", "people", "-o", "f.h5", *PHOTOS, *NETWORK, "--seed", "7", "--overwrite")
+    assert {Path(p).name: s for p, s in states(cli, copy).items()}["c.h5"] == "done"
+    assert states(cli, chain)["c.h5"] == "stale"
+
+
+def test_weights_named_from_another_folder_are_found_by_the_next_command(
+    cli: Cli, chain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_file(resnet18().state_dict(), chain / "w.safetensors")
+    words = (*PHOTOS, "--fpn-dim", "16", "--split", "train", "--weights", "w.safetensors")
+    cli.ok("extract", "people", "-o", "g.h5", *words)
+    names = (chain / "people/ImageSets/Segmentation/train.txt").read_text().split()
+    repaint(chain / "people" / "JPEGImages" / f"{names[0]}.jpg")
+    monkeypatch.chdir(chain.parent)
+    entry = status(cli, chain)["work/g.h5"]
+    assert entry["state"] == "stale"
+    cli.ok(*shlex.split(entry["next"])[1:])
+    assert status(cli, chain)["work/g.h5"]["state"] == "done"
+
+
+def test_json_of_any_size_does_not_keep_status(cli: Cli, chain: Path) -> None:
+    """6 GiB that take no room; one that names a format of c2l is refused by its size."""
+    for name, begin in (("a.json", b"{"), ("b.json", b'{"format": "c2l-eval"')):
+        with (chain / name).open("wb") as file:
+            file.write(begin)
+            file.truncate(6 << 30)
+    assert set(states(cli, chain)) == {"f.h5", "c.h5", "run", "e.json", "pics"}
+    assert cli("inspect", "b.json").code == 3
 
 
 def test_a_missing_input_is_named(cli: Cli, chain: Path) -> None:
@@ -205,6 +279,30 @@ def test_verify_finds_a_changed_weight(cli: Cli, chain: Path, name: str, message
     content[-20] ^= 1
     path.write_bytes(content)
     assert any(p == "run" and message in problem for p, problem in findings(cli, "run"))
+
+
+def test_verify_believes_no_marker_that_vouches_for_nothing(cli: Cli, chain: Path) -> None:
+    (chain / "run/step-00000003/COMMITTED").write_text("{}")
+    ((path, problem),) = findings(cli, "run")
+    assert path == "run"
+    assert "step-00000003/COMMITTED" in problem
+    assert "step-00000003/model.safetensors" in problem
+
+
+def test_verify_finds_metrics_that_were_edited(cli: Cli, chain: Path) -> None:
+    path = chain / "run/metrics.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([lines[0].replace("}", ', "more": 1}'), *lines[1:]]))
+    assert findings(cli, "run") == [("run", "metrics.jsonl was changed since the run ended")]
+    # Without the line that vouches for them, the run has not ended.
+    path.write_text("".join(lines[:-1]))
+    ((_, problem),) = findings(cli, "run")
+    assert "is not finished" in problem
+    found = status(cli, chain)["run"]
+    assert found["state"] == "partial"
+    cli.ok(*shlex.split(found["next"])[1:])
+    assert path.read_text() == "".join(lines)
+    assert findings(cli, "run") == []
 
 
 def test_verify_finds_scores_that_were_edited(cli: Cli, chain: Path) -> None:

@@ -22,6 +22,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 RUN = "from c2l_cli.main import run; run()"
@@ -55,9 +56,31 @@ def digest(path: Path) -> str:
     last = max(path.glob("step-*"))
     for name in ("model.safetensors", "optimizer.safetensors"):
         total.update((last / name).read_bytes())
-    lines = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
-    total.update(json.dumps([m for m in lines if m["kind"] != "checkpoint"]).encode())
+    total.update(json.dumps(learned(path), sort_keys=True).encode())
     return total.hexdigest()
+
+
+def learned(run: Path) -> list[dict[str, Any]]:
+    """Its metrics but for the checkpoints, which every stop adds to."""
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [line for line in lines if line["kind"] != "checkpoint"]
+
+
+def parameters(run: Path) -> dict[int, str]:
+    """The digest of the parameters at each step at which a checkpoint was saved."""
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return {m["step"]: m["parameters_sha256"] for m in lines if m["kind"] == "checkpoint"}
+
+
+def differs(path: Path, whole: Path) -> bool:
+    """Whether what was made is another than what an unbroken command makes."""
+    if digest(path) != digest(whole):
+        return True
+    if path.is_file():
+        return False
+    mine, other = parameters(path), parameters(whole)
+    both = mine.keys() & other.keys()
+    return not both or any(mine[step] != other[step] for step in both)
 
 
 def start(arguments: list[str]) -> subprocess.Popen[str]:
@@ -68,6 +91,17 @@ def start(arguments: list[str]) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def moment(output: Path, longest: float, chance: random.Random) -> float:
+    """Seconds until the kill: anywhere, or a moment after the first sign of the output."""
+    if chance.random() < 2 / 3:
+        return chance.uniform(0.2, 1.1) * longest
+    began = time.monotonic()
+    signs = (output, output.with_name(f".{output.name}.partial"))
+    while not any(sign.exists() for sign in signs) and time.monotonic() - began < longest:
+        time.sleep(0.001)
+    return chance.uniform(0, 0.05)
 
 
 def until_done(
@@ -85,7 +119,7 @@ def until_done(
         process = start([*words, "--workers", workers])
         sent = None
         try:
-            said = process.communicate(timeout=chance.uniform(0.2, 1.1) * longest)[1]
+            said = process.communicate(timeout=moment(output, longest, chance))[1]
         except subprocess.TimeoutExpired:
             sent = chance.choice(SIGNALS)
             process.send_signal(sent)
@@ -143,7 +177,7 @@ def main() -> int:
             output.unlink(missing_ok=True)
             command = [*words, "-o", str(output)]
             until_done(command, [*command, *more], output, longest, tally, chance)
-            tally.differing += digest(output) != digest(whole)
+            tally.differing += differs(output, whole)
             print(f"{name}: {sum(tally.kills.values())} kills", end="\r", file=sys.stderr)
         tallies[name] = tally
         print(

@@ -12,10 +12,12 @@ from c2l.artifacts.files import first_bytes, read_json
 from c2l.artifacts.guard import require_safe
 from c2l.artifacts.hdf5 import SIGNATURE, config_of, reading
 from c2l.artifacts.lineage import (
+    CENTROIDS,
     DATA,
     FEATURES,
     PREDICTOR,
     SCORES,
+    WEIGHTS,
     Source,
     command,
     from_json,
@@ -54,6 +56,16 @@ KINDS = {
     schema.FORMAT_RUN: Kind("fit", FitOptions, (DATA,)),
     schema.FORMAT_EVAL: Kind("eval", EvalOptions, (PREDICTOR, DATA)),
     schema.FORMAT_MASKS: Kind("render", RenderOptions, (PREDICTOR, DATA)),
+}
+
+
+# Options that name an input, and what it is to the artifact.
+NAMING = {
+    "weights": WEIGHTS,
+    "checkpoint": PREDICTOR,
+    "init": CENTROIDS,
+    "features": FEATURES,
+    "scores": SCORES,
 }
 
 
@@ -101,14 +113,21 @@ class Link:
         known = {f.name for f in fields(made.options)}
         options = made.options(**{k: v for k, v in self.options.items() if k in known})
         roles = (SCORES,) if self.source(SCORES) and made.stage == "eval" else made.takes
-        arguments = []
-        for role in roles:
-            found = self.source(role)
-            where = found.located(self.path) if found else Path(role.upper())
-            run = where.name == schema.PREDICTOR
-            arguments.append(shown(where.parent if run else where))
-        line = command(made.stage, arguments, Path(shown(self.path)), changed(options))
+        arguments = [self._named(role) or role.upper() for role in roles]
+        given = changed(options)
+        # A path that was relative then leads elsewhere from the folder of now.
+        for name in NAMING.keys() & given.keys():
+            given[name] = self._named(NAMING[name]) or given[name]
+        line = command(made.stage, arguments, Path(shown(self.path)), given)
         return " ".join([line, *self.extra, *more])
+
+    def _named(self, role: str) -> str | None:
+        """The input of a role as a command names it: a run by its folder."""
+        found = self.source(role)
+        if found is None:
+            return None
+        where = found.located(self.path)
+        return shown(where.parent if where.name == schema.PREDICTOR else where)
 
 
 def read_link(path: Path) -> Link:
@@ -186,7 +205,8 @@ def _run(path: Path) -> Link:
         kind=schema.FORMAT_RUN,
         sources=tuple(sources),
         options=run.config.get("options", {}),
-        complete=run.predictor.is_file(),
+        # What is killed between the two is told by --resume that it is finished already.
+        complete=run.predictor.is_file() and run.ended_with() is not None,
         done=f"saved at step {steps[-1]}" if steps else "nothing saved yet",
         images=int(data.get("images", 0)),
         split=data.get("split"),

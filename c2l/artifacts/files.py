@@ -21,6 +21,10 @@ CHUNK_BYTES = 1 << 20
 DEEPEST_JSON = 64
 # What the names of all formats begin with.
 FORMAT_NAME = b"c2l-"
+# Larger than any artifact: the scores of a million photos, photo by photo.
+LARGEST_JSON = 256 << 20
+
+Identity = tuple[int, int, int, int, int]
 
 
 def first_bytes(path: Path, count: int = 8) -> bytes:
@@ -52,6 +56,36 @@ def sha256_file(path: Path) -> str:
     except OSError as error:
         raise BadInputError(path, f"cannot be read: {error.strerror}") from None
     return digest.hexdigest()
+
+
+@contextmanager
+def unchanged(*paths: Path) -> Iterator[None]:
+    """Hold some files to be the same at the end of the block as at its beginning.
+
+    What is hashed and read in two openings could otherwise be two files, one of them put into
+    the other's place between the two.
+
+    Raises:
+        BadInputError: one was written or replaced, or is not there.
+    """
+    before = [identity(path) for path in paths]
+    yield
+    for path, then in zip(paths, before, strict=True):
+        if identity(path) != then:
+            raise BadInputError(path, "was written while it was read", hint="run it again")
+
+
+def identity(path: Path) -> Identity:
+    """What changes when a file is written or another one takes its name.
+
+    Raises:
+        BadInputError: there is none.
+    """
+    try:
+        s = path.stat()
+    except OSError as error:
+        raise BadInputError(path, f"cannot be read: {error.strerror}") from None
+    return (s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns)
 
 
 def sha256_lines(lines: Iterator[str]) -> str:
@@ -242,6 +276,8 @@ def read_json(
     try:
         if path.exists() and not path.is_file():
             raise BadInputError(path, f"is not a regular file; expected {what}", hint=hint)
+        if path.stat().st_size > LARGEST_JSON:
+            raise BadInputError(path, f"not {what}: {path.stat().st_size:,} bytes", hint=hint)
         value = strict_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BadInputError(path, f"no such file; expected {what}", hint=hint) from None

@@ -14,6 +14,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from c2l.artifacts.files import Identity, identity
 from c2l.artifacts.trial import COMPLETE, CPU_SECONDS, REFUSED, UNFINISHED
 from c2l.errors import BadInputError
 
@@ -25,7 +26,6 @@ _PROGRAM = "import sys; sys.path[:0] = sys.argv[3:]; from c2l.artifacts.trial im
 # Where the loader finds shared libraries, and how the file system is told to lock.
 _KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "HDF5_USE_FILE_LOCKING")
 
-Identity = tuple[int, int, int, int, int]
 # Files that were found safe, or that this very process wrote: looked at once a command.
 _passed: set[Identity] = set()
 
@@ -41,7 +41,7 @@ def require_safe(path: Path, *, hint: str | None = None, unfinished: bool = Fals
     Raises:
         BadInputError: the child refused the file, crashed, or took too long.
     """
-    key = _identity(path)
+    key = identity(path)
     if key in _passed:
         return
     problem, hint = _try(path, hint, UNFINISHED if unfinished else COMPLETE)
@@ -52,16 +52,7 @@ def require_safe(path: Path, *, hint: str | None = None, unfinished: bool = Fals
 
 def remember(path: Path) -> None:
     """Note a file that this process has just written, so that it is not tried out."""
-    _passed.add(_identity(path))
-
-
-def _identity(path: Path) -> Identity:
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise BadInputError(path, f"cannot be read: {error.strerror}") from None
-    times = status.st_mtime_ns, status.st_ctime_ns
-    return (status.st_dev, status.st_ino, status.st_size, *times)
+    _passed.add(identity(path))
 
 
 def _command(path: Path, taken_for: str) -> list[str]:

@@ -12,6 +12,8 @@ from c2l.errors import BadInputError
 
 # A header longer than this is none of weights that c2l can use: 100 bytes a tensor are usual.
 LONGEST_HEADER = 10_000_000
+# Twice the largest backbone that can be named, in fp32.
+LARGEST_FILE = 8 << 30
 METADATA = "__metadata__"
 # Bits a value, of every type the format has.
 _BITS = {
@@ -31,6 +33,8 @@ def read_header(path: Path, *, hint: str | None = None) -> tuple[dict[str, Any],
     """
     if not path.is_file():
         raise BadInputError(path, "no such file; expected a .safetensors file", hint=hint)
+    if path.stat().st_size > LARGEST_FILE:
+        raise BadInputError(path, f"too large: {path.stat().st_size:,} bytes", hint=hint)
     try:
         size = path.stat().st_size
         with path.open("rb") as file:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from c2l.artifacts.files import sha256_file
 from c2l.errors import BadInputError
 
 # What an input is to the artifact made from it.
@@ -35,14 +36,19 @@ class Source:
     def located(self, artifact: Path) -> Path:
         """Where it lies now, as seen from an artifact: where it was, or else beside it.
 
-        A folder moved as a whole so still holds together; the hash tells whether it is the one.
+        A folder moved as a whole so still holds together. Where files lie at several of these
+        places, as in a copied folder, the hash tells which is the one.
         """
         was = Path(self.path)
         beside = artifact.absolute().parent
         moved = [beside / was.name, beside / was.parent.name / was.name]
-        if artifact.parent.name == was.parent.name:
+        if artifact.absolute().parent.name == was.parent.name:
             moved.append(beside.parent / was.parent.name / was.name)
-        return next((path for path in [was, *moved] if path.exists()), was)
+        there = [path for path in dict.fromkeys([was, *moved]) if path.exists()]
+        if len(there) > 1 and self.sha256:
+            files = (path for path in there if path.is_file())
+            there = [path for path in files if sha256_file(path) == self.sha256] or there
+        return there[0] if there else was
 
 
 def source(role: str, path: Path, sha256: str) -> Source:

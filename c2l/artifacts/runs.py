@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from c2l import __version__, schema
 from c2l.artifacts.files import (
+    LARGEST_JSON,
     output_errors,
     partial_sibling,
     publish,
@@ -151,9 +153,21 @@ class Run:
 
     def ended_with(self) -> str | None:
         """SHA-256 of the predictor that the run ended with, None where it has not ended."""
-        done = [line for line in self.read_metrics() if line.get("kind") == "done"]
-        wanted = done[-1].get("predictor_sha256") if done else None
+        wanted = self.end().get("predictor_sha256")
         return str(wanted) if wanted else None
+
+    def end(self) -> dict[str, Any]:
+        """The line of the metrics that ends the run, empty where it has not ended."""
+        return next((m for m in reversed(self.read_metrics()) if m.get("kind") == "done"), {})
+
+    def learned_sha256(self) -> str:
+        """SHA-256 of the lines of the metrics that a stop and a resumption leave as they are.
+
+        Without the checkpoints, since every stop adds one, and without the run's end.
+        """
+        lines = self.metrics.read_bytes().splitlines(keepends=True)
+        kinds = (b'{"kind": "checkpoint"', b'{"kind": "done"')
+        return hashlib.sha256(b"".join(s for s in lines if not s.startswith(kinds))).hexdigest()
 
     def require_own_predictor(self) -> str:
         """SHA-256 of the predictor.
@@ -213,6 +227,8 @@ class Run:
             write_json(partial / schema.STEP_STATE, {"step": checkpoint.step, **checkpoint.state})
             sums = {name: sha256_file(partial / name) for name in STEP_FILES}
             write_json(partial / schema.STEP_COMMIT, sums)
+            if self.metrics.exists():
+                sync(self.metrics)  # the state tells how far they go
             sync(partial)
             publish(partial, final)
             for step in self.steps()[:-keep]:
@@ -291,9 +307,16 @@ class Run:
                 os.truncate(self.metrics, min(size, self.metrics_size()))
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """All metrics; a line cut off by a kill is left out."""
+        """All metrics; a line cut off by a kill is left out.
+
+        Raises:
+            BadInputError: far larger than the metrics of any run.
+        """
         if not self.metrics.exists():
             return []
+        if self.metrics.stat().st_size > LARGEST_JSON:
+            size = self.metrics.stat().st_size
+            raise BadInputError(self.metrics, f"not a run's metrics: {size:,} bytes")
         records = []
         for line in self.metrics.read_text(encoding="utf-8").splitlines():
             try:

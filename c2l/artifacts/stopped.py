@@ -69,6 +69,11 @@ def take_over(stale: Path, fresh: h5py.File, output: Path, *, anew: bool = False
 def _differing(old: h5py.File, fresh: h5py.File) -> list[str]:
     """The options that differ, with both values."""
     before, now = _deciding(old), _deciding(fresh)
+    if before[schema.ATTR_WEIGHTS_SHA256] == now[schema.ATTR_WEIGHTS_SHA256]:
+        # The same weights, wherever they lie.
+        for name in ("weights", "checkpoint"):
+            before.pop(name, None)
+            now.pop(name, None)
     return [
         f"{name} was {before.get(name)!r}, is {now.get(name)!r}"
         for name in sorted({*before, *now})
@@ -90,6 +95,7 @@ def _copy(old: h5py.File, fresh: h5py.File, output: Path) -> None:
     large = (schema.FEATURES, schema.FEATURES_VIEW1, schema.FEATURES_VIEW2, schema.PIXEL_INDEX)
     summed = [name for name in large if name in fresh]
     rows = [RowReader(old, name) for name in summed]
+    needed = sum(fresh[name].nbytes for name in summed)
     small = (schema.ORIG_SIZE, schema.IMAGE_SHA256)
     names, wanted = old[schema.NAMES].asstr()[:], fresh[schema.NAMES].asstr()[:]
     there = np.flatnonzero(old[schema.DONE][:])
@@ -100,7 +106,7 @@ def _copy(old: h5py.File, fresh: h5py.File, output: Path) -> None:
             continue  # damaged, and so extracted again
         read += [old[name][image] for name in small]
         # A disk that is full is not the old file's fault.
-        with output_errors(output):
+        with output_errors(output, needed=needed):
             for name, value in zip((*summed, *small), read, strict=True):
                 write_row(fresh, name, image, value)
             fresh[schema.DONE][image] = 1

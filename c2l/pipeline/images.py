@@ -12,7 +12,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from c2l.artifacts.files import output_errors, publish, read_json, sha256_file, write_json
+from c2l.artifacts.files import (
+    output_errors,
+    publish,
+    read_json,
+    sha256_file,
+    unchanged,
+    write_json,
+)
 from c2l.data.images import read_photo
 from c2l.data.layouts import Record
 from c2l.data.pool import ordered_map
@@ -76,8 +83,10 @@ def decode(records: Sequence[Record], size: int, workers: int, skips: Skips) -> 
     def one(item: tuple[int, Record]) -> Decoded | tuple[str, BadInputError]:
         index, record = item
         try:
-            pixels, original = read_photo(record.image, size=size)
-            return Decoded(index, pixels, original, sha256_file(record.image))
+            with unchanged(record.image):
+                pixels, original = read_photo(record.image, size=size)
+                digest = sha256_file(record.image)
+            return Decoded(index, pixels, original, digest)
         except BadInputError as error:
             return record.name, error
         except OSError as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from c2l.artifacts.files import sha256_file
+from c2l.artifacts.files import sha256_file, unchanged
 from c2l.artifacts.tensors import load_pickled_tensors, load_tensors
 from c2l.errors import BadInputError, UsageError
 from c2l.nn.architectures import TIMM, build_backbone, require_known, timm_names, torchvision_names
@@ -29,6 +29,12 @@ WAYS_OUT = (
     "put the file into torch's cache on a machine with a network, or use --weights FILE "
     "(.safetensors or .pth), or --weights none --warmup EPOCHS"
 )
+
+
+ANOTHER_FILE = "name another file by --weights, or use --weights none --warmup EPOCHS"
+SAFE = ".safetensors"
+# What a file may hold beyond the backbone, whose classifier is left out.
+CLASSIFIER_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -90,18 +96,34 @@ def load_backbone(options: NetworkOptions, *, seed: int) -> tuple[Backbone, Weig
         _load(backbone, tensors, Path(f"imagenet weights of {options.backbone}"))
         return backbone, Weights("imagenet", digest)
     path = Path(options.weights)
-    _load(backbone, _from_file(path), path)
-    return backbone, Weights(str(path), sha256_file(path))
+    _require_weights_file(path, backbone)
+    with unchanged(path):
+        if path.suffix == SAFE:
+            _load(backbone, load_tensors(path, hint=ANOTHER_FILE)[0], path)
+        else:
+            _load(backbone, load_pickled_tensors(path), path)
+        digest = sha256_file(path)
+    return backbone, Weights(str(path), digest)
 
 
-def _from_file(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        return load_tensors(path, hint=WAYS_OUT)[0]
-    if path.suffix in (".pth", ".pt"):
-        if not path.is_file():
-            raise BadInputError(path, "no such file", hint=WAYS_OUT)
-        return load_pickled_tensors(path)
-    raise BadInputError(path, "weights are imagenet, none, or a .safetensors or .pth file")
+def _require_weights_file(path: Path, backbone: Backbone) -> None:
+    """Refuse what cannot be the weights by its name or size, before any of it is read.
+
+    A training checkpoint holds its optimiser's state and averages too, each as large as the
+    weights, at most in double precision.
+    """
+    if path.suffix not in (SAFE, ".pth", ".pt"):
+        raise BadInputError(path, "weights are imagenet, none, or a .safetensors or .pth file")
+    if not path.is_file():
+        raise BadInputError(path, "no such file", hint=WAYS_OUT)
+    own = sum(t.numel() * t.element_size() for t in backbone.state_dict().values())
+    size = path.stat().st_size
+    if size > 16 * own + CLASSIFIER_BYTES:
+        raise BadInputError(
+            path,
+            f"not the weights of this backbone: it holds {size:,} bytes, they take {own:,}",
+            hint="choose the matching --backbone",
+        )
 
 
 def _imagenet(backbone: str) -> tuple[dict[str, Tensor], str]:

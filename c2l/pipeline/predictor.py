@@ -16,8 +16,8 @@ from torch.nn import functional as F
 from c2l import schema
 from c2l.artifacts.chain import read_link
 from c2l.artifacts.clusters import read_clusters
-from c2l.artifacts.files import sha256_file
-from c2l.artifacts.lineage import PREDICTOR, WEIGHTS, from_json
+from c2l.artifacts.files import sha256_file, unchanged
+from c2l.artifacts.lineage import FEATURES, PREDICTOR, WEIGHTS, from_json
 from c2l.artifacts.runs import Run
 from c2l.artifacts.tensors import load_tensors
 from c2l.clustering.figure import sharpen_sides, side_labels
@@ -27,6 +27,7 @@ from c2l.errors import BadInputError, UsageError
 from c2l.nn.network import ParsingNetwork
 from c2l.options import ExtractOptions, FitOptions, NetworkOptions, names_parts, stored
 from c2l.pipeline.device import precision
+from c2l.pipeline.freshness import require_fresh
 from c2l.pipeline.network import build_network, check_backbone, effective, read_layer
 
 T = TypeVar("T")
@@ -243,8 +244,7 @@ def _from_run(path: Path, device: torch.device) -> Predictor:
         layer=run.config.get("frozen_layer") or "fpn",
         frozen_channels=int(run.config.get("frozen_channels", 0)),
     )
-    sha256 = run.require_own_predictor()
-    tensors, _ = load_tensors(run.predictor, sealed=True)
+    sha256, tensors = _own_tensors(run)
     model = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
     try:
         net.load_state_dict(model)
@@ -276,6 +276,12 @@ def _from_run(path: Path, device: torch.device) -> Predictor:
     )
 
 
+def _own_tensors(run: Run) -> tuple[str, dict[str, Tensor]]:
+    """SHA-256 and tensors of the predictor that a run ended with."""
+    with unchanged(run.predictor):
+        return run.require_own_predictor(), load_tensors(run.predictor, sealed=True)[0]
+
+
 def load_start(net: ParsingNetwork, path: Path) -> str:
     """Copy another run's network into a new one; modules that it lacks stay as they are.
 
@@ -288,8 +294,7 @@ def load_start(net: ParsingNetwork, path: Path) -> str:
     run = Run.open(path)
     if not run.predictor.is_file():
         raise BadInputError(path, "the run is not finished: it has no predictor yet")
-    sha256 = run.require_own_predictor()
-    tensors, _ = load_tensors(run.predictor, sealed=True)
+    sha256, tensors = _own_tensors(run)
     given = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
     own = net.state_dict()
     wrong = [
@@ -318,7 +323,10 @@ def _without_weights(options: FitOptions) -> FitOptions:
 def _from_clusters(
     path: Path, device: torch.device, weights: str | None, *, trust: bool
 ) -> Predictor:
-    clusters = read_clusters(path, trust=trust)
+    with unchanged(path):
+        clusters = read_clusters(path, trust=trust)
+        sha256 = sha256_file(path)
+    require_fresh(path, (FEATURES,), trust=trust)
     extract = options_from(ExtractOptions, clusters.config.get("features", {}), path)
     net = network_of(extract, clusters.attributes, path, device, weights)
     return Predictor(
@@ -333,7 +341,7 @@ def _from_clusters(
         method=str(clusters.config.get("method", "kmeans")),
         amp=extract.amp,
         device=device,
-        sha256=sha256_file(path),
+        sha256=sha256,
         lineage={"path": str(path), "kind": "clusters", "config": clusters.config},
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from torch.nn import functional as F
 from c2l import schema
 from c2l.artifacts.clusters import Clusters, ClustersWriter, write_clusters
 from c2l.artifacts.features import FeatureReader, read_features
-from c2l.artifacts.files import sha256_file
-from c2l.artifacts.lineage import FEATURES, PREDICTOR, WEIGHTS, as_json, source
+from c2l.artifacts.files import sha256_file, unchanged
+from c2l.artifacts.lineage import DATA, FEATURES, PREDICTOR, WEIGHTS, as_json, source
 from c2l.clustering.kmeans import MiniBatchKMeans, assign, initial_centroids, start_pixels
 from c2l.clustering.merge import PositionStatistics, merge_by_border
 from c2l.clustering.nmf import activations, factorise
@@ -27,6 +28,7 @@ from c2l.errors import BadInputError, UsageError
 from c2l.options import ClusterOptions, recorded
 from c2l.pipeline.claim import HDF5, claim
 from c2l.pipeline.device import limit_threads, pick_device
+from c2l.pipeline.freshness import require_fresh
 from c2l.pipeline.health import predictor_health
 from c2l.pipeline.progress import Steps, steps, voice
 
@@ -66,7 +68,7 @@ def cluster(
         The path of the clusters file.
 
     Raises:
-        BadInputError: the store is missing, damaged, or cannot be clustered this way.
+        BadInputError: the store is missing, damaged, stale, or cannot be clustered this way.
         UsageError: the output exists; fewer pixels than clusters; options that do not fit.
         OutputError: the output cannot be written.
         LockedError: another process writes it.
@@ -78,8 +80,11 @@ def cluster(
 def _cluster(features: Path, output: Path, options: ClusterOptions) -> Path:
     limit_threads()
     device = pick_device(options.device)
-    with read_features(features, trust=options.trust) as reader:
-        digest = sha256_file(features)
+    with ExitStack() as stack:
+        with unchanged(features):
+            reader = stack.enter_context(read_features(features, trust=options.trust))
+            digest = sha256_file(features)
+        require_fresh(features, (DATA, WEIGHTS, PREDICTOR), trust=options.trust)
         _check(reader, options)
         if options.method == "nmf":
             centroids, objective = _fit_nmf(reader, options, device)

@@ -19,6 +19,7 @@ from c2l.artifacts.files import (
     read_json,
     refuse_existing,
     sha256_file,
+    unchanged,
     write_json,
 )
 from c2l.artifacts.lineage import (
@@ -44,6 +45,7 @@ from c2l.pipeline.device import pick_device, set_threads, thread_count
 from c2l.pipeline.epochs import run_epochs
 from c2l.pipeline.figures import build_figures
 from c2l.pipeline.final import store_predictor
+from c2l.pipeline.freshness import CHANGED_PHOTOS, require_same_photos
 from c2l.pipeline.heads import FrozenLayer, open_frozen
 from c2l.pipeline.images import Skips, build_cache
 from c2l.pipeline.job import Job
@@ -134,9 +136,12 @@ def fit(
 
 def _close(run: Run, options: FitOptions, step: int) -> None:
     """Note the end and remove what is needed no more; what a kill left undone is made up for."""
-    if not any(line.get("kind") == "done" for line in run.read_metrics()):
-        done = {"step": step, "predictor_sha256": sha256_file(run.predictor)}
-        run.log({"kind": "done", **done})
+    if run.ended_with() is None:
+        sums = {
+            "predictor_sha256": sha256_file(run.predictor),
+            "metrics_sha256": run.learned_sha256(),
+        }
+        run.log({"kind": "done", "step": step, **sums})
     with output_errors(run.path):
         shutil.rmtree(run.scratch, ignore_errors=True)
         run.forget_epochs(before=options.warmup + options.epochs + 1)
@@ -192,14 +197,16 @@ def _prepare(
     frozen = open_frozen(options, device, stack)
     options = frozen.settle(options) if frozen else options
     _require_batches(options, len(dataset.records))
-    net, config = _network(options, frozen)
-    start = _start_centroids(options, device)
+    with unchanged(*([Path(options.init)] if options.init else [])):
+        net, config = _network(options, frozen)
+        start = _start_centroids(options, device)
     config["data"] = _described(dataset)
     made_from = _made_from(options, dataset, frozen, config)
     if frozen:
         frozen.require_images(dataset.records, data)
     run = _open_run(output, options, config, made_from, resume=resume, overwrite=overwrite)
     if run.predictor.is_file():
+        require_same_photos(output, dataset)
         return run, None
     with _taken_back(run, resume=resume):
         views: ViewSource
@@ -332,9 +339,7 @@ def _photo_views(
         return PhotoViews(cache, options.seed, device, options.amp)
     stored = read_json(inputs, what="a run's inputs", sealed=True)
     if stored.get("inputs_sha256") != cache.inputs_sha256:
-        raise BadInputError(
-            run.path, "the photos have changed since the run began", hint="start a new run"
-        )
+        raise BadInputError(run.path, CHANGED_PHOTOS, hint="start a new run")
     return PhotoViews(cache, options.seed, device, options.amp)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from c2l import schema
 from c2l.artifacts.chain import KINDS, Link, read_link, read_partial
-from c2l.artifacts.files import partial_sibling
+from c2l.artifacts.files import FORMAT_NAME, first_bytes, partial_sibling
 from c2l.artifacts.lineage import DATA, FEATURES, quoted, shown
 from c2l.artifacts.locks import writer_of
 from c2l.errors import BadInputError
@@ -96,7 +96,7 @@ def _read(path: Path) -> Link | None:
         return read_partial(path, final)
     if path.suffix == ".json":
         try:
-            return read_link(path)
+            return read_link(path) if FORMAT_NAME in first_bytes(path, 4096) else None
         except BadInputError:
             return None  # any program's
     if path.is_dir() and not _is_ours(path):

@@ -14,7 +14,7 @@ from c2l.artifacts.clusters import read_assignments, read_clusters
 from c2l.artifacts.features import read_features
 from c2l.artifacts.files import read_json, sha256_file
 from c2l.artifacts.lineage import FEATURES, PREDICTOR, SCORES
-from c2l.artifacts.runs import Run
+from c2l.artifacts.runs import STEP_FILES, Run
 from c2l.artifacts.scores import read_scores
 from c2l.artifacts.tensors import load_tensors
 from c2l.data.masks import read_mask
@@ -118,19 +118,31 @@ def _checkpoints(path: Path) -> str | None:
     for step in run.steps():
         folder = path / f"{schema.STEP_PREFIX}{step:08d}"
         sums = read_json(folder / schema.STEP_COMMIT, what="a commit marker")
-        bad += [f"{folder.name}/{n}" for n, v in sums.items() if sha256_file(folder / n) != v]
-    return f"differs from its commit marker: {', '.join(bad)}" if bad else None
+        if sums.keys() != set(STEP_FILES):
+            bad.append(f"{folder.name}/{schema.STEP_COMMIT}")
+        bad += [f"{folder.name}/{n}" for n in STEP_FILES if sha256_file(folder / n) != sums.get(n)]
+    return f"do not fit their commit marker: {', '.join(bad)}" if bad else None
 
 
 def _predictor(path: Path) -> str | None:
     """The predictor is the one that the run ended with; every value is finite."""
     run = Run.open(path)
-    if not run.predictor.is_file():
-        return None
-    load_tensors(run.predictor)
-    if run.ended_with() not in (None, sha256_file(run.predictor)):
-        return f"{schema.PREDICTOR} is not the one that the run ended with"
+    if run.predictor.is_file():
+        load_tensors(run.predictor, sealed=True)
+        run.require_own_predictor()
     return None
+
+
+def _metrics(path: Path) -> str | None:
+    """The metrics are those that the line which ends the run vouches for."""
+    run = Run.open(path)
+    end = run.end()
+    if not end:
+        return None
+    if "metrics_sha256" not in end:
+        return "names no digest of its metrics: an earlier version made it"
+    same = run.learned_sha256() == end["metrics_sha256"]
+    return None if same else f"{schema.RUN_METRICS} was changed since the run ended"
 
 
 def _scores(path: Path) -> str | None:
@@ -161,7 +173,11 @@ Check = Callable[[Path], str | None]
 CHECKS: dict[str, tuple[tuple[str, Check], ...]] = {
     schema.FORMAT_FEATURES: (("features of every image", _features),),
     schema.FORMAT_CLUSTERS: (("centroids and assignments", _clusters),),
-    schema.FORMAT_RUN: (("checkpoints", _checkpoints), ("predictor", _predictor)),
+    schema.FORMAT_RUN: (
+        ("checkpoints", _checkpoints),
+        ("predictor", _predictor),
+        ("metrics", _metrics),
+    ),
     schema.FORMAT_EVAL: (("scores", _scores),),
     schema.FORMAT_MASKS: (("masks", _pictures),),
 }
