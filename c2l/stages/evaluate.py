@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from c2l import __version__, schema
 from c2l.artifacts.files import sha256_file, write_json
 from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, as_json, source
 from c2l.artifacts.scores import read_scores
-from c2l.clustering.figure import figure_sides, side_labels
-from c2l.data.images import read_rgb
 from c2l.data.labels import LabelSpace, Merge, load_merge
 from c2l.data.layouts import Dataset
 from c2l.errors import BadInputError, UsageError
@@ -26,9 +22,10 @@ from c2l.pipeline.datasets import read_in_batches
 from c2l.pipeline.device import limit_threads, pick_device
 from c2l.pipeline.images import Skips, inputs_digest
 from c2l.pipeline.labelled import found_space, labelled, raw_ids, read_labelled
-from c2l.pipeline.predictor import Predictor, load_predictor, to_batch
+from c2l.pipeline.predictor import Predictor, load_predictor
 from c2l.pipeline.progress import steps, voice
-from c2l.scoring.baselines import BORDER_CLASSES, TrivialBaselines
+from c2l.pipeline.trivial import TrivialRows, by_class
+from c2l.scoring.baselines import BORDER_CLASSES
 from c2l.scoring.bootstrap import bootstrap
 from c2l.scoring.confusion import confusion_matrix
 from c2l.scoring.matching import hungarian, majority
@@ -36,9 +33,6 @@ from c2l.scoring.matching import identity as same_class
 from c2l.scoring.metrics import score, score_images
 
 Counts = NDArray[np.int64]
-# Images that the trivial predictors are fitted on at most, evenly spread.
-BASELINE_IMAGES = 200
-FIGURE = "place-and-colour"
 # Trivial rows that mean the same under any classes whose first is the background.
 ANY_CLASSES = {"everything-background"}
 
@@ -118,14 +112,18 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
     predictor = load_predictor(
         artifact, pick_device(options.device), options.weights, trust=options.trust
     )
-    found = _confusions(predictor, dataset, space, merge, options, "score")
+    trivial = None
+    if options.baselines:
+        size, labels = predictor.image_size, len(space.names)
+        trivial = TrivialRows(dataset, size, labels, merge, options)
+    found = _confusions(predictor, dataset, space, merge, options, "score", trivial)
     named = predictor.named
     result = _result(found.raw, merge, space, options, found, named)
     if options.match_split is not None:
         result["matched_elsewhere"] = _matched_elsewhere(
             predictor, data, space, merge, options, found.per_image.sum(0)
         )
-    baselines = _baselines(predictor, dataset, space, merge, options) if options.baselines else {}
+    baselines = trivial.rows() if trivial else {}
     result |= {
         "baselines": {name: _scored(*pair, merge) for name, pair in baselines.items()},
         "baseline_confusions_raw": {n: pair[0].tolist() for n, pair in baselines.items()},
@@ -151,14 +149,6 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
     return result
 
 
-def _by_class(raw: Counts, merge: Merge) -> Counts:
-    """(K, N) counts by class from (K, R) counts by raw label."""
-    table = np.asarray(merge.table)[: raw.shape[-1]]
-    return np.stack(
-        [raw[..., table == index].sum(-1) for index in range(len(merge.classes))], axis=-1
-    )
-
-
 def _confusions(
     predictor: Predictor,
     dataset: Dataset,
@@ -166,8 +156,9 @@ def _confusions(
     merge: Merge,
     options: EvalOptions,
     title: str,
+    trivial: TrivialRows | None = None,
 ) -> Found:
-    """What a predictor finds in every labelled image."""
+    """What a predictor finds in every labelled image; the trivial ones look at it with it."""
     labels = len(space.names)
     raw = np.zeros((predictor.clusters, labels), dtype=np.int64)
     per_image, names, sums = [], [], []
@@ -183,9 +174,11 @@ def _confusions(
                     found, raw_ids(item.mask, labels), predictor.clusters, labels, source=item.name
                 )
                 raw += counts
-                per_image.append(_by_class(counts, merge))
+                per_image.append(by_class(counts, merge))
                 names.append(item.name)
                 sums.append(item.sha256)
+            if trivial:
+                trivial.add(group)
             bar.advance(len(group))
     if not per_image:
         raise BadInputError(dataset.root, "not one labelled image could be read")
@@ -194,7 +187,7 @@ def _confusions(
 
 
 def _scored(raw: Counts, matching: NDArray[np.int64], merge: Merge) -> dict[str, Any]:
-    return score(_by_class(raw, merge), matching, merge.classes).as_dict()
+    return score(by_class(raw, merge), matching, merge.classes).as_dict()
 
 
 def _result(
@@ -210,7 +203,7 @@ def _result(
     Clusters that were joined to named parts without labels are scored as named, where the
     classes have these names; all else is matched one to one by the Hungarian method.
     """
-    confusion = _by_class(raw, merge)
+    confusion = by_class(raw, merge)
     best = hungarian(confusion)
     scores = score(confusion, best, merge.classes)
     by_name = named and tuple(merge.classes) == tuple(BORDER_CLASSES)
@@ -267,75 +260,6 @@ def _matched_elsewhere(
     }
 
 
-def _baselines(
-    predictor: Predictor,
-    dataset: Dataset,
-    space: LabelSpace,
-    merge: Merge,
-    options: EvalOptions,
-) -> dict[str, tuple[Counts, NDArray[np.int64]]]:
-    """Raw confusion and matching of each trivial predictor, fitted without labels."""
-    size, labels = predictor.image_size, len(space.names)
-    # What is broken was said while the predictor was scored.
-    read, skips = read_labelled(size), Skips(options.on_error, quiet=True)
-    every = max(1, len(dataset.records) // BASELINE_IMAGES)
-    chosen = dataset.records[::every]
-    trivial = TrivialBaselines.fit(
-        chain.from_iterable(
-            read_in_batches(
-                lambda r: read_rgb(r.image, size=size), chosen, 1, options.workers, skips
-            )
-        ),
-        len(merge.classes),
-        options.seed,
-        border=tuple(merge.classes) == tuple(BORDER_CLASSES),
-    )
-    counts = {
-        name: np.zeros((trivial.clusters(name), labels), dtype=np.int64) for name in trivial.names
-    }
-    named = tuple(merge.classes) == tuple(BORDER_CLASSES)
-    if named:
-        counts[FIGURE] = np.zeros((len(BORDER_CLASSES), labels), dtype=np.int64)
-    with steps("trivial baselines", len(dataset.records)) as bar:
-        for group in read_in_batches(
-            read, dataset.records, options.batch_size, options.workers, skips
-        ):
-            figures = _figures([item.pixels for item in group]) if named else []
-            for number, item in enumerate(group):
-                target = raw_ids(item.mask, labels)
-                found_by = trivial.predict(item.pixels)
-                if named:
-                    found_by[FIGURE] = figures[number]
-                for name, found in found_by.items():
-                    full = _nearest(found, target.shape)
-                    counts[name] += confusion_matrix(
-                        full, target, len(counts[name]), labels, source=item.name
-                    )
-            bar.advance(len(group))
-    return {
-        name: (
-            raw,
-            same_class(3, 3) if name == FIGURE else trivial.matching(name, _by_class(raw, merge)),
-        )
-        for name, raw in counts.items()
-    }
-
-
-def _figures(images: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-    """Each photo's own figure from place and colour: 0 ground, 1 upper, 2 lower."""
-    size = (images[0].shape[0], images[0].shape[1])
-    sides = figure_sides(to_batch(np.stack(images), torch.device("cpu")))
-    return [side_labels(one, size).numpy() for one in sides]
-
-
-def _nearest(labels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Labels at another size, nearest neighbour."""
-    rows = (np.arange(shape[0]) + 0.5) * labels.shape[0] / shape[0]
-    columns = (np.arange(shape[1]) + 0.5) * labels.shape[1] / shape[1]
-    found: NDArray[np.uint8] = labels[rows.astype(np.int64)[:, None], columns.astype(np.int64)]
-    return found
-
-
 def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
     """Scores of a stored confusion matrix under another merge; no image is read.
 
@@ -377,7 +301,7 @@ def _rescored_rows(path: Path, rows: dict[str, Any], merge: Merge) -> dict[str, 
     found = {}
     for name, values in rows.items():
         try:
-            confusion = _by_class(np.array(values, dtype=np.int64), merge)
+            confusion = by_class(np.array(values, dtype=np.int64), merge)
         except (TypeError, ValueError, IndexError) as error:
             raise BadInputError(path, f"damaged: baseline {name!r}: {error}") from None
         own = hungarian(confusion) if name.startswith("kmeans") else _named(confusion)

@@ -1,0 +1,113 @@
+"""The trivial predictors over a labelled set, counted in the pass that scores the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from c2l.clustering.figure import figure_sides, side_labels
+from c2l.data.images import read_rgb
+from c2l.data.labels import Merge
+from c2l.data.layouts import Dataset
+from c2l.options import EvalOptions
+from c2l.pipeline.datasets import read_in_batches
+from c2l.pipeline.images import Skips
+from c2l.pipeline.labelled import Labelled, raw_ids
+from c2l.pipeline.predictor import to_batch
+from c2l.scoring.baselines import BORDER_CLASSES, TrivialBaselines
+from c2l.scoring.confusion import confusion_matrix
+from c2l.scoring.matching import identity as same_class
+
+Counts = NDArray[np.int64]
+# Images that the trivial predictors are fitted on at most, evenly spread.
+BASELINE_IMAGES = 200
+FIGURE = "place-and-colour"
+
+
+def by_class(raw: Counts, merge: Merge) -> Counts:
+    """(..., K, N) counts by class from (..., K, R) counts by raw label."""
+    table = np.asarray(merge.table)[: raw.shape[-1]]
+    return np.stack(
+        [raw[..., table == index].sum(-1) for index in range(len(merge.classes))], axis=-1
+    )
+
+
+class TrivialRows:
+    """The trivial predictors, fitted without labels, and what they find in labelled photos.
+
+    Args:
+        dataset: that is scored.
+        size: S of its photos as the real predictor sees them.
+        labels: number of raw labels R.
+        merge: of the raw labels.
+        options: of ``eval``.
+
+    Raises:
+        BadInputError: a broken photo under ``--on-error fail``.
+    """
+
+    def __init__(
+        self, dataset: Dataset, size: int, labels: int, merge: Merge, options: EvalOptions
+    ) -> None:
+        self._labels, self._merge = labels, merge
+        self._named = tuple(merge.classes) == tuple(BORDER_CLASSES)
+        every = max(1, len(dataset.records) // BASELINE_IMAGES)
+        # What is broken is said by the pass that scores.
+        skips = Skips(options.on_error, quiet=True)
+        photos = read_in_batches(
+            lambda r: read_rgb(r.image, size=size),
+            dataset.records[::every],
+            1,
+            options.workers,
+            skips,
+        )
+        self._trivial = TrivialBaselines.fit(
+            chain.from_iterable(photos), len(merge.classes), options.seed, border=self._named
+        )
+        clusters = {name: self._trivial.clusters(name) for name in self._trivial.names}
+        if self._named:
+            clusters[FIGURE] = len(BORDER_CLASSES)
+        self._counts = {n: np.zeros((k, labels), dtype=np.int64) for n, k in clusters.items()}
+
+    def add(self, group: Sequence[Labelled]) -> None:
+        """Count what each of them finds in some photos."""
+        figures = _figures([item.pixels for item in group]) if self._named else []
+        for number, item in enumerate(group):
+            target = raw_ids(item.mask, self._labels)
+            found_by = self._trivial.predict(item.pixels)
+            if self._named:
+                found_by[FIGURE] = figures[number]
+            for name, found in found_by.items():
+                counts = self._counts[name]
+                full = _nearest(found, target.shape)
+                counts += confusion_matrix(
+                    full, target, len(counts), self._labels, source=item.name
+                )
+
+    def rows(self) -> dict[str, tuple[Counts, NDArray[np.int64]]]:
+        """(K, R) counts and (K,) class of each cluster, by name."""
+        return {name: (raw, self._matching(name, raw)) for name, raw in self._counts.items()}
+
+    def _matching(self, name: str, raw: Counts) -> NDArray[np.int64]:
+        if name == FIGURE:
+            return same_class(len(BORDER_CLASSES), len(BORDER_CLASSES))
+        return self._trivial.matching(name, by_class(raw, self._merge))
+
+
+def _figures(images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    """Each photo's own figure from place and colour: 0 ground, 1 upper, 2 lower."""
+    size = (images[0].shape[0], images[0].shape[1])
+    sides = figure_sides(to_batch(np.stack(images), torch.device("cpu")))
+    return [side_labels(one, size).numpy() for one in sides]
+
+
+def _nearest(labels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Labels at another size, nearest neighbour."""
+    rows = (np.arange(shape[0]) + 0.5) * labels.shape[0] / shape[0]
+    columns = (np.arange(shape[1]) + 0.5) * labels.shape[1] / shape[1]
+    found: NDArray[np.uint8] = labels[rows.astype(np.int64)[:, None], columns.astype(np.int64)]
+    return found
