@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 # Before torch is imported: small tensors are slower on many threads.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hashes are not remembered in the user's own folder."""
+    with mock.patch.dict(os.environ, XDG_CACHE_HOME=str(tmp_path_factory.mktemp("cache"))):
+        yield
+
+
 MakeViews = Callable[..., ViewParameters]
 
 

@@ -199,6 +199,25 @@ def test_json_of_any_size_does_not_keep_status(cli: Cli, chain: Path) -> None:
     assert cli("inspect", "b.json").code == 3
 
 
+def test_a_folder_put_in_the_place_of_another_is_seen(cli: Cli, chain: Path) -> None:
+    """As many photos, none of them newer than what was made from the first."""
+    photos = chain / "people" / "JPEGImages"
+    first, *others = sorted(photos.iterdir())
+    first.rename(chain / "kept")
+    for before, after in zip(others, [first, *others], strict=False):
+        before.rename(after)
+    (chain / "kept").rename(others[-1])
+    assert states(cli, chain)["f.h5"] == "stale"
+
+
+def test_a_copy_of_what_is_stale_is_as_stale(cli: Cli, chain: Path) -> None:
+    names = (chain / "people/ImageSets/Segmentation/train.txt").read_text().split()
+    repaint(chain / "people" / "JPEGImages" / f"{names[0]}.jpg")
+    shutil.copyfile(chain / "f.h5", chain / "copy.h5")
+    assert states(cli, chain)["copy.h5"] == "stale"
+    assert cli("cluster", "copy.h5", "-o", "again.h5").code == 3
+
+
 def test_a_missing_input_is_named(cli: Cli, chain: Path) -> None:
     (chain / "f.h5").unlink()
     found = status(cli, chain)["c.h5"]

@@ -101,12 +101,6 @@ class Link:
         """The input of that role."""
         return next((s for s in self.sources if s.role == role), None)
 
-    @property
-    def stamp(self) -> Path:
-        """The file whose time of change is that of the artifact."""
-        inner = {schema.FORMAT_RUN: schema.RUN_INPUTS, schema.FORMAT_MASKS: "report.html"}
-        return self.path / inner[self.kind] if self.kind in inner else self.path
-
     def command(self, *more: str) -> str:
         """The command that makes it again, as a shell takes it; ``more`` is appended."""
         made = KINDS[self.kind]

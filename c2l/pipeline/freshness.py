@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from c2l import schema
 from c2l.artifacts.chain import Link, read_link
 from c2l.artifacts.files import sha256_file
 from c2l.artifacts.guard import remember
-from c2l.artifacts.lineage import DATA, FEATURES, Source
+from c2l.artifacts.lineage import DATA, Source
+from c2l.artifacts.sums import KnownSums
 from c2l.data.layouts import Dataset, open_dataset
 from c2l.errors import BadInputError
 from c2l.pipeline.images import inputs_digest
-from c2l.pipeline.labelled import content_sha256
+from c2l.pipeline.labelled import joined_sha256
+from c2l.pipeline.progress import steps
 
 CHANGED_PHOTOS = "the photos have changed since the run began"
 
@@ -22,13 +24,19 @@ class Freshness:
     """Compares inputs with what artifacts note of them; every file is hashed once.
 
     Args:
-        thorough: hash all photos and feature stores, not only what looks changed by number or
-            time.
+        thorough: read every file, and do not take a hash from an earlier command's word.
     """
 
     def __init__(self, *, thorough: bool) -> None:
-        self._thorough = thorough
+        self._known = None if thorough else KnownSums()
         self._sums: dict[Path, str] = {}
+
+    def __enter__(self) -> Freshness:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._known:
+            self._known.close()
 
     def problem(self, link: Link, source: Source) -> str | None:
         """What is wrong with an input, or None."""
@@ -37,15 +45,13 @@ class Freshness:
             return f"its {source.role} {path} is not there"
         if source.role == DATA:
             return self._photos(link, source, path)
-        if source.role == FEATURES and not self._thorough and not _newer([path], link.stamp):
-            return None  # it may be larger than all else together
         if source.sha256 and self._sha256(path) != source.sha256:
             return f"its {source.role} {path} has changed since"
         return None
 
     def _sha256(self, path: Path) -> str:
         if path not in self._sums:
-            self._sums[path] = sha256_file(path)
+            self._sums[path] = self._known.sha256(path) if self._known else sha256_file(path)
         return self._sums[path]
 
     def _photos(self, link: Link, source: Source, path: Path) -> str | None:
@@ -56,26 +62,22 @@ class Freshness:
             return f"its data cannot be read: {error.message}"
         if link.images and len(dataset.records) != link.images:
             return f"its data {path} holds {len(dataset.records)} images now, then {link.images}"
-        files = (p for r in dataset.records for p in (r.image, r.mask) if p is not None)
-        if not source.sha256 or not (self._thorough or _newer(files, link.stamp)):
-            return None
-        return self._contents(dataset, source, path, link)
-
-    def _contents(self, dataset: Dataset, source: Source, path: Path, link: Link) -> str | None:
-        if self.digest(dataset, link) != source.sha256:
+        if source.sha256 and self.digest(dataset, link) != source.sha256:
             return f"photos or masks of its data {path} have changed since"
         return None
 
     def digest(self, dataset: Dataset, link: Link) -> str:
         """The digest of the photos, as an artifact made from them notes it."""
         scored = link.kind == schema.FORMAT_EVAL
-        names, sums = [], []
-        for record in dataset.records:
-            if record.name in link.skipped:
-                continue
-            names.append(record.name)
-            sums.append(content_sha256(record) if scored else self._sha256(record.image))
-        return inputs_digest(names, sums)
+        records = [record for record in dataset.records if record.name not in link.skipped]
+        sums = []
+        with steps("hash", len(records), brief=True) as bar:
+            for record in records:
+                files = (record.image, record.mask) if scored else (record.image,)
+                parts = [self._sha256(path) for path in files if path is not None]
+                sums.append(joined_sha256(parts) if scored else parts[0])
+                bar.advance()
+        return inputs_digest([record.name for record in records], sums)
 
 
 def require_fresh(path: Path, roles: Sequence[str], *, trust: bool = False) -> None:
@@ -91,9 +93,10 @@ def require_fresh(path: Path, roles: Sequence[str], *, trust: bool = False) -> N
     """
     if trust:
         remember(path)
-    link, fresh = read_link(path), Freshness(thorough=False)
+    link = read_link(path)
     there = [s for s in link.sources if s.role in roles and s.located(path).exists()]
-    why = "; ".join(problem for s in there if (problem := fresh.problem(link, s)))
+    with Freshness(thorough=False) as fresh:
+        why = "; ".join(problem for s in there if (problem := fresh.problem(link, s)))
     if why:
         raise BadInputError(path, f"is stale: {why}", hint=link.command("--overwrite"))
 
@@ -102,18 +105,10 @@ def require_same_photos(run: Path, dataset: Dataset) -> None:
     """Refuse a data set, wherever it lies, that a finished run was not trained on.
 
     Raises:
-        BadInputError: it differs; the contents are compared where a photo is newer than the run.
+        BadInputError: it differs.
     """
     link = read_link(run)
-    data, photos = link.source(DATA), (record.image for record in dataset.records)
-    same = data is None or not data.sha256 or len(dataset.records) == link.images
-    if same and data and data.sha256 and _newer(photos, link.stamp):
-        same = Freshness(thorough=False).digest(dataset, link) == data.sha256
-    if not same:
-        raise BadInputError(run, CHANGED_PHOTOS, hint="start a new run")
-
-
-def _newer(files: Iterable[Path], stamp: Path) -> bool:
-    """Whether any was written after the artifact; the second time shows what the first hides."""
-    since = stamp.stat().st_mtime_ns if stamp.exists() else 0
-    return any(max(s.st_mtime_ns, s.st_ctime_ns) > since for s in map(Path.stat, files))
+    data = link.source(DATA)
+    with Freshness(thorough=False) as fresh:
+        if data and data.sha256 and fresh.digest(dataset, link) != data.sha256:
+            raise BadInputError(run, CHANGED_PHOTOS, hint="start a new run")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,11 @@ class Labelled:
 
 def content_sha256(record: Record) -> str:
     """Digest of a photo's and its mask's bytes."""
-    parts = [sha256_file(path) for path in (record.image, record.mask) if path is not None]
+    return joined_sha256([sha256_file(p) for p in (record.image, record.mask) if p is not None])
+
+
+def joined_sha256(parts: Sequence[str]) -> str:
+    """One digest of the hashes of several files."""
     return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 

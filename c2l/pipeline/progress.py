@@ -35,8 +35,8 @@ voice = Voice()
 class Steps:
     """Counts the steps of a long piece of work."""
 
-    def __init__(self, title: str, total: int, unit: str) -> None:
-        self.title, self.total, self.unit = title, total, unit
+    def __init__(self, title: str, total: int, unit: str, *, brief: bool = False) -> None:
+        self.title, self.total, self.unit, self.brief = title, total, unit, brief
         self.done, self.info = 0, ""
         self._before = 0
         self._start = time.monotonic()
@@ -73,15 +73,15 @@ class Steps:
     def close(self) -> None:
         """Say how it ended."""
         now = time.monotonic()
-        if self.done:
+        if self.done and not (self.brief and now - self._start < PLAIN_INTERVAL):
             voice.say(f"{self.line(now)}, took {_clock(now - self._start)}")
 
 
 class _BarSteps(Steps):
     """The same on a terminal, drawn by rich."""
 
-    def __init__(self, title: str, total: int, unit: str) -> None:
-        super().__init__(title, total, unit)
+    def __init__(self, title: str, total: int, unit: str, *, brief: bool = False) -> None:
+        super().__init__(title, total, unit, brief=brief)
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -117,10 +117,13 @@ def _clock(seconds: float) -> str:
 
 
 @contextmanager
-def steps(title: str, total: int, unit: str = "images") -> Iterator[Steps]:
-    """Show the progress of ``total`` steps while the block runs."""
+def steps(title: str, total: int, unit: str = "images", *, brief: bool = False) -> Iterator[Steps]:
+    """Show the progress of ``total`` steps while the block runs.
+
+    ``brief`` leaves out the line of how it ended where it did not take long.
+    """
     fancy = voice.level >= 1 and sys.stderr.isatty()
-    counter = (_BarSteps if fancy else Steps)(title, total, unit)
+    counter = (_BarSteps if fancy else Steps)(title, total, unit, brief=brief)
     try:
         yield counter
     finally:

@@ -41,15 +41,15 @@ class Entry:
 def status(folder: Path) -> list[Entry]:
     """The artifacts in a folder, those they are made from first.
 
-    Photos are hashed only where their number or time of change speaks of a change; ``verify``
-    hashes them all.
+    What was hashed before is read again only where its inode, size or times have changed;
+    ``verify`` reads everything.
 
     Raises:
         BadInputError: no such folder.
     """
     if not folder.is_dir():
         raise BadInputError(folder, "no such folder", hint="name a folder of artifacts")
-    fresh, entries, links = Freshness(thorough=False), [], []
+    entries, links = [], []
     for path in _found(folder):
         try:
             link = _read(path)
@@ -61,11 +61,12 @@ def status(folder: Path) -> list[Entry]:
     order = list(KINDS)
     links.sort(key=lambda link: (order.index(link.kind), str(link.path)))
     stale: set[Path] = set()
-    for link in links:
-        entry = _entry(link, links, stale, fresh)
-        if entry.state == STALE:
-            stale.add(link.path.absolute())
-        entries.append(entry)
+    with Freshness(thorough=False) as fresh:
+        for link in links:
+            entry = _entry(link, links, stale, fresh)
+            if entry.state == STALE:
+                stale.add(link.path.absolute())
+            entries.append(entry)
     return entries
 
 
