@@ -215,14 +215,16 @@ def set_voice(quiet: bool, verbose: bool) -> None:
     voice.level = 0 if quiet else 2 if verbose else 1
 
 
-def printable(text: str) -> str:
+def printable(text: str, *, lines: bool = True) -> str:
     """A text of any origin, fit for a terminal: what could steer it is escaped.
 
-    Line breaks stay; bytes of a path that are no UTF-8 are shown as ``\\xNN``.
+    Line breaks stay where ``lines`` says so; bytes of a path that are no UTF-8 are shown as
+    ``\\xNN``.
     """
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(
-        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
+        c if c.isprintable() or (lines and c == "\n") else c.encode("unicode_escape").decode()
+        for c in text
     )
 
 

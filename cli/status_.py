@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .shared import SETTINGS, as_json, common, set_voice
+from .shared import SETTINGS, as_json, common, printable, set_voice
 
 
 @click.command("status", context_settings=SETTINGS)
@@ -34,6 +34,7 @@ def command(folder: Path, as_json: bool, quiet: bool, verbose: bool) -> None:
         click.echo(f"{folder}: no artifacts")
     width = max((len(entry.path) for entry in entries), default=0)
     for entry in entries:
-        click.echo(f"{entry.path:<{width}}  {entry.state:<13}  {entry.why}".rstrip())
+        line = f"{entry.path:<{width}}  {entry.state:<13}  {entry.why}".rstrip()
+        click.echo(printable(line, lines=False))
         if entry.next:
-            click.echo(f"  next: {entry.next}")
+            click.echo(f"  next: {printable(entry.next)}")

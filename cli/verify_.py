@@ -10,7 +10,7 @@ import click
 
 from c2l.errors import ExitCode
 
-from .shared import SETTINGS, as_json, common, set_voice
+from .shared import SETTINGS, as_json, common, printable, set_voice
 
 
 @click.command("verify", context_settings=SETTINGS)
@@ -36,7 +36,8 @@ def command(artifacts: tuple[Path, ...], as_json: bool, quiet: bool, verbose: bo
         if not as_json:
             mark = "ok   " if finding.problem is None else "WRONG"
             line = f"{mark}  {finding.path}: {finding.what}"
-            click.echo(line if finding.problem is None else f"{line}: {finding.problem}")
+            line += "" if finding.problem is None else f": {finding.problem}"
+            click.echo(printable(line, lines=False))
     wrong = [f for f in findings if f.problem is not None]
     if as_json:
         click.echo(json.dumps({"sound": not wrong, "findings": [asdict(f) for f in findings]}))

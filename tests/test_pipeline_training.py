@@ -132,6 +132,33 @@ def test_without_a_checkpoint_the_run_begins_anew(run: Run) -> None:
     assert run.read_metrics() == []
 
 
+def test_damaged_checkpoints_are_named_and_work_is_never_begun_anew_in_silence(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trainer = trainer_of(run)
+    for _ in range(2):
+        steps(trainer, 2)
+        run.log({"step": trainer.position.step})
+        trainer.save()
+    written = run.metrics.read_bytes()
+
+    def damage(step: int) -> None:
+        path = run.path / f"step-{step:08d}" / "model.safetensors"
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+    damage(4)
+    second = trainer_of(run)
+    assert second.restore()
+    assert second.position.step == 2
+    assert "the checkpoint of step 4 cannot be used" in capsys.readouterr().err
+    run.metrics.write_bytes(written)
+    damage(2)
+    with pytest.raises(BadInputError, match="checkpoints of steps 2, 4 cannot be used") as caught:
+        trainer_of(run).restore()
+    assert "c2l verify" in str(caught.value.hint)
+    assert run.metrics.read_bytes() == written
+
+
 def test_a_checkpoint_of_another_network_is_refused(run: Run) -> None:
     trainer = trainer_of(run)
     steps(trainer, 1)

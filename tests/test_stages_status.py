@@ -259,6 +259,50 @@ def test_a_stopped_store_and_run_are_partial_and_go_on(
     assert set(states(cli, tmp_path).values()) == {"done"}
 
 
+def test_a_leftover_that_was_being_copied_is_partial_and_goes_on(
+    cli: Cli, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with mock.patch.object(FeatureWriter, "flush", terminate):
+        assert cli("extract", people, "-o", "f.h5", *PHOTOS, *NETWORK).code == 75
+    Path(".f.h5.partial").rename(".f.h5.partial.old")
+    Path(".f.h5.partial").write_bytes(b"begun")
+    (entry,) = status(cli, tmp_path).values()
+    assert (entry["path"], entry["state"]) == ("f.h5", "partial")
+    assert "images are there already" in cli.ok(*shlex.split(entry["next"])[1:]).err
+
+
+def test_names_of_any_kind_are_shown_in_one_line_and_quoted(
+    cli: Cli, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cli.ok("extract", people, "-o", "./-ok.h5", *PHOTOS, *NETWORK)
+    for name in ("bro ken;x.h5", "two\nlines.h5"):
+        Path(name).write_bytes(b"nothing")
+    found = status(cli, tmp_path)
+    assert found["bro ken;x.h5"]["next"] == "c2l inspect 'bro ken;x.h5'"
+    assert found["./-ok.h5"]["next"].startswith("c2l cluster ./-ok.h5 -o ")
+    said = cli.ok("status", tmp_path).out
+    assert "two\\nlines.h5  " in said
+
+
+def test_a_configuration_of_another_program_hides_nothing(
+    cli: Cli, chain: Path, tmp_path: Path
+) -> None:
+    (chain / "config.json").write_text('{"a": 1}')
+    assert set(states(cli, chain)) == {"f.h5", "c.h5", "run", "e.json", "pics"}
+    # That of a run, damaged, is told.
+    (chain / "run" / "config.json").write_text("{")
+    assert states(cli, chain)["run"] == "broken"
+
+
+def test_a_pipe_in_the_place_of_a_leftover_keeps_nobody_waiting(cli: Cli, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".z.h5.partial")
+    (entry,) = status(cli, tmp_path).values()
+    assert entry["state"] == "broken"
+    assert "not a regular file" in entry["why"]
+
+
 def test_what_is_being_written_names_its_writer(cli: Cli, chain: Path) -> None:
     with exclusive(chain / "c.h5"):
         found = status(cli, chain)["c.h5"]

@@ -21,6 +21,8 @@ CHUNK_BYTES = 1 << 20
 DEEPEST_JSON = 64
 # What the names of all formats begin with.
 FORMAT_NAME = b"c2l-"
+# Ends the name of a stopped run's leftover while it is copied into a fresh file.
+COPIED = ".old"
 # Larger than any artifact: the scores of a million photos, photo by photo.
 LARGEST_JSON = 256 << 20
 
@@ -173,6 +175,13 @@ def output_errors(path: Path, *, needed: int | None = None) -> Iterator[None]:
 def partial_sibling(path: Path) -> Path:
     """The hidden temporary name beside an output."""
     return path.with_name(f".{path.name}.partial")
+
+
+def leftover(final: Path) -> Path:
+    """What a stopped run left of an output: its temporary sibling, also while that is copied."""
+    partial = partial_sibling(final)
+    copied = partial.with_name(f"{partial.name}{COPIED}")
+    return copied if copied.exists() else partial
 
 
 def sync(path: Path) -> None:

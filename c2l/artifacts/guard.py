@@ -42,6 +42,8 @@ def require_safe(path: Path, *, hint: str | None = None, unfinished: bool = Fals
         BadInputError: the child refused the file, crashed, or took too long.
     """
     key = identity(path)
+    if not path.is_file():
+        raise BadInputError(path, "is not a regular file", hint=hint)
     if key in _passed:
         return
     problem, hint = _try(path, hint, UNFINISHED if unfinished else COMPLETE)

@@ -105,4 +105,6 @@ def quoted(path: Path) -> str:
 def shown(path: Path) -> str:
     """A path as a user in the working folder would write it, where that is shorter."""
     relative = os.path.relpath(path)
+    if relative.startswith("-"):
+        relative = f"./{relative}"  # no option
     return relative if len(relative) < len(str(path)) else str(path)

@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from c2l.artifacts.files import sha256_file
+from c2l.artifacts.lineage import quoted
 from c2l.artifacts.runs import Checkpoint, Run
 from c2l.errors import BadInputError, NonFiniteError
 from c2l.nn.network import ParsingNetwork
 from c2l.nn.warmup import FigureHead, warmup_rate
 from c2l.options import FitOptions
+from c2l.pipeline.progress import voice
 from c2l.pipeline.signals import StopRequest
 
 GO_ON = "go on with the same command and --resume"
@@ -200,10 +202,14 @@ class Trainer:
             False when there is none yet.
 
         Raises:
-            BadInputError: it does not fit the network.
+            BadInputError: not one of those that are there is sound, or it does not fit the
+                network.
         """
         self.run.clean()
         checkpoint = self.run.latest(self._has_its_targets)
+        passed = [s for s in self.run.steps() if checkpoint is None or s > checkpoint.step]
+        if passed:
+            self._tell_passed(passed, found=checkpoint is not None)
         if checkpoint is None:
             self.run.rewind_metrics(0)
             return False
@@ -225,6 +231,19 @@ class Trainer:
             raise BadInputError(self.run.path, f"its checkpoint does not fit: {first}") from None
         self.run.rewind_metrics(state["metrics_bytes"])
         return True
+
+    def _tell_passed(self, steps: list[int], *, found: bool) -> None:
+        """Say which checkpoints are not gone on with; work that is there is not begun anew."""
+        many = "checkpoints of steps" if len(steps) > 1 else "checkpoint of step"
+        what = f"the {many} {', '.join(map(str, steps))} cannot be used: damaged, or without labels"
+        if not found:
+            raise BadInputError(
+                self.run.path,
+                what,
+                hint=f"see what is damaged: c2l verify {quoted(self.run.path)}; begin anew by "
+                "--overwrite",
+            )
+        voice.say(f"{self.run.path}: {what}")
 
     def _has_its_targets(self, state: dict[str, Any]) -> bool:
         """Whether it says where it lies, and the labels of that epoch are there, as they were."""

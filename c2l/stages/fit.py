@@ -216,8 +216,10 @@ def _prepare(
             else _photo_views(stack, run, dataset.records, options, device, stop)
         )
         trainer = Trainer(run, net.to(device), options, stop, len(views.names))
-        if resume and trainer.restore():
-            voice.say(f"resumed at step {trainer.position.step}, epoch {trainer.position.epoch}")
+        if resume:
+            found = trainer.restore()
+            at = f"resumed at step {trainer.position.step}, epoch {trainer.position.epoch}"
+            voice.say(at if found else f"{output}: nothing was saved yet, begins at step 0")
         figures = None
         if isinstance(views, PhotoViews) and needs_figures(options):
             figures = build_figures(views.cache, device)

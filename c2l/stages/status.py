@@ -9,7 +9,7 @@ from typing import Any
 
 from c2l import schema
 from c2l.artifacts.chain import KINDS, Link, read_link, read_partial
-from c2l.artifacts.files import FORMAT_NAME, first_bytes, partial_sibling
+from c2l.artifacts.files import COPIED, FORMAT_NAME, first_bytes, leftover
 from c2l.artifacts.lineage import DATA, FEATURES, quoted, shown
 from c2l.artifacts.locks import writer_of
 from c2l.errors import BadInputError
@@ -17,6 +17,7 @@ from c2l.pipeline.freshness import Freshness
 
 DONE, PARTIAL, STALE, WRITTEN, BROKEN = "done", "partial", "stale", "being written", "broken"
 PARTIAL_SUFFIX = ".partial"
+LEFTOVERS = (f".h5{PARTIAL_SUFFIX}", f".h5{PARTIAL_SUFFIX}{COPIED}")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ def status(folder: Path) -> list[Entry]:
         try:
             link = _read(path)
         except BadInputError as error:
-            entries.append(Entry(shown(path), "", BROKEN, error.message, f"c2l inspect {path}"))
+            entries.append(
+                Entry(shown(path), "", BROKEN, error.message, f"c2l inspect {quoted(path)}")
+            )
             continue
         if link is not None:
             links.append(link)
@@ -77,22 +80,31 @@ def summary(entries: list[Entry]) -> dict[str, Any]:
 
 def _found(folder: Path) -> Iterator[Path]:
     """Paths that may be artifacts; what lies inside a run or a folder of pictures is theirs."""
-    if (folder / schema.RUN_CONFIG).is_file() or (folder / "masks" / schema.LEGEND).is_file():
+    if _looks_like_run(folder) or (folder / "masks" / schema.LEGEND).is_file():
         yield folder
         return
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not path.is_symlink():
             if not path.name.startswith("."):
                 yield from _found(path)
-        elif path.suffix in (".h5", ".json") or path.name.endswith(f".h5{PARTIAL_SUFFIX}"):
+        elif path.suffix in (".h5", ".json") or path.name.endswith(LEFTOVERS):
             yield path
+
+
+def _looks_like_run(folder: Path) -> bool:
+    """Whether a configuration in it is a run's, which may be damaged, and not any program's."""
+    config = folder / schema.RUN_CONFIG
+    if not config.is_file():
+        return False
+    run = (folder / schema.PREDICTOR).exists() or any(folder.glob(f"{schema.STEP_PREFIX}*"))
+    return run or FORMAT_NAME in first_bytes(config, 4096)
 
 
 def _read(path: Path) -> Link | None:
     """The link at a path; None for what is no artifact or is shadowed by a complete one."""
     if path.name.startswith("."):
-        final = path.with_name(path.name[1:].removesuffix(PARTIAL_SUFFIX))
-        if path != partial_sibling(final) or final.exists():
+        final = path.with_name(path.name[1:].removesuffix(COPIED).removesuffix(PARTIAL_SUFFIX))
+        if path != leftover(final) or final.exists():
             return None
         return read_partial(path, final)
     if path.suffix == ".json":
