@@ -33,9 +33,24 @@ def print_scores(path: Path, rivals: list[tuple[str, Path]], *, json_wanted: boo
     if interval:
         low, high = (100 * v for v in interval)
         click.echo(f"95 % interval of {rows[0][0]}'s mIoU over images: {low:.1f} to {high:.1f}")
+    _difference(scores, rows[0][0])
     found = scores["iou"].items()
     click.echo("IoU: " + "  ".join(f"{name} {_percent(v).strip()}" for name, v in found))
     click.echo(f"scores in {path}")
+
+
+def _difference(scores: dict[str, Any], method: str) -> None:
+    """How far the scored predictor is above the best trivial one, image by image."""
+    known = {n: found for n, found in scores.get("baselines", {}).items() if found["miou"]}
+    best = max(known, key=lambda name: known[name]["miou"], default="")
+    ends = scores.get("differences", {}).get(best, {}).get("miou")
+    if ends:
+        points = 100 * (scores["miou"] - known[best]["miou"])
+        low, high = (100 * v for v in ends)
+        click.echo(
+            f"{method} less ({best}), the best in brackets: {points:+.1f} points of mIoU; "
+            f"95 % interval, paired by image: {low:+.1f} to {high:+.1f}"
+        )
 
 
 def _table(rows: list[tuple[str, dict[str, Any], bool]]) -> None:

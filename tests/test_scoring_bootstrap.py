@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from c2l.errors import UsageError
 from c2l.scoring import bootstrap as module
-from c2l.scoring.bootstrap import bootstrap
+from c2l.scoring.bootstrap import bootstrap, bootstrap_difference
 from c2l.scoring.matching import hungarian
 from c2l.scoring.metrics import NothingToScoreError, score
 
@@ -111,3 +111,32 @@ def test_what_cannot_be_resampled_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match="images x clusters x classes"):
         bootstrap(np.ones(shape, dtype=np.int64), np.array([0, 1]), resamples, 0, level)
+
+
+def test_a_difference_is_paired_by_image() -> None:
+    """Against resampling by hand: the same images are drawn for both."""
+    rng = np.random.default_rng(5)
+    first, second = (rng.integers(1, 50, (7, 3, 3)) for _ in range(2))
+    match = np.array([0, 1, 2]), np.array([2, 0, 1])
+    found = bootstrap_difference((first, match[0]), (second, match[1]), 40, seed=3)
+    weights = np.random.default_rng(3).multinomial(7, np.full(7, 1 / 7), size=40)
+    differences = []
+    for weight in weights:
+        mious = []
+        for counts, matching in ((first, match[0]), (second, match[1])):
+            total = np.tensordot(weight, counts, 1)
+            by_class = np.zeros((3, 3))
+            by_class[matching] = total
+            hit = np.diag(by_class)
+            mious.append((hit / (by_class.sum(0) + by_class.sum(1) - hit)).mean())
+        differences.append(mious[0] - mious[1])
+    np.testing.assert_allclose(found["miou"], np.quantile(differences, [0.025, 0.975]))
+
+
+def test_a_predictor_is_not_above_itself() -> None:
+    counts = images(5), np.array([0, 1, 2, -1])
+    found = bootstrap_difference(counts, counts, 30, seed=0)
+    assert found == {name: [0.0, 0.0] for name in ("miou", "pixel_accuracy", "mean_class_accuracy")}
+    assert bootstrap_difference(counts, counts, 0, seed=0) == {}
+    with pytest.raises(UsageError, match="5 and 4 images"):
+        bootstrap_difference(counts, (counts[0][1:], counts[1]), 30, seed=0)

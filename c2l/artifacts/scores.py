@@ -58,11 +58,10 @@ def _check(scores: dict[str, Any]) -> None:
     for name, values in _object(scores.get("baselines", {}), "baselines").items():
         _names([name], "baselines")
         _fractions(values)
-    for ends in _object(scores.get("intervals", {}), "intervals").values():
-        if len(ends) != 2:
-            raise ValueError("an interval has two ends")
-        for end in ends:
-            _fraction(end, "intervals")
+    _intervals(scores.get("intervals", {}), "intervals")
+    for name, values in _object(scores.get("differences", {}), "differences").items():
+        _names([name], "differences")
+        _intervals(values, "differences", signed=True)
     _images(scores.get("per_image", []))
     _table(scores.get("merge_table"), len(classes))
     _object(_object(scores.get("lineage", {}), "lineage").get("options", {}), "options")
@@ -87,6 +86,15 @@ def _images(values: Any) -> None:
         _names([own["name"]], "per_image")
         for key in ("miou", "pixel_accuracy"):
             _fraction(own[key], key)
+
+
+def _intervals(values: Any, key: str, *, signed: bool = False) -> None:
+    """Two fractions by metric; those of differences may be negative."""
+    for ends in _object(values, key).values():
+        if len(ends) != 2:
+            raise ValueError("an interval has two ends")
+        for end in ends:
+            _fraction(abs(end) if signed else end, key)
 
 
 def _object(value: Any, key: str) -> dict[str, Any]:

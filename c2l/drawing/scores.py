@@ -63,9 +63,8 @@ def _verdict(scores: Scores, rivals: Sequence[Rival]) -> str:
         points = float(percent(own)) - float(percent(best.miou))
         side = "above" if points > 0 else "below" if points < 0 else "level with"
         distance = f"{abs(points):.1f} points " if points else ""
-        sentences.append(
-            f"{distance}{side} the best trivial predictor ({best.name}, {percent(best.miou)} %)."
-        )
+        text = f"{distance}{side} the best trivial predictor ({best.name}, {percent(best.miou)} %)"
+        sentences.append(f"{text}{_paired(scores, best.name)}.")
     images, split = scores.get("images"), scores.get("split")
     if images is not None:
         sentences.append(f"Scored on {images} images" + (f" of {split}." if split else "."))
@@ -79,6 +78,17 @@ def _verdict(scores: Scores, rivals: Sequence[Rival]) -> str:
         sentences.append(f"Many-to-one, each cluster its most frequent class: {percent(many)} %.")
     text = " ".join(sentences)
     return f'<p class="note">{escape(text[:1].upper() + text[1:])}</p>' if text else ""
+
+
+def _paired(scores: Scores, shown: str) -> str:
+    """The interval of the distance to a trivial predictor, paired by image."""
+    name = next((n for n, label in _TRIVIAL.items() if label == shown), shown)
+    ends = ((scores.get("differences") or {}).get(name) or {}).get("miou") or ()
+    low_high = [number(end) for end in ends]
+    if len(low_high) != 2 or None in low_high:
+        return ""
+    low, high = (f"{100 * end:+.1f}" for end in low_high if end is not None)
+    return f"; 95 % interval of the difference, paired by image: {low} to {high}"
 
 
 def score_table(scores: Scores | None, rivals: Sequence[Rival]) -> str:

@@ -19,6 +19,7 @@ from c2l.pipeline.images import Skips
 from c2l.pipeline.labelled import Labelled, raw_ids
 from c2l.pipeline.predictor import to_batch
 from c2l.scoring.baselines import BORDER_CLASSES, TrivialBaselines
+from c2l.scoring.bootstrap import bootstrap_difference
 from c2l.scoring.confusion import confusion_matrix
 from c2l.scoring.matching import identity as same_class
 
@@ -72,6 +73,7 @@ class TrivialRows:
         if self._named:
             clusters[FIGURE] = len(BORDER_CLASSES)
         self._counts = {n: np.zeros((k, labels), dtype=np.int64) for n, k in clusters.items()}
+        self._per_image: dict[str, list[Counts]] = {name: [] for name in clusters}
 
     def add(self, group: Sequence[Labelled]) -> None:
         """Count what each of them finds in some photos."""
@@ -84,13 +86,31 @@ class TrivialRows:
             for name, found in found_by.items():
                 counts = self._counts[name]
                 full = _nearest(found, target.shape)
-                counts += confusion_matrix(
-                    full, target, len(counts), self._labels, source=item.name
-                )
+                own = confusion_matrix(full, target, len(counts), self._labels, source=item.name)
+                counts += own
+                self._per_image[name].append(by_class(own, self._merge))
 
     def rows(self) -> dict[str, tuple[Counts, NDArray[np.int64]]]:
         """(K, R) counts and (K,) class of each cluster, by name."""
         return {name: (raw, self._matching(name, raw)) for name, raw in self._counts.items()}
+
+    def differences(
+        self, per_image: Counts, matching: NDArray[np.int64], options: EvalOptions
+    ) -> dict[str, dict[str, list[float]]]:
+        """Paired intervals of what a predictor scores above each of them, by name.
+
+        Args:
+            per_image: (M, K, N) counts of the predictor, of the photos that were added.
+            matching: (K,) class of each of its clusters.
+            options: of ``eval``: resamples and seed.
+        """
+        found = {}
+        for name, (_, own) in self.rows().items():
+            trivial = np.stack(self._per_image[name]), own
+            found[name] = bootstrap_difference(
+                (per_image, matching), trivial, options.bootstrap, options.seed
+            )
+        return found
 
     def _matching(self, name: str, raw: Counts) -> NDArray[np.int64]:
         if name == FIGURE:

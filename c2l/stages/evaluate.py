@@ -124,6 +124,9 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
             predictor, data, space, merge, options, found.per_image.sum(0)
         )
     baselines = trivial.rows() if trivial else {}
+    if trivial and options.bootstrap:
+        matching = np.array(result["matching"]["clusters_to_classes"], dtype=np.int64)
+        result["differences"] = trivial.differences(found.per_image, matching, options)
     result |= {
         "baselines": {name: _scored(*pair, merge) for name, pair in baselines.items()},
         "baseline_confusions_raw": {n: pair[0].tolist() for n, pair in baselines.items()},
@@ -278,7 +281,7 @@ def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
     kept_rows = stored if same else {k: v for k, v in stored.items() if k in ANY_CLASSES}
     result["baselines"] = _rescored_rows(path, kept_rows, merge)
     left_out = sorted(set(stored) - set(kept_rows))
-    need_images = ("intervals", "per_image", "matched_elsewhere")
+    need_images = ("intervals", "differences", "per_image", "matched_elsewhere")
     left_out += [name for name in need_images if old.get(name)]
     if left_out:
         voice.say(f"left out, since they need the images: {', '.join(left_out)}")
