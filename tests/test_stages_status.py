@@ -20,10 +20,18 @@ from safetensors.torch import save_file
 from torchvision.models import resnet18
 
 from c2l.artifacts.feature_writer import FeatureWriter
-from c2l.artifacts.files import write_json
+from c2l.artifacts.files import sha256_file, write_json
 from c2l.artifacts.locks import exclusive
 from c2l.data.images import read_rgb
 from c2l.schema import JSON_SEAL
+
+MERGE = """
+label_space = "atr"
+classes = ["rest", "legs"]
+rest = "rest"
+[assign]
+legs = ["pants", 12, "right-leg"]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -387,10 +395,99 @@ def test_verify_finds_scores_that_were_edited(cli: Cli, chain: Path) -> None:
 
 def test_verify_finds_a_mask_that_was_painted_over(cli: Cli, chain: Path) -> None:
     mask = next((chain / "pics" / "masks").rglob("*.png"))
-    Image.fromarray(np.full((4, 4), 9, np.uint8)).save(mask)
+    painted = np.array(Image.open(mask))
+    Image.fromarray(painted[::-1]).save(mask)  # of ids that the legend has
     ((path, problem),) = findings(cli, "pics")
     assert path == "pics"
+    assert problem == f"masks/{mask.name} was changed since it was drawn"
+    mask.unlink()
+    assert findings(cli, "pics") == [("pics", f"masks/{mask.name} is not there")]
+    # Where even the legend was edited, it is held against the ids.
+    Image.fromarray(np.full((4, 4), 9, np.uint8)).save(mask)
+    legend = chain / "pics" / "masks" / "legend.json"
+    value = json.loads(legend.read_text())
+    value["files"][f"masks/{mask.name}"] = sha256_file(mask)
+    legend.write_text(json.dumps(value))
+    ((_, problem),) = findings(cli, "pics")
     assert "[9]" in problem
+
+
+def test_verify_finds_an_edited_report_and_photos_that_changed_since_they_were_drawn(
+    cli: Cli, chain: Path
+) -> None:
+    report = chain / "pics" / "report.html"
+    report.write_text(report.read_text().replace("Mean IoU", "Mean IoU of 99 %"))
+    assert findings(cli, "pics") == [("pics", "report.html was changed since it was drawn")]
+    names = (chain / "people/ImageSets/Segmentation/val.txt").read_text().split()
+    cli.ok("render", "run", "people", "-o", "few", "--split", "val", "--limit", "2")
+    assert findings(cli, "few") == []
+    repaint(chain / "people" / "JPEGImages" / f"{names[0]}.jpg")
+    assert any("photos or masks" in problem for _, problem in findings(cli, "few"))
+    assert states(cli, chain)["few"] == "stale"
+
+
+def test_a_label_merge_of_ones_own_is_an_input(
+    cli: Cli, chain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merge = chain / "m.toml"
+    merge.write_text(MERGE)
+    words = ("eval", "run", "people", "-o", "m.json", "--split", "val", "--bootstrap", "0")
+    cli.ok(*words, "--merge", "m.toml")
+    assert findings(cli, "m.json") == []
+    merge.write_text(MERGE.replace("legs", "feet"))
+    ((_, problem),) = findings(cli, "m.json")
+    assert "its label merge" in problem
+    monkeypatch.chdir(chain.parent)
+    entry = status(cli, chain)["work/m.json"]
+    assert entry["state"] == "stale"
+    cli.ok(*shlex.split(entry["next"])[1:])
+    assert status(cli, chain)["work/m.json"]["state"] == "done"
+
+
+def test_checkpoints_of_another_run_are_not_gone_on_with(
+    cli: Cli, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("fit", few, *FIT, "-b", "2", "--epochs", "1")
+    with stop_after(1):
+        assert cli(*words, "-o", "run").code == 75
+    cli.ok(*words, "-o", "other", "--seed", "5")
+    shutil.rmtree(next(Path("run").glob("step-*")))
+    (theirs,) = Path("other").glob("step-*")
+    shutil.copytree(theirs, Path("run") / theirs.name)
+    assert (f"{theirs.name} is another run's") in [problem for _, problem in findings(cli, "run")]
+    outcome = cli(*words, "-o", "run", "--resume")
+    assert outcome.code == 3
+    assert "another run's" in outcome.err
+
+
+def test_what_is_gone_of_a_run_is_told_when_it_goes_on(
+    cli: Cli, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("fit", few, *FIT, "-b", "2", "--epochs", "1", "-o", "run")
+    with stop_after(1):
+        assert cli(*words).code == 75
+    inputs = Path("run/inputs.json")
+    inputs.rename("kept")
+    outcome = cli(*words, "--resume")
+    assert outcome.code == 3
+    assert "which photos the run began with is not known" in outcome.err
+    Path("kept").rename(inputs)
+    Path("run/metrics.jsonl").unlink()
+    assert "bytes of earlier metrics are gone" in cli.ok(*words, "--resume").err
+    lines = Path("run/metrics.jsonl").read_text().splitlines()
+    assert json.loads(lines[0])["kind"] == "lost"
+
+
+def test_photos_without_masks_are_drawn_next_and_not_scored(
+    cli: Cli, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cli.ok("fit", few, "-o", "run", *FIT, "--epochs", "0")
+    words = shlex.split(status(cli, tmp_path)["run"]["next"])
+    assert words[:3] == ["c2l", "render", "run"]
+    cli.ok(*words[1:])
 
 
 def test_verify_of_what_is_missing_or_foreign_is_bad_input(cli: Cli, tmp_path: Path) -> None:

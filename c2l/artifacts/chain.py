@@ -15,6 +15,7 @@ from c2l.artifacts.lineage import (
     CENTROIDS,
     DATA,
     FEATURES,
+    MERGE,
     PREDICTOR,
     SCORES,
     WEIGHTS,
@@ -66,6 +67,7 @@ NAMING = {
     "init": CENTROIDS,
     "features": FEATURES,
     "scores": SCORES,
+    "merge": MERGE,
 }
 
 
@@ -84,6 +86,7 @@ class Link:
         split: of the data set.
         skipped: names of the broken photos that were left out.
         extra: further words of its command.
+        names: of the photos it was made from, None for all of the data set.
     """
 
     path: Path
@@ -96,6 +99,7 @@ class Link:
     split: str | None = None
     skipped: frozenset[str] = frozenset()
     extra: tuple[str, ...] = field(default=())
+    names: frozenset[str] | None = None
 
     def source(self, role: str) -> Source | None:
         """The input of that role."""
@@ -232,5 +236,7 @@ def _pictures(path: Path) -> Link:
         sources=tuple(from_json(legend.get("lineage", []), path)),
         options=legend.get("options", {}),
         split=legend.get("options", {}).get("split"),
+        skipped=frozenset(legend.get("skipped", {})),
         extra=tuple(rivals),
+        names=frozenset(legend["photos"]) if "photos" in legend else None,
     )

@@ -60,6 +60,12 @@ def sha256_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+def sha256_folder(folder: Path) -> dict[str, str]:
+    """Hex SHA-256 of every file in a folder, by its path within, in order."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
+
+
 @contextmanager
 def unchanged(*paths: Path) -> Iterator[None]:
     """Hold some files to be the same at the end of the block as at its beginning.
@@ -262,7 +268,7 @@ def write_json(path: Path, value: dict[str, Any], *, sealed: bool = False) -> No
         sealed: add the digest of its content under ``sha256``.
     """
     if sealed:
-        value = {**value, schema.JSON_SEAL: _digest(value)}
+        value = {**value, schema.JSON_SEAL: digest_of(value)}
     text = json.dumps(value, indent=2, allow_nan=False) + "\n"
     with replacing(path, needed=len(text)) as partial:
         partial.write_text(text, encoding="utf-8")
@@ -305,7 +311,7 @@ def unseal(path: Path, value: dict[str, Any], *, hint: str | None = None) -> Non
     Raises:
         BadInputError: it is missing or does not match.
     """
-    if value.pop(schema.JSON_SEAL, None) != _digest(value):
+    if value.pop(schema.JSON_SEAL, None) != digest_of(value):
         raise BadInputError(
             path,
             f"its content does not match its {schema.JSON_SEAL}: damaged, or changed by hand",
@@ -313,7 +319,8 @@ def unseal(path: Path, value: dict[str, Any], *, hint: str | None = None) -> Non
         )
 
 
-def _digest(value: dict[str, Any]) -> str:
+def digest_of(value: dict[str, Any]) -> str:
+    """Hex SHA-256 of a JSON object, whatever the order of its keys."""
     # Through JSON, since a key may be a number before it is written and a text afterwards.
     text = json.dumps(json.loads(json.dumps(value)), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -16,6 +16,7 @@ from c2l.errors import BadInputError
 # What an input is to the artifact made from it.
 DATA, FEATURES, PREDICTOR, SCORES = "data", "features", "predictor", "scores"
 WEIGHTS, START, CENTROIDS = "weights", "start", "centroids"
+MERGE = "label merge"
 
 
 @dataclass(frozen=True)

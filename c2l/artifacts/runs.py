@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from c2l import __version__, schema
 from c2l.artifacts.files import (
     LARGEST_JSON,
+    digest_of,
     output_errors,
     partial_sibling,
     publish,
@@ -63,6 +64,11 @@ class Run:
 
     def __init__(self, path: Path, config: dict[str, Any]) -> None:
         self.path, self.config = path, config
+
+    @property
+    def sha256(self) -> str:
+        """Hex SHA-256 of its configuration, which tells it from other runs."""
+        return digest_of(self.config)
 
     @property
     def scratch(self) -> Path:
@@ -224,7 +230,8 @@ class Run:
             save_tensors(
                 partial / schema.STEP_OPTIMIZER, checkpoint.optimizer, {"kind": "optimizer"}
             )
-            write_json(partial / schema.STEP_STATE, {"step": checkpoint.step, **checkpoint.state})
+            state = {"step": checkpoint.step, "run_sha256": self.sha256, **checkpoint.state}
+            write_json(partial / schema.STEP_STATE, state)
             sums = {name: sha256_file(partial / name) for name in STEP_FILES}
             write_json(partial / schema.STEP_COMMIT, sums)
             if self.metrics.exists():
@@ -249,6 +256,8 @@ class Run:
                 if sums != {name: sha256_file(folder / name) for name in STEP_FILES}:
                     continue
                 state = _read_state(folder / schema.STEP_STATE)
+                if state.pop("run_sha256", None) != self.sha256:
+                    continue  # copied from another run
                 if sound and not sound(state):
                     continue
                 model = load_tensors(folder / schema.STEP_MODEL, sealed=True)[0]

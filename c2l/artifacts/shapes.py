@@ -27,6 +27,7 @@ STATE_KINDS: Kinds = {
     **dict.fromkeys(STATE_COUNTS, int),
     "targets_sha256": str,
     "parameters_sha256": str,
+    "run_sha256": str,
 }
 
 

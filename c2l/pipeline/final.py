@@ -53,7 +53,9 @@ def store_predictor(job: Job) -> None:
         found = _cluster_plain(job, positions, figures)
         centroids, counts = found.centroids, found.counts
         groups, shares = _merge(job, positions, figures)
-    record = predictor_health(counts.cpu().numpy(), groups, named=names_parts(options))
+    record = predictor_health(
+        counts.cpu().numpy(), groups, named=names_parts(options), shares=shares
+    )
     for what in record["collapsed"]:
         voice.say(f"warning: the predictor: {what}")
     job.trainer.run.log({"kind": "predictor", **record})

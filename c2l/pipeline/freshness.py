@@ -70,6 +70,8 @@ class Freshness:
         """The digest of the photos, as an artifact made from them notes it."""
         scored = link.kind == schema.FORMAT_EVAL
         records = [record for record in dataset.records if record.name not in link.skipped]
+        if link.names is not None:
+            records = [record for record in records if record.name in link.names]
         sums = []
         with steps("hash", len(records), brief=True) as bar:
             for record in records:

@@ -87,7 +87,11 @@ def health(
 
 
 def predictor_health(
-    counts: NDArray[np.int64], groups: NDArray[np.uint8] | None, *, named: bool = True
+    counts: NDArray[np.int64],
+    groups: NDArray[np.uint8] | None,
+    *,
+    named: bool = True,
+    shares: NDArray[np.float32] | None = None,
 ) -> dict[str, Any]:
     """The record of the predictor's clustering; ``collapsed`` names what is lost for good.
 
@@ -95,21 +99,26 @@ def predictor_health(
         counts: (K,) pixels of each cluster.
         groups: (K,) group of each cluster after the label-free merge, or None.
         named: whether the groups are the three parts, or the ground and others.
+        shares: (K, 3) shares of the parts in each cluster, which then decide in place of groups.
     """
-    shares = counts / max(int(counts.sum()), 1)
+    sizes = counts / max(int(counts.sum()), 1)
     collapsed = []
-    if shares.max() > COLLAPSE_SHARE:
-        collapsed.append(f"cluster {int(shares.argmax())} holds {shares.max():.1%} of the pixels")
+    if sizes.max() > COLLAPSE_SHARE:
+        collapsed.append(f"cluster {int(sizes.argmax())} holds {sizes.max():.1%} of the pixels")
     if (counts == 0).any():
         collapsed.append(f"{int((counts == 0).sum())} of {len(counts)} clusters are empty")
-    if groups is not None:
+    if shares is not None:
+        missing = [n for n, share in zip(PARTS, shares.sum(0), strict=True) if share == 0]
+        if missing:
+            collapsed.append(f"no cluster holds any {' or '.join(missing)}")
+    elif groups is not None:
         kept = set(groups.tolist() if named else np.minimum(groups, 1).tolist())
         wanted = PARTS if named else ("ground", "people")
         missing = [name for part, name in enumerate(wanted) if part not in kept]
         if missing:
             collapsed.append(f"no cluster was taken for {' or '.join(missing)}")
     return {
-        "cluster_sizes": [round(float(s), 6) for s in shares],
+        "cluster_sizes": [round(float(s), 6) for s in sizes],
         "cluster_entropy": round(entropy(counts), 6),
         "groups": None if groups is None else groups.tolist(),
         "collapsed": collapsed,

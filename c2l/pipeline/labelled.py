@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l import schema
-from c2l.artifacts.files import sha256_file
+from c2l.artifacts.files import sha256_file, unchanged
 from c2l.data.images import read_rgb, read_size
 from c2l.data.labels import LabelSpace, folder_space
 from c2l.data.layouts import Dataset, Record
@@ -70,12 +70,13 @@ def read_labelled(size: int) -> Callable[[Record], Labelled]:
     """Reads a photo at (size, size) with its mask."""
 
     def read(record: Record) -> Labelled:
-        pixels = read_rgb(record.image, size=size)
         if record.mask is None:
             raise BadInputError(record.image, "has no mask")
-        mask = read_mask(record.mask)
-        check_mask_size(mask, read_size(record.image), record.mask)
-        return Labelled(record.name, pixels, mask, content_sha256(record))
+        with unchanged(record.image, record.mask):
+            pixels = read_rgb(record.image, size=size)
+            mask = read_mask(record.mask)
+            check_mask_size(mask, read_size(record.image), record.mask)
+            return Labelled(record.name, pixels, mask, content_sha256(record))
 
     return read
 

@@ -229,13 +229,18 @@ class Trainer:
         except (RuntimeError, ValueError, KeyError) as error:
             first = str(error).split("\n", 1)[0]
             raise BadInputError(self.run.path, f"its checkpoint does not fit: {first}") from None
+        missing = state["metrics_bytes"] - self.run.metrics_size()
         self.run.rewind_metrics(state["metrics_bytes"])
+        if missing > 0:
+            voice.say(f"{self.run.metrics}: {missing:,} bytes of earlier metrics are gone")
+            self.run.log({"kind": "lost", "bytes": missing})
         return True
 
     def _tell_passed(self, steps: list[int], *, found: bool) -> None:
         """Say which checkpoints are not gone on with; work that is there is not begun anew."""
         many = "checkpoints of steps" if len(steps) > 1 else "checkpoint of step"
-        what = f"the {many} {', '.join(map(str, steps))} cannot be used: damaged, or without labels"
+        why = "damaged, without labels, or another run's"
+        what = f"the {many} {', '.join(map(str, steps))} cannot be used: {why}"
         if not found:
             raise BadInputError(
                 self.run.path,

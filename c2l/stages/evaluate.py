@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from c2l import __version__, schema
 from c2l.artifacts.files import sha256_file, write_json
-from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, as_json, source
+from c2l.artifacts.lineage import DATA, MERGE, PREDICTOR, SCORES, Source, as_json, source
 from c2l.artifacts.scores import read_scores
 from c2l.data.labels import LabelSpace, Merge, load_merge
 from c2l.data.layouts import Dataset
@@ -145,6 +145,7 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
                 [
                     source(PREDICTOR, predictor.file, predictor.sha256),
                     source(DATA, dataset.root, found.sha256),
+                    *_merge_file(options),
                 ]
             ),
         },
@@ -263,6 +264,12 @@ def _matched_elsewhere(
     }
 
 
+def _merge_file(options: EvalOptions) -> list[Source]:
+    """The file that --merge names, where it names one."""
+    path = Path(options.merge) if options.merge else None
+    return [source(MERGE, path, sha256_file(path))] if path and path.is_file() else []
+
+
 def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
     """Scores of a stored confusion matrix under another merge; no image is read.
 
@@ -288,7 +295,8 @@ def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
     kept = ("images", "skipped", "split", "method", "clusters", "lineage")
     result |= {k: old[k] for k in kept if k in old}
     lineage = dict(result.get("lineage", {}))
-    lineage["sources"] = as_json([source(SCORES, path, sha256_file(path))])
+    made_from = [source(SCORES, path, sha256_file(path)), *_merge_file(options)]
+    lineage["sources"] = as_json(made_from)
     lineage["options"] = recorded(options)
     return {
         **result,

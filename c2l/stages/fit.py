@@ -335,6 +335,10 @@ def _photo_views(
     cache = build_cache(records, folder, options.image_size, options.workers, skips, stop)
     stack.callback(cache.close)
     inputs = run.path / schema.RUN_INPUTS
+    if not inputs.is_file() and run.steps():
+        raise BadInputError(
+            inputs, "is gone: which photos the run began with is not known", hint="put it back"
+        )
     if not inputs.is_file():
         known = {"inputs_sha256": cache.inputs_sha256, "skipped": skips.reasons}
         write_json(inputs, known, sealed=True)

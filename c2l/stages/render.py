@@ -19,6 +19,8 @@ from c2l.artifacts.files import (
     refuse_existing,
     replacing_folder,
     sha256_file,
+    sha256_folder,
+    unchanged,
 )
 from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, as_json, source
 from c2l.artifacts.runs import Run
@@ -39,7 +41,7 @@ from c2l.options import RenderOptions, recorded, resolved
 from c2l.pipeline.claim import claim
 from c2l.pipeline.datasets import open_images, read_in_batches
 from c2l.pipeline.device import limit_threads, pick_device
-from c2l.pipeline.images import Skips
+from c2l.pipeline.images import Skips, inputs_digest
 from c2l.pipeline.predictor import Predictor, load_predictor
 from c2l.pipeline.progress import steps, voice
 from c2l.scoring.ranking import best_median_worst
@@ -49,7 +51,7 @@ PANEL = 360
 SHEET_COLUMNS = 4
 TILE_WIDTH = 160
 # A photo at the size of the network, and at its own.
-Sized = tuple[Record, NDArray[np.uint8], NDArray[np.uint8]]
+Sized = tuple[Record, NDArray[np.uint8], NDArray[np.uint8], str]
 METHOD_NAMES = {"c2l": "C2L", "picie": "PiCIE", "kmeans": "k-means", "nmf": "DFF (NMF)"}
 
 
@@ -68,6 +70,12 @@ class Meaning:
     names: tuple[str, ...]
     colours: NDArray[np.uint8]
     named_by: str
+
+    @property
+    def entries(self) -> list[tuple[int, str, list[int]]]:
+        """Id, name and colour in the masks, which is the field's: Pascal VOC's."""
+        palette = pascal_palette(256)
+        return [(i, n, palette[3 * i : 3 * i + 3]) for i, n in enumerate(self.names)]
 
     @property
     def legend(self) -> list[tuple[str, Sequence[int]]]:
@@ -135,7 +143,7 @@ def render(
         replacing_folder(output) as partial,
     ):
         made_from = _made_from(predictor, dataset, options, rivals, meaning)
-        drawn = _draw_all(predictor, records, partial, meaning, options, made_from)
+        drawn, made_from = _draw_all(predictor, records, partial, meaning, options, made_from)
         chosen = {r.name for r in _spread(records, options.sheet)}
         tiles = [(record, mask) for record, mask in drawn if record.name in chosen]
         with output_errors(output):
@@ -147,6 +155,8 @@ def render(
         if truth is not None:
             content = replace(content, **_extremes(scores, drawn, tile))
         write_report(partial / "report.html", content)
+        made_from["files"] = sha256_folder(partial)
+        write_legend(partial / "masks" / schema.LEGEND, meaning.entries, made_from)
     return output
 
 
@@ -200,20 +210,19 @@ def _draw_all(
     meaning: Meaning,
     options: RenderOptions,
     made_from: dict[str, Any],
-) -> list[tuple[Record, Path]]:
-    """Write every mask and overlay; returns the images drawn and their masks."""
-    palette = pascal_palette(256)  # the field's: Pascal VOC's
-    done = []
+) -> tuple[list[tuple[Record, Path]], dict[str, Any]]:
+    """Write every mask and overlay; the images drawn with their masks, and what these are of."""
+    palette = pascal_palette(256)
+    done, sums = [], []
     skips = Skips(options.on_error)
-    entries = [(i, n, palette[3 * i : 3 * i + 3]) for i, n in enumerate(meaning.names)]
     with steps("render", len(records)) as bar:
         for group in read_in_batches(
             _both(predictor.image_size), records, options.batch_size, options.workers, skips
         ):
-            pixels = np.stack([small for _, small, _ in group])
-            sizes = [(full.shape[0], full.shape[1]) for _, _, full in group]
+            pixels = np.stack([small for _, small, _, _ in group])
+            sizes = [(full.shape[0], full.shape[1]) for _, _, full, _ in group]
             found = predictor.predict(pixels, sizes)
-            for (record, _, full), labels in zip(group, found, strict=True):
+            for (record, _, full, sha256), labels in zip(group, found, strict=True):
                 mask = meaning.table[labels]
                 relative = Path(record.name).with_suffix(".png")
                 with output_errors(folder):
@@ -224,12 +233,15 @@ def _draw_all(
                 with output_errors(folder):
                     _save_picture(folder / "overlays" / relative, drawn)
                 done.append((record, folder / "masks" / relative))
+                sums.append(sha256)
             bar.advance(len(group))
     if len(skips.reasons) == len(records):
         raise BadInputError(records[0].image, "not one image could be read")
-    made_from["skipped"] = skips.reasons
-    write_legend(folder / "masks" / schema.LEGEND, entries, made_from)
-    return done
+    names = [record.name for record, _ in done]
+    digest = inputs_digest(names, sums)
+    of_these = [replace(s, sha256=digest) if s.role == DATA else s for s in made_from["lineage"]]
+    drawn_from = {"lineage": as_json(of_these), "skipped": skips.reasons, "photos": names}
+    return done, made_from | drawn_from
 
 
 def _made_from(
@@ -239,7 +251,7 @@ def _made_from(
     rivals: Sequence[tuple[str, Path]],
     meaning: Meaning,
 ) -> dict[str, Any]:
-    """What the legend says of the pictures' inputs; the photos' contents are not hashed."""
+    """What the legend says of the pictures' inputs, but for the digest of the photos."""
     found = [
         source(PREDICTOR, predictor.file, predictor.sha256),
         source(DATA, dataset.root, ""),
@@ -253,7 +265,7 @@ def _made_from(
         "overlay_rgb": drawn,
         "options": recorded(options),
         "rivals": others,
-        "lineage": as_json(found),
+        "lineage": found,
     }
 
 
@@ -271,10 +283,12 @@ def _save_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
 
 
 def _both(size: int) -> Callable[[Record], Sized]:
-    """Reads a photo at (size, size) and at its own size."""
+    """Reads a photo at (size, size) and at its own size, with the hash of the file."""
 
     def read(record: Record) -> Sized:
-        return record, read_rgb(record.image, size=size), read_rgb(record.image)
+        with unchanged(record.image):
+            small, full = read_rgb(record.image, size=size), read_rgb(record.image)
+            return record, small, full, sha256_file(record.image)
 
     return read
 

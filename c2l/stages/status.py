@@ -12,6 +12,7 @@ from c2l.artifacts.chain import KINDS, Link, read_link, read_partial
 from c2l.artifacts.files import COPIED, FORMAT_NAME, first_bytes, leftover
 from c2l.artifacts.lineage import DATA, FEATURES, quoted, shown
 from c2l.artifacts.locks import writer_of
+from c2l.data.layouts import open_dataset
 from c2l.errors import BadInputError
 from c2l.pipeline.freshness import Freshness
 
@@ -159,6 +160,8 @@ def _onward(link: Link, links: list[Link]) -> str:
     if link.kind == schema.FORMAT_FEATURES:
         return f"c2l cluster {path} -o {quoted(beside / 'clusters.h5')} -k 3"
     if link.kind in (schema.FORMAT_RUN, schema.FORMAT_CLUSTERS):
+        if not _has_masks(link, links):
+            return f"c2l render {path} {where} -o {quoted(beside / 'pictures')}"
         return f"c2l eval {path} {where} -o {quoted(beside / 'eval.json')}"
     if link.kind == schema.FORMAT_EVAL and (made := link.source("predictor")):
         predictor = made.located(link.path)
@@ -168,11 +171,26 @@ def _onward(link: Link, links: list[Link]) -> str:
     return ""
 
 
+def _has_masks(link: Link, links: list[Link]) -> bool:
+    """Whether the data set that a link was made from can be scored; it may be gone."""
+    data = _origin(link, links).source(DATA)
+    try:
+        found = open_dataset(data.located(link.path)).records if data else ()
+    except BadInputError:
+        return True
+    return data is None or any(record.mask is not None for record in found)
+
+
 def _data_of(link: Link, links: list[Link]) -> str:
-    """The data set that a link was made from, for clusters through their features."""
+    """The data set that a link was made from, as a command names it."""
+    data = _origin(link, links).source(DATA)
+    return quoted(data.located(link.path)) if data else "DATA"
+
+
+def _origin(link: Link, links: list[Link]) -> Link:
+    """The link that photos went into: of clusters, their features."""
     features = link.source(FEATURES)
     if features:
         origin = features.located(link.path)
-        link = next((other for other in links if other.path.absolute() == origin), link)
-    data = link.source(DATA)
-    return quoted(data.located(link.path)) if data else "DATA"
+        return next((other for other in links if other.path.absolute() == origin), link)
+    return link

@@ -14,6 +14,7 @@ from c2l.artifacts.clusters import read_assignments, read_clusters
 from c2l.artifacts.features import read_features
 from c2l.artifacts.files import read_json, sha256_file
 from c2l.artifacts.lineage import FEATURES, PREDICTOR, SCORES
+from c2l.artifacts.names import require_fit
 from c2l.artifacts.runs import STEP_FILES, Run
 from c2l.artifacts.scores import read_scores
 from c2l.artifacts.tensors import load_tensors
@@ -121,6 +122,9 @@ def _checkpoints(path: Path) -> str | None:
         if sums.keys() != set(STEP_FILES):
             bad.append(f"{folder.name}/{schema.STEP_COMMIT}")
         bad += [f"{folder.name}/{n}" for n in STEP_FILES if sha256_file(folder / n) != sums.get(n)]
+        state = read_json(folder / schema.STEP_STATE, what="a checkpoint's state")
+        if state.get("run_sha256") != run.sha256:
+            return f"{folder.name} is another run's"
     return f"do not fit their commit marker: {', '.join(bad)}" if bad else None
 
 
@@ -159,9 +163,18 @@ def _scores(path: Path) -> str | None:
 
 
 def _pictures(path: Path) -> str | None:
-    """Every mask can be read and holds ids of the legend alone."""
+    """Every file is as it was written, and every mask holds ids of the legend alone."""
     legend = read_json(path / "masks" / schema.LEGEND, what="a legend of masks")
     known = {int(label["id"]) for label in legend["labels"]} | {schema.IGNORE}
+    if "files" not in legend:
+        return "names no hashes of its files: an earlier version made it"
+    # Names of any origin: nothing outside the folder is looked at.
+    require_fit(path / "masks" / schema.LEGEND, list(legend["files"]))
+    for name, wanted in legend["files"].items():
+        if not (path / name).is_file():
+            return f"{name} is not there"
+        if sha256_file(path / name) != wanted:
+            return f"{name} was changed since it was drawn"
     for mask in sorted((path / "masks").rglob("*.png")):
         unknown = set(np.unique(read_mask(mask)).tolist()) - known
         if unknown:
