@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import shutil
 from pathlib import Path
@@ -60,6 +61,8 @@ def synth(
     if out.exists() and not (out / SYNTH_MARKER).is_file():
         raise UsageError(f"{out}: was not made by data synth, so --overwrite will not remove it")
     with claim(out, overwrite=overwrite), steps("synth", options.count) as bar:
+        for left in out.absolute().parent.glob(f".{glob.escape(out.name)}.*.tmp"):
+            shutil.rmtree(left, ignore_errors=True)  # of a killed one
         beside = out.with_name(f".{out.name}.new")
         shutil.rmtree(beside, ignore_errors=True)
         fresh = write_synthetic_set(

@@ -129,8 +129,12 @@ def refuse_existing(
     """
     if not path.exists():
         return
-    if any(given is not None and given.exists() and given.samefile(path) for given in inputs):
-        raise UsageError(f"{path}: is read and cannot be the output", hint="name another output")
+    for given in inputs:
+        if given is not None and given.exists() and _lies_in(given, path):
+            what = "is" if given.samefile(path) else f"holds {given}, which is"
+            raise UsageError(
+                f"{path}: {what} read and cannot be the output", hint="name another output"
+            )
     if not overwrite:
         raise UsageError(f"{path}: exists already", hint=hint)
     if starts and not _is_ours(path, starts):
@@ -138,6 +142,11 @@ def refuse_existing(
             f"{path}: is no file that c2l wrote, so --overwrite will not replace it",
             hint="name another output, or remove it first",
         )
+
+
+def _lies_in(given: Path, path: Path) -> bool:
+    inner, outer = (Path(os.path.realpath(one)) for one in (given, path))
+    return inner == outer or outer in inner.parents
 
 
 def _is_ours(path: Path, starts: bytes) -> bool:
@@ -245,6 +254,8 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the folder cannot be made or given its name.
     """
+    # A folder that is a link stays one: what it leads to is replaced.
+    path = Path(os.path.realpath(path))
     partial = partial_sibling(path)
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -45,6 +45,9 @@ def run_epochs(job: Job) -> None:
                 train_epoch(job, epoch, targets)
         if not trainer.finished:
             trainer.end_epoch()
+    if trainer.finished and trainer.position.step not in trainer.run.steps():
+        # What follows can be stopped as well.
+        trainer.save()
 
 
 def _warmup_epoch(job: Job, epoch: int) -> None:

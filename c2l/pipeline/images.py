@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -190,9 +193,10 @@ def build_cache(
             skips.reasons.update(known["skipped"])
             return PixelCache(final, tuple(known["names"]), size, known["inputs_sha256"])
     names, sums, content = [], [], hashlib.sha256()
-    partial = folder / f".{final.name}.{os.getpid()}.partial"
+    partial = folder / f".{final.name}.{socket.gethostname()}.{os.getpid()}.partial"
+    _clean(folder)
     needed = len(records) * size * size * 3
-    with output_errors(final, needed=needed):
+    with output_errors(final, needed=needed), _removed_unless_done(partial):
         folder.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file, steps("decode", len(records)) as bar:
             for image in decode(records, size, workers, skips):
@@ -220,6 +224,27 @@ def build_cache(
         sealed=True,
     )
     return PixelCache(final, tuple(names), size, digest)
+
+
+@contextmanager
+def _removed_unless_done(partial: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _clean(folder: Path) -> None:
+    """Remove what killed processes of this machine left half-written."""
+    for left in folder.glob(f".images-*.u8.{glob.escape(socket.gethostname())}.*.partial"):
+        number = left.name.split(".")[-2]
+        try:
+            os.kill(int(number), 0)
+        except ProcessLookupError:
+            left.unlink(missing_ok=True)
+        except (PermissionError, ValueError, OverflowError):
+            continue  # another user's, or of no number of a process
 
 
 def _stamp(path: Path) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -113,6 +114,8 @@ def fit(
         OutputError: the run folder cannot be written.
     """
     options = _settled(options)
+    # A folder that is a link stays one: what it leads to is replaced.
+    output = Path(os.path.realpath(output)) if output.is_symlink() else output
     if resume and overwrite:
         raise UsageError("--resume goes on with a run, --overwrite replaces it: choose one")
     if resume:
@@ -120,8 +123,9 @@ def fit(
     # A run that is there is refused before any image is decoded; one that a failed start left
     # behind holds nothing.
     elif output.exists() and not Run.is_empty(output):
-        start = Path(options.checkpoint) if options.checkpoint else None
-        refuse_existing(output, overwrite=overwrite, inputs=(data, start), hint=GO_ON)
+        named = (options.checkpoint, options.init, options.features, options.weights)
+        read = [data, *(Path(name) for name in named if name)]
+        refuse_existing(output, overwrite=overwrite, inputs=read, hint=GO_ON)
     with ExitStack() as stack, hold(output), StopRequest() as stop:
         run, job = _prepare(stack, data, output, options, stop, resume=resume, overwrite=overwrite)
         if job is None:

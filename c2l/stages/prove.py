@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from c2l.artifacts.files import output_errors, sha256_file
 from c2l.artifacts.runs import Run
 from c2l.errors import BadInputError, C2LError, UsageError
 from c2l.options import FitOptions
+from c2l.pipeline.claim import hold
 from c2l.pipeline.datasets import open_images
 from c2l.pipeline.device import thread_count
 from c2l.pipeline.progress import voice
@@ -67,13 +69,20 @@ def prove_resume(data: Path, output: Path, options: FitOptions) -> dict[str, Any
         place = Path(
             tempfile.mkdtemp(prefix=f".{output.name}.proof-", dir=output.absolute().parent)
         )
+    started: list[subprocess.Popen[str]] = []
     try:
-        return _prove(data, place, options)
+        with hold(output):
+            return _prove(data, place, options, started)
     finally:
+        for child in started:
+            child.kill()
+            child.wait()
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _prove(data: Path, place: Path, options: FitOptions) -> dict[str, Any]:
+def _prove(
+    data: Path, place: Path, options: FitOptions, started: list[subprocess.Popen[str]]
+) -> dict[str, Any]:
     photos = _few(data, place / "photos", options)
     small = replace(
         options,
@@ -87,14 +96,15 @@ def _prove(data: Path, place: Path, options: FitOptions) -> dict[str, Any]:
     steps = (small.warmup + small.epochs) * BATCHES
     voice.say(f"proving: {steps} steps unbroken")
     whole, broken = place / "whole", place / "broken"
-    _finish(_start(photos, whole, small, resume=False))
+    start = partial(_start, photos, started)
+    _finish(start(whole, small, resume=False))
     stops, resume = [], False
     for number, sent, workers in ((2, signal.SIGKILL, 1), (steps - 2, signal.SIGTERM, 3)):
         voice.say(f"proving: {sent.name} after step {number}, then --resume")
-        child = _start(photos, broken, replace(small, workers=workers), resume=resume)
+        child = start(broken, replace(small, workers=workers), resume=resume)
         stops.append({"signal": sent.name, "after_step": _stop(child, broken, number, sent)})
         resume = True
-    _finish(_start(photos, broken, replace(small, workers=2), resume=True))
+    _finish(start(broken, replace(small, workers=2), resume=True))
     differs = _differences(whole, broken)
     result = {
         "proved": not differs,
@@ -123,17 +133,27 @@ def _few(data: Path, folder: Path, options: FitOptions) -> Path:
     return folder
 
 
-def _start(data: Path, run: Path, options: FitOptions, *, resume: bool) -> subprocess.Popen[str]:
+def _start(
+    data: Path,
+    started: list[subprocess.Popen[str]],
+    run: Path,
+    options: FitOptions,
+    *,
+    resume: bool,
+) -> subprocess.Popen[str]:
+    """A run in a process of its own, noted so that it ends with the proof."""
     if len(list(data.iterdir())) < BATCHES * options.batch_size:
         count = len(list(data.iterdir()))
         options = replace(options, batch_size=-(-count // BATCHES))
     told = {"data": str(data), "run": str(run), "options": asdict(options), "resume": resume}
-    return subprocess.Popen(
+    child = subprocess.Popen(
         [sys.executable, "-c", CHILD, json.dumps(told)],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
     )
+    started.append(child)
+    return child
 
 
 def _finish(child: subprocess.Popen[str]) -> None:

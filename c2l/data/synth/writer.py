@@ -8,6 +8,8 @@ import multiprocessing
 import os
 import shutil
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -103,8 +105,20 @@ def _encoded(options: SynthOptions) -> Iterator[tuple[bytes, bytes]]:
         yield from map(encode, range(options.count))
         return
     context = multiprocessing.get_context("spawn")  # safe with the caller's threads
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    end = partial(_end_with, os.getpid())
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=end) as pool:
         yield from pool.map(encode, range(options.count), chunksize=_CHUNK)
+
+
+def _end_with(parent: int) -> None:
+    """End this worker when its parent was killed, for which nobody would tell it."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def encode_scene(seed: int, width: int, index: int) -> tuple[bytes, bytes]:
