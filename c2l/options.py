@@ -306,6 +306,21 @@ class SynthOptions:
     workers: int = option(0, "Worker processes; 0 takes the number of cores.", minimum=0)
 
 
+def method_name(method: str, made_with: Any) -> str:
+    """What tables call a predictor: a run in which its method trained nothing is not that method.
+
+    Args:
+        method: as artifacts have it.
+        made_with: the options of the run, where it is one.
+    """
+    names = {"c2l": "C2L", "picie": "PiCIE", "kmeans": "k-means", "nmf": "DFF (NMF)"}
+    if method in ("c2l", "picie") and isinstance(made_with, dict) and made_with.get("epochs") == 0:
+        if made_with.get("warmup"):
+            return "warm-up alone"
+        return "another run, clustered anew" if made_with.get("checkpoint") else "no training"
+    return names.get(method, method)
+
+
 def names_parts(options: FitOptions) -> bool:
     """Whether what a run predicts is background, upper and lower."""
     return options.merge_clusters in NAMED_MERGES or options.final_clusters == "mixture"

@@ -9,8 +9,7 @@ from typing import Any
 import click
 
 from c2l.artifacts.scores import read_scores
-
-METHODS = {"c2l": "C2L", "picie": "PiCIE", "kmeans": "k-means", "nmf": "DFF (NMF)"}
+from c2l.options import method_name
 
 
 def _percent(value: Any) -> str:
@@ -23,7 +22,9 @@ def print_scores(path: Path, rivals: list[tuple[str, Path]], *, json_wanted: boo
     if json_wanted:
         click.echo(json.dumps(scores))
         return
-    rows = [(METHODS.get(scores.get("method", ""), "scored"), scores, False)]
+    made = scores.get("lineage", {}).get("made_from", {})
+    name = method_name(str(scores.get("method", "scored")), made.get("options"))
+    rows = [(name, scores, False)]
     if elsewhere := scores.get("matched_elsewhere"):
         rows.append((f"{rows[0][0]}, matched on {elsewhere['split']}", elsewhere, False))
     rows += [(name, read_scores(other), False) for name, other in rivals]

@@ -9,8 +9,10 @@
 # WEIGHTS  of the backbone: imagenet, none, or a .safetensors or .pth file (default: none)
 #
 # Settings by environment: SIZE, BATCH, WARMUP, EPOCHS, CLUSTERS, SEED, SHOW, TRAIN, VAL, PAPER=1
-# (the paper's protocol too: no warm-up, as many clusters as classes). The baselines k-means and
-# DFF see the weights as they are; C2L and PiCIE go on from the warm-up.
+# (the paper's protocol too: no warm-up, as many clusters as classes), DFF_SIZE (its features are
+# of a 32nd of the photo: at 128 pixels that would be 4 x 4). The baselines k-means and DFF see the
+# weights as they are, and so does "no training", which gets C2L's clusters, merge and sharpening;
+# C2L and PiCIE go on from the warm-up, and "more warm-up" takes the epochs that they train.
 set -euo pipefail
 
 DATA=${1:?DATA is missing}
@@ -18,7 +20,7 @@ OUT=${2:?OUT is missing}
 WEIGHTS=${3:-none}
 SIZE=${SIZE:-160} BATCH=${BATCH:-32} WARMUP=${WARMUP:-3} EPOCHS=${EPOCHS:-3}
 CLUSTERS=${CLUSTERS:-16} SEED=${SEED:-0} SHOW=${SHOW:-24} PAPER=${PAPER:-0}
-TRAIN=${TRAIN:-train} VAL=${VAL:-val}
+TRAIN=${TRAIN:-train} VAL=${VAL:-val} DFF_SIZE=${DFF_SIZE:-320}
 C2L=${C2L:-c2l}
 
 images=(--image-size "$SIZE" --batch-size "$BATCH" --seed "$SEED" --split "$TRAIN")
@@ -39,7 +41,8 @@ beside() { # beside LABEL ARTIFACT NAME: score a method that the table shows und
 "$C2L" extract "$DATA" -o "$OUT/dense.h5" "${images[@]}" --weights "$WEIGHTS"
 "$C2L" cluster "$OUT/dense.h5" -o "$OUT/kmeans.h5" --clusters 3 --seed "$SEED"
 beside "k-means on features" "$OUT/kmeans.h5" kmeans
-"$C2L" extract "$DATA" -o "$OUT/layer4.h5" "${images[@]}" --weights "$WEIGHTS" --layer layer4
+"$C2L" extract "$DATA" -o "$OUT/layer4.h5" "${images[@]}" --image-size "$DFF_SIZE" \
+  --weights "$WEIGHTS" --layer layer4
 "$C2L" cluster "$OUT/layer4.h5" -o "$OUT/dff.h5" --clusters 3 --seed "$SEED" --method nmf
 beside "DFF (NMF)" "$OUT/dff.h5" dff
 rm -f "$OUT/dense.h5" "$OUT/layer4.h5"
@@ -52,10 +55,17 @@ if [ "$PAPER" = 1 ]; then
   done
 fi
 
-# A label-free start for the backbone, then PiCIE and C2L from it.
+"$C2L" fit "$DATA" -o "$OUT/untrained" --method picie "${images[@]}" "${merged[@]}" \
+  --weights "$WEIGHTS" --epochs 0
+beside "no training, merged alike" "$OUT/untrained" untrained
+
+# A label-free start for the backbone, then PiCIE, C2L and a longer warm-up from it.
 "$C2L" fit "$DATA" -o "$OUT/start" --method picie "${images[@]}" "${merged[@]}" \
   --weights "$WEIGHTS" --warmup "$WARMUP" --epochs 0
 beside "warm-up alone" "$OUT/start" start
+"$C2L" fit "$DATA" -o "$OUT/more" --method picie "${images[@]}" "${merged[@]}" \
+  --checkpoint "$OUT/start" --warmup "$EPOCHS" --epochs 0
+beside "more warm-up" "$OUT/more" more
 "$C2L" fit "$DATA" -o "$OUT/picie" --method picie "${images[@]}" "${merged[@]}" \
   --checkpoint "$OUT/start" --epochs "$EPOCHS"
 beside "PiCIE" "$OUT/picie" picie

@@ -21,6 +21,7 @@ from c2l.artifacts.files import read_json
 from c2l.data.images import read_rgb
 from c2l.data.labels import published_space
 from c2l.nn.architectures import build_backbone
+from c2l.options import method_name
 from c2l.pipeline.predictor import load_predictor
 
 ATR = published_space("atr").names
@@ -370,3 +371,37 @@ def test_a_run_whose_ground_is_joined_is_scored_group_by_group(
     cli.ok("render", run, people, "-o", out, "--split", "val")
     legend = json.loads((out / "masks" / "legend.json").read_text())
     assert legend["labels"][0]["name"] == "ground"
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "name"),
+    [
+        ("c2l", {"epochs": 2, "warmup": 4}, "C2L"),
+        ("picie", {"epochs": 1}, "PiCIE"),
+        ("picie", {"epochs": 0, "warmup": 4}, "warm-up alone"),
+        ("picie", {"epochs": 0, "warmup": 2, "checkpoint": "start"}, "warm-up alone"),
+        ("c2l", {"epochs": 0, "checkpoint": "run"}, "another run, clustered anew"),
+        ("picie", {"epochs": 0, "warmup": 0, "checkpoint": None}, "no training"),
+        ("nmf", None, "DFF (NMF)"),
+        ("other", None, "other"),
+    ],
+)
+def test_what_trained_nothing_is_not_called_a_method(
+    method: str, options: dict[str, Any] | None, name: str
+) -> None:
+    assert method_name(method, options) == name
+
+
+def test_the_distance_to_trivial_rows_is_paired_by_image(
+    people: Path, trained: Path, tmp_path: Path, cli: Cli
+) -> None:
+    words = ("eval", trained, people, "-o", tmp_path / "e.json", "--split", "val")
+    said = cli.ok(*words, "--bootstrap", "200").out
+    found = json.loads((tmp_path / "e.json").read_text())
+    assert found["differences"].keys() == found["baselines"].keys()
+    for name, row in found["baselines"].items():
+        low, high = found["differences"][name]["miou"]
+        assert low <= found["miou"] - row["miou"] <= high, name
+    best = max(found["baselines"], key=lambda name: found["baselines"][name]["miou"])
+    points = 100 * (found["miou"] - found["baselines"][best]["miou"])
+    assert f"C2L less ({best}), the best in brackets: {points:+.1f} points" in said

@@ -11,8 +11,8 @@ import numpy as np
 
 from c2l.drawing.charts import bar, heat_map
 from c2l.drawing.content import Rival
+from c2l.options import method_name
 
-_METHODS = {"c2l": "C2L", "picie": "PiCIE", "nmf": "DFF", "kmeans": "k-means"}
 _TRIVIAL = {
     "everything-background": "All background",
     "kmeans-rgb": "k-means, colour",
@@ -99,8 +99,9 @@ def score_table(scores: Scores | None, rivals: Sequence[Rival]) -> str:
         return ""
     body = []
     if scores is not None and own is not None:
-        method = str(scores.get("method", "this run"))
-        row = Rival(_METHODS.get(method, method), own, number(scores.get("pixel_accuracy")))
+        made = ((scores.get("lineage") or {}).get("made_from") or {}).get("options")
+        name = method_name(str(scores.get("method", "this run")), made)
+        row = Rival(name, own, number(scores.get("pixel_accuracy")))
         body.append(_table_row(row, "own", _interval(scores, "miou")))
     body += [_table_row(row, "rival") for row in rows if not row.trivial]
     trivial = [_table_row(row, "trivial") for row in rows if row.trivial]

@@ -37,7 +37,7 @@ from c2l.drawing.palette import part_colours, pascal_palette
 from c2l.drawing.report import write_report
 from c2l.drawing.sheet import contact_sheet
 from c2l.errors import BadInputError, UsageError
-from c2l.options import RenderOptions, recorded, resolved
+from c2l.options import RenderOptions, method_name, recorded, resolved
 from c2l.pipeline.claim import claim
 from c2l.pipeline.datasets import open_images, read_in_batches
 from c2l.pipeline.device import limit_threads, pick_device
@@ -52,7 +52,6 @@ SHEET_COLUMNS = 4
 TILE_WIDTH = 160
 # A photo at the size of the network, and at its own.
 Sized = tuple[Record, NDArray[np.uint8], NDArray[np.uint8], str]
-METHOD_NAMES = {"c2l": "C2L", "picie": "PiCIE", "kmeans": "k-means", "nmf": "DFF (NMF)"}
 
 
 @dataclass(frozen=True)
@@ -347,8 +346,8 @@ def _content(
     rivals: list[Rival],
     options: RenderOptions,
 ) -> ReportContent:
-    method = METHOD_NAMES.get(predictor.method, predictor.method)
     config = predictor.lineage["config"]
+    method = method_name(predictor.method, config.get("options"))
     metrics = Run.open(artifact).read_metrics() if artifact.is_dir() else []
     return ReportContent(
         title=f"Parts found by {method}",
