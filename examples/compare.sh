@@ -20,7 +20,7 @@ OUT=${2:?OUT is missing}
 WEIGHTS=${3:-none}
 SIZE=${SIZE:-160} BATCH=${BATCH:-32} WARMUP=${WARMUP:-3} EPOCHS=${EPOCHS:-3}
 CLUSTERS=${CLUSTERS:-16} SEED=${SEED:-0} SHOW=${SHOW:-24} PAPER=${PAPER:-0}
-TRAIN=${TRAIN:-train} VAL=${VAL:-val} DFF_SIZE=${DFF_SIZE:-320}
+TRAIN=${TRAIN:-train} VAL=${VAL:-val} DFF_SIZE=${DFF_SIZE:-256}
 C2L=${C2L:-c2l}
 
 images=(--image-size "$SIZE" --batch-size "$BATCH" --seed "$SEED" --split "$TRAIN")
