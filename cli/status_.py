@@ -17,7 +17,8 @@ from .shared import SETTINGS, as_json, common, printable, set_voice
 def command(folder: Path, as_json: bool, quiet: bool, verbose: bool) -> None:
     """Say which artifacts in FOLDER are done, partial or stale, and the next command of each.
 
-    Whether their contents are sound is not looked at: c2l verify does that.
+    Inputs are compared by their hashes, which are remembered in ~/.cache/c2l. Whether what is in
+    an artifact is sound is not looked at: c2l verify does that.
 
     \b
     Example:
