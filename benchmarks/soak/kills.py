@@ -178,7 +178,9 @@ def main() -> int:
             command = [*words, "-o", str(output)]
             until_done(command, [*command, *more], output, longest, tally, chance)
             tally.differing += differs(output, whole)
-            print(f"{name}: {sum(tally.kills.values())} kills", end="\r", file=sys.stderr)
+            kills = sum(tally.kills.values())
+            done = f"{kills} kills, {tally.rounds} brought to the end, {tally.differing} differ"
+            print(f"{name}: {done}", file=sys.stderr)
         tallies[name] = tally
         print(
             f"{name:<8} {sum(tally.kills.values()):>4} kills {dict(tally.kills)}, exit codes "
