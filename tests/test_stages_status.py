@@ -230,7 +230,16 @@ def test_a_missing_input_is_named(cli: Cli, chain: Path) -> None:
     (chain / "f.h5").unlink()
     found = status(cli, chain)["c.h5"]
     assert found["state"] == "stale"
-    assert "f.h5 is not there" in found["why"]
+    assert "f.h5 is not there: put it back" in found["why"]
+    assert not found["next"], "a command that reads it would not mend it"
+
+
+def test_the_next_output_has_a_name_that_is_free(cli: Cli, chain: Path) -> None:
+    cli.ok("fit", "people", "-o", "second", *FIT, "--epochs", "0", "--split", "train")
+    shutil.copyfile("e.json", "eval.json")
+    entry = status(cli, chain)["second"]
+    assert entry["next"] == "c2l eval second people -o second-eval.json"
+    cli.ok(*shlex.split(entry["next"])[1:], "--split", "val", "--bootstrap", "0")
 
 
 def test_photos_that_moved_are_to_be_put_back(cli: Cli, chain: Path) -> None:

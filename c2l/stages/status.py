@@ -138,8 +138,7 @@ def _entry(link: Link, links: list[Link], stale: set[Path], fresh: Freshness) ->
             problems.append(f"its {source.role} {shown(where)} is stale itself")
     why = "; ".join(p for p in problems if p)
     if why:
-        data = link.source(DATA)
-        if data and not data.located(link.path).exists():
+        if not all(source.located(link.path).exists() for source in link.sources):
             # A command that reads what is not there would not mend it.
             return Entry(path, stage, STALE, f"{why}: put it back, or name where it lies now", "")
         return Entry(path, stage, STALE, why, link.command("--overwrite"))
@@ -155,20 +154,26 @@ def _onward(link: Link, links: list[Link]) -> str:
     own = link.path.absolute()
     if own in used or own / schema.PREDICTOR in used:
         return ""
-    path, beside = quoted(link.path), link.path.parent
+    path = quoted(link.path)
     where = _data_of(link, links)
     if link.kind == schema.FORMAT_FEATURES:
-        return f"c2l cluster {path} -o {quoted(beside / 'clusters.h5')} -k 3"
+        return f"c2l cluster {path} -o {_free(link, 'clusters.h5')} -k 3"
     if link.kind in (schema.FORMAT_RUN, schema.FORMAT_CLUSTERS):
         if not _has_masks(link, links):
-            return f"c2l render {path} {where} -o {quoted(beside / 'pictures')}"
-        return f"c2l eval {path} {where} -o {quoted(beside / 'eval.json')}"
+            return f"c2l render {path} {where} -o {_free(link, 'pictures')}"
+        return f"c2l eval {path} {where} -o {_free(link, 'eval.json')}"
     if link.kind == schema.FORMAT_EVAL and (made := link.source("predictor")):
         predictor = made.located(link.path)
         predictor = predictor.parent if predictor.name == schema.PREDICTOR else predictor
-        pictures = quoted(beside / "pictures")
+        pictures = _free(link, "pictures")
         return f"c2l render {quoted(predictor)} {where} -o {pictures} --scores {path}"
     return ""
+
+
+def _free(link: Link, name: str) -> str:
+    """An output beside an artifact: of that name, or of the artifact's too where it is taken."""
+    output = link.path.with_name(name)
+    return quoted(link.path.with_name(f"{link.path.stem}-{name}") if output.exists() else output)
 
 
 def _has_masks(link: Link, links: list[Link]) -> bool:
