@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.soak.kills import differs
 from benchmarks.soak.saves import checkpoint, fault_of
 from c2l.artifacts.runs import Run
 
@@ -40,3 +41,25 @@ def test_the_trial_sees_what_it_looks_for(tmp_path: Path, monkeypatch: pytest.Mo
     mixed.model["weight"][2] = 3
     run.save(mixed, keep=2)
     assert "holds values of [3.0, 4.0]" in fault_of(run, 4)
+
+
+def test_the_comparison_of_the_kills_sees_what_differs(tmp_path: Path) -> None:
+    """Predictor, last checkpoint, metrics, and the parameters at the steps that both saved."""
+
+    def made(name: str, *, step_2: str = "b", extra: str = "", weights: bytes = b"w") -> Path:
+        run = tmp_path / name
+        (run / "step-00000004").mkdir(parents=True)
+        (run / "predictor.safetensors").write_bytes(weights)
+        for file in ("model.safetensors", "optimizer.safetensors"):
+            (run / "step-00000004" / file).write_bytes(b"m")
+        saved = '{{"kind": "checkpoint", "step": {}, "parameters_sha256": "{}"}}\n'.format
+        lines = '{"kind": "step", "loss": 1}\n' + saved(2, step_2) + extra + saved(4, "d")
+        (run / "metrics.jsonl").write_text(lines)
+        return run
+
+    whole = made("whole")
+    more = '{"kind": "checkpoint", "step": 3, "parameters_sha256": "c"}\n'
+    assert not differs(made("stopped", extra=more), whole)
+    assert differs(made("other weights", weights=b"v"), whole)
+    assert differs(made("other parameters", step_2="x"), whole)
+    assert differs(made("other metrics", extra='{"kind": "step", "loss": 2}\n'), whole)
