@@ -111,15 +111,15 @@ class Link:
         known = {f.name for f in fields(made.options)}
         options = made.options(**{k: v for k, v in self.options.items() if k in known})
         roles = (SCORES,) if self.source(SCORES) and made.stage == "eval" else made.takes
-        arguments = [self._named(role) or role.upper() for role in roles]
+        arguments = [self.named(role) or role.upper() for role in roles]
         given = changed(options)
         # A path that was relative then leads elsewhere from the folder of now.
         for name in NAMING.keys() & given.keys():
-            given[name] = self._named(NAMING[name]) or given[name]
+            given[name] = self.named(NAMING[name]) or given[name]
         line = command(made.stage, arguments, Path(shown(self.path)), given)
         return " ".join([line, *self.extra, *more])
 
-    def _named(self, role: str) -> str | None:
+    def named(self, role: str) -> str | None:
         """The input of a role as a command names it: a run by its folder."""
         found = self.source(role)
         if found is None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l import schema
-from c2l.artifacts.files import COPIED, output_errors, partial_sibling, publish
+from c2l.artifacts.files import copied_sibling, output_errors, partial_sibling, publish
 from c2l.artifacts.hdf5 import create, seal, stamp
 from c2l.artifacts.rows import all_finite, create_rows, row_sum
 from c2l.artifacts.stopped import take_over
@@ -235,7 +235,7 @@ def write_features(
         ConfigDiffersError: a stopped run left it under other options.
     """
     partial = partial_sibling(path)
-    stale = partial.with_name(f"{partial.name}{COPIED}")
+    stale = copied_sibling(path)
     unused = ""
     with output_errors(path, needed=layout.nbytes):
         path.parent.mkdir(parents=True, exist_ok=True)

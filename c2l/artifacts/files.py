@@ -194,9 +194,13 @@ def partial_sibling(path: Path) -> Path:
 
 def leftover(final: Path) -> Path:
     """What a stopped run left of an output: its temporary sibling, also while that is copied."""
-    partial = partial_sibling(final)
-    copied = partial.with_name(f"{partial.name}{COPIED}")
-    return copied if copied.exists() else partial
+    copied = copied_sibling(final)
+    return copied if copied.exists() else partial_sibling(final)
+
+
+def copied_sibling(path: Path) -> Path:
+    """Where a stopped run's leftover lies while it is copied into a fresh file."""
+    return path.with_name(f".{path.name}.partial{COPIED}")
 
 
 def sync(path: Path) -> None:
@@ -226,17 +230,20 @@ def publish(partial: Path, final: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path, *, needed: int | None = None) -> Iterator[Path]:
+def replacing(
+    path: Path, *, needed: int | None = None, partial: Path | None = None
+) -> Iterator[Path]:
     """A temporary name to write to; it becomes ``path`` when the block ends without an error.
 
     Args:
         path: the final name.
         needed: bytes the output takes, for the message when the disk is full.
+        partial: the temporary name where several processes may write the output at once.
 
     Raises:
         OutputError: the output cannot be written.
     """
-    partial = partial_sibling(path)
+    partial = partial or partial_sibling(path)
     with output_errors(path, needed=needed):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

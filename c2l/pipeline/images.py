@@ -8,7 +8,6 @@ import json
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l.artifacts.files import (
-    output_errors,
-    publish,
     read_json,
+    replacing,
     sha256_file,
     unchanged,
     write_json,
@@ -196,19 +194,20 @@ def build_cache(
     partial = folder / f".{final.name}.{socket.gethostname()}.{os.getpid()}.partial"
     _clean(folder)
     needed = len(records) * size * size * 3
-    with output_errors(final, needed=needed), _removed_unless_done(partial):
-        folder.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file, steps("decode", len(records)) as bar:
-            for image in decode(records, size, workers, skips):
-                pixels = image.pixels.tobytes()
-                file.write(pixels)
-                content.update(pixels)
-                names.append(records[image.index].name)
-                sums.append(image.sha256)
-                bar.advance()
-                if stop:
-                    stop.check("stopped while the photos were decoded", AGAIN)
-        publish(partial, final)
+    with (
+        replacing(final, needed=needed, partial=partial) as place,
+        place.open("wb") as file,
+        steps("decode", len(records)) as bar,
+    ):
+        for image in decode(records, size, workers, skips):
+            pixels = image.pixels.tobytes()
+            file.write(pixels)
+            content.update(pixels)
+            names.append(records[image.index].name)
+            sums.append(image.sha256)
+            bar.advance()
+            if stop:
+                stop.check("stopped while the photos were decoded", AGAIN)
     if not names:
         raise BadInputError(folder, "not one image of the data set could be decoded")
     digest = inputs_digest(names, sums)
@@ -224,15 +223,6 @@ def build_cache(
         sealed=True,
     )
     return PixelCache(final, tuple(names), size, digest)
-
-
-@contextmanager
-def _removed_unless_done(partial: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def _clean(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from c2l import schema
 from c2l.artifacts.chain import KINDS, Link, read_link, read_partial
 from c2l.artifacts.files import COPIED, FORMAT_NAME, first_bytes, leftover
-from c2l.artifacts.lineage import DATA, FEATURES, quoted, shown
+from c2l.artifacts.lineage import DATA, FEATURES, PREDICTOR, quoted, shown
 from c2l.artifacts.locks import writer_of
 from c2l.data.layouts import open_dataset
 from c2l.errors import BadInputError
@@ -162,11 +163,9 @@ def _onward(link: Link, links: list[Link]) -> str:
         if not _has_masks(link, links):
             return f"c2l render {path} {where} -o {_free(link, 'pictures')}"
         return f"c2l eval {path} {where} -o {_free(link, 'eval.json')}"
-    if link.kind == schema.FORMAT_EVAL and (made := link.source("predictor")):
-        predictor = made.located(link.path)
-        predictor = predictor.parent if predictor.name == schema.PREDICTOR else predictor
+    if link.kind == schema.FORMAT_EVAL and (predictor := link.named(PREDICTOR)):
         pictures = _free(link, "pictures")
-        return f"c2l render {quoted(predictor)} {where} -o {pictures} --scores {path}"
+        return f"c2l render {shlex.quote(predictor)} {where} -o {pictures} --scores {path}"
     return ""
 
 
