@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from c2l.clustering.figure import centre_prior, colour_codes, sharpen
+from c2l.clustering.colours import colour_codes, sharpen
 from c2l.clustering.merge import FigureStatistics, merge_by_figure, merge_ground
+from c2l.clustering.place import place_prior
 
 PERSON = (slice(12, 56), slice(24, 40))
 
@@ -24,19 +25,6 @@ def mask_of_person() -> Tensor:
     mask = torch.zeros(64, 64, dtype=torch.bool)
     mask[PERSON] = True
     return mask
-
-
-def test_prior_is_highest_in_the_middle_symmetric_and_inside_its_range() -> None:
-    prior = centre_prior(40, 30)
-    torch.testing.assert_close(prior, prior.flip(1))
-    assert float(prior.min()) >= 0.02 - 1e-6
-    assert float(prior.max()) <= 0.87 + 1e-6
-    assert (prior.argmax(1) - 14.5).abs().max() <= 0.5
-    # One sigma from the middle it has fallen by exp(-1 / 2).
-    wide = centre_prior(50, 1000)[25]
-    assert float(wide[660] - 0.02) / float(wide[500] - 0.02) == pytest.approx(
-        np.exp(-0.5), abs=0.01
-    )
 
 
 def test_codes_are_trilinear_weights_in_a_yuv_histogram() -> None:
@@ -66,8 +54,13 @@ def test_codes_of_a_coarser_grid_are_those_of_the_averaged_photo() -> None:
     torch.testing.assert_close(colour_codes(image, 2, 2), colour_codes(average, 2, 2))
 
 
+def middle(size: int) -> Tensor:
+    """(1, size, size) prior of a person in the middle."""
+    return place_prior(torch.tensor([0.5]), torch.tensor([0.16]), size, size)
+
+
 def figure_of(image: Tensor, size: int = 64) -> Tensor:
-    return sharpen(colour_codes(image, size, size), centre_prior(size, size)[None])[0]
+    return sharpen(colour_codes(image, size, size), middle(size))[0]
 
 
 def test_a_person_of_other_colours_than_the_surroundings_is_found() -> None:
@@ -86,12 +79,32 @@ def test_a_photo_of_one_colour_keeps_to_the_prior() -> None:
 
 def test_photos_of_a_batch_do_not_influence_each_other() -> None:
     images = torch.cat([photo((40, 120, 60), (200, 40, 60)), photo((200, 200, 220), (20, 20, 30))])
-    prior = centre_prior(64, 64)
-    together = sharpen(colour_codes(images, 64, 64), prior.expand(2, -1, -1))
+    together = sharpen(colour_codes(images, 64, 64), middle(64).expand(2, -1, -1))
     for index in range(2):
         torch.testing.assert_close(
             together[index], figure_of(images[index : index + 1]), atol=1e-5, rtol=0
         )
+
+
+def test_priors_of_one_photo_are_fitted_each_on_its_own() -> None:
+    images = torch.cat([photo((40, 120, 60), (200, 40, 60)), photo((200, 200, 220), (20, 20, 30))])
+    codes = colour_codes(images, 32, 32)
+    priors = place_prior(torch.tensor([0.2, 0.5, 0.8]), torch.tensor([0.1, 0.16, 0.3]), 32, 32)
+    together = sharpen(codes, priors[:, None].expand(-1, 2, -1, -1))
+    assert together.shape == (3, 2, 32, 32)
+    for hypothesis, prior in zip(together, priors, strict=True):
+        alone = sharpen(codes, prior.expand(2, -1, -1))
+        torch.testing.assert_close(hypothesis, alone, atol=1e-5, rtol=0)
+
+
+def test_the_ring_is_open_where_the_prior_expects_the_figure() -> None:
+    """A person who is cut off by the left border keeps the columns there."""
+    image = torch.full((1, 3, 64, 64), 120, dtype=torch.uint8)
+    image[0, 0, 12:56, :14] = 230
+    prior = place_prior(torch.tensor([0.1]), torch.tensor([0.16]), 64, 64)
+    figure = sharpen(colour_codes(image, 64, 64), prior)[0]
+    assert float(figure[20:50, :12].min()) > 0.5
+    assert float(figure[:, 30:].max()) < 0.5
 
 
 def test_shares_of_clusters_are_summed_and_the_largest_side_decides() -> None:

@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from c2l.clustering.figure import colour_codes, figure_sides, sharpen_sides, side_labels
+from c2l.clustering.colours import colour_codes
+from c2l.clustering.figure import figure_sides, sharpen_sides, side_labels
+from c2l.clustering.place import Places
 from c2l.clustering.waist import mean_row_prior, predicted_prior, upper_rows
 
 SIDE = 32
@@ -89,7 +91,7 @@ def test_sides_of_a_photo_sum_to_one_and_split_its_clothes() -> None:
     image[:, 1] = 110
     image[0, :, 16:56, 24:40] = torch.tensor([210, 40, 40], dtype=torch.uint8)[:, None, None]
     image[0, :, 56:86, 24:40] = torch.tensor([30, 30, 110], dtype=torch.uint8)[:, None, None]
-    sides = figure_sides(image)
+    sides = figure_sides(image, Places.expected())
     torch.testing.assert_close(sides.sum(1), torch.ones(1, 96, 64))
     labels = side_labels(sides[0], (96, 64)).numpy()
     truth = np.zeros((96, 64), np.uint8)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from c2l.clustering.colours import shared_information
+
 # Nats of log-odds for each nat of information between a pixel's side and its colour. Compared at
 # 3 to 50 on labelled training photos; from 20 on it makes little difference.
 COLOUR_CHANGE = 30.0
@@ -57,7 +59,7 @@ def upper_rows(figure_BHW: Tensor, codes_BPM: Tensor, log_prior_BH: Tensor) -> T
 
     Args:
         figure_BHW: (B, H, W) probability of the figure.
-        codes_BPM: (B, H * W, M) colours as ``figure.colour_codes`` gives them.
+        codes_BPM: (B, H * W, M) colours as ``colours.colour_codes`` gives them.
         log_prior_BH: (B, H) log-probability of the waist below each row.
 
     Returns:
@@ -66,19 +68,9 @@ def upper_rows(figure_BHW: Tensor, codes_BPM: Tensor, log_prior_BH: Tensor) -> T
     batch, height, width = figure_BHW.shape
     colours = torch.einsum("bhw,bhwm->bhm", figure_BHW, codes_BPM.view(batch, height, width, -1))
     above = colours.cumsum(1)
-    whole = above[:, -1:]
-    total = whole.sum(2).clamp_min(1e-6)
-    information = (_coded(above) + _coded(whole - above) - _coded(whole)) / total
-    waist = (COLOUR_CHANGE * information + log_prior_BH).softmax(1)
+    waist = (COLOUR_CHANGE * shared_information(above, above[:, -1:]) + log_prior_BH).softmax(1)
     middle, edge = _places(figure_BHW)
     return waist @ torch.sigmoid((edge[:, None] - middle) / SOFTNESS)
-
-
-def _coded(histograms_BHM: Tensor) -> Tensor:
-    """Sum of n log(n / N) over the colours of each histogram, (B, H)."""
-    counts = histograms_BHM.clamp_min(0)
-    total = counts.sum(2)
-    return torch.xlogy(counts, counts).sum(2) - torch.xlogy(total, total)
 
 
 def _places(figure_BHW: Tensor) -> tuple[Tensor, Tensor]:

@@ -180,6 +180,7 @@ def build_cache(
     # A folder may serve several runs at once: each list of photos has files of its own.
     key = hashlib.sha256(json.dumps(listed).encode("utf-8", "surrogateescape")).hexdigest()[:16]
     final, manifest = folder / f"images-{size}-{key}.u8", folder / f"images-{size}-{key}.json"
+    _clean(folder)
     if final.exists() and manifest.exists():
         known = read_json(manifest, what="a cache manifest", sealed=True)
         if known.get("listed") == listed and known.get("cache_sha256") == sha256_file(final):
@@ -191,11 +192,9 @@ def build_cache(
             skips.reasons.update(known["skipped"])
             return PixelCache(final, tuple(known["names"]), size, known["inputs_sha256"])
     names, sums, content = [], [], hashlib.sha256()
-    partial = folder / f".{final.name}.{socket.gethostname()}.{os.getpid()}.partial"
-    _clean(folder)
     needed = len(records) * size * size * 3
     with (
-        replacing(final, needed=needed, partial=partial) as place,
+        replacing(final, needed=needed, partial=partial_of(final)) as place,
         place.open("wb") as file,
         steps("decode", len(records)) as bar,
     ):
@@ -225,9 +224,14 @@ def build_cache(
     return PixelCache(final, tuple(names), size, digest)
 
 
+def partial_of(final: Path) -> Path:
+    """The temporary name of a file of the cache, one for each process of each machine."""
+    return final.with_name(f".{final.name}.{socket.gethostname()}.{os.getpid()}.partial")
+
+
 def _clean(folder: Path) -> None:
     """Remove what killed processes of this machine left half-written."""
-    for left in folder.glob(f".images-*.u8.{glob.escape(socket.gethostname())}.*.partial"):
+    for left in folder.glob(f".*.u8.{glob.escape(socket.gethostname())}.*.partial"):
         number = left.name.split(".")[-2]
         try:
             os.kill(int(number), 0)

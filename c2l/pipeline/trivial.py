@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from c2l.clustering.figure import figure_sides, side_labels
+from c2l.clustering.figure import figure_evidence, figure_sides, side_labels
+from c2l.clustering.place import Places
 from c2l.data.images import read_rgb
 from c2l.data.labels import Merge
 from c2l.data.layouts import Dataset
@@ -66,18 +68,32 @@ class TrivialRows:
             options.workers,
             skips,
         )
+        evidence: list[Tensor] = []
         self._trivial = TrivialBaselines.fit(
-            chain.from_iterable(photos), len(merge.classes), options.seed, border=self._named
+            self._looked_at(chain.from_iterable(photos), evidence),
+            len(merge.classes),
+            options.seed,
+            border=self._named,
         )
+        self._places = Places.learn(torch.cat(evidence)) if evidence else Places.expected()
         clusters = {name: self._trivial.clusters(name) for name in self._trivial.names}
         if self._named:
             clusters[FIGURE] = len(BORDER_CLASSES)
         self._counts = {n: np.zeros((k, labels), dtype=np.int64) for n, k in clusters.items()}
         self._per_image: dict[str, list[Counts]] = {name: [] for name in clusters}
 
+    def _looked_at(
+        self, photos: Iterable[NDArray[np.uint8]], evidence: list[Tensor]
+    ) -> Iterator[NDArray[np.uint8]]:
+        """The photos, and what each says of the place of its figure."""
+        for photo in photos:
+            if self._named:
+                evidence.append(figure_evidence(to_batch(photo[None], torch.device("cpu"))))
+            yield photo
+
     def add(self, group: Sequence[Labelled]) -> None:
         """Count what each of them finds in some photos."""
-        figures = _figures([item.pixels for item in group]) if self._named else []
+        figures = self._figures([item.pixels for item in group]) if self._named else []
         for number, item in enumerate(group):
             target = raw_ids(item.mask, self._labels)
             found_by = self._trivial.predict(item.pixels)
@@ -112,17 +128,16 @@ class TrivialRows:
             )
         return found
 
+    def _figures(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+        """Each photo's own figure from place and colour: 0 ground, 1 upper, 2 lower."""
+        size = (images[0].shape[0], images[0].shape[1])
+        sides = figure_sides(to_batch(np.stack(images), torch.device("cpu")), self._places)
+        return [side_labels(one, size).numpy() for one in sides]
+
     def _matching(self, name: str, raw: Counts) -> NDArray[np.int64]:
         if name == FIGURE:
             return same_class(len(BORDER_CLASSES), len(BORDER_CLASSES))
         return self._trivial.matching(name, by_class(raw, self._merge))
-
-
-def _figures(images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-    """Each photo's own figure from place and colour: 0 ground, 1 upper, 2 lower."""
-    size = (images[0].shape[0], images[0].shape[1])
-    sides = figure_sides(to_batch(np.stack(images), torch.device("cpu")))
-    return [side_labels(one, size).numpy() for one in sides]
 
 
 def _nearest(labels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -226,7 +226,7 @@ def _prepare(
             voice.say(at if found else f"{output}: nothing was saved yet, begins at step 0")
         figures = None
         if isinstance(views, PhotoViews) and needs_figures(options):
-            figures = build_figures(views.cache, device)
+            figures = build_figures(views.cache, device, stop)
     return run, Job(trainer, views, options, device, start, figures)
 
 
