@@ -112,7 +112,7 @@ def test_learning_is_expectation_maximisation() -> None:
     columns = np.zeros(len(COLUMNS))
     spreads = np.zeros(len(SPREADS))
     for photo in evidence.double().numpy():
-        odds = np.exp(25 * photo) * learned.columns.numpy() * learned.spreads.numpy()[:, None]
+        odds = np.exp(60 * photo) * learned.columns.numpy() * learned.spreads.numpy()[:, None]
         odds /= odds.sum()
         columns += odds.sum(0)
         spreads += odds.sum(1)

@@ -108,7 +108,7 @@ def _learn_places(cache: PixelCache, device: torch.device, stop: StopRequest | N
             bar.advance(len(group))
     places = Places.learn(torch.cat(evidence))
     first, last = places.range()
-    text = f"people stand at {100 * first:.0f} to {100 * last:.0f} % of the photos' width"
+    text = f"most people stand at {100 * first:.0f} to {100 * last:.0f} % of the photos' width"
     if last - first > WIDE:
         text += "; so wide a range makes their figures less certain"
     voice.say(text)
