@@ -24,8 +24,8 @@ EXPECTED = 10.0
 SPEAKING = 60.0
 HEARING = 13.0
 # How much wider a figure is taken to be than where its colours tell the most: arms and bags would
-# be missed else, and a network that learns from such figures misses them too. Compared at 1, 1.16 and
-# 1.35 after the warm-up, on labelled training photos.
+# be missed else, and a network that learns from such figures misses them too. Compared at 1, 1.16
+# and 1.35 after the warm-up, on labelled training photos.
 FULLER = 1.16
 # Rounds of fitting a photo's colours to each place, and of fitting the set's places to its photos.
 ROUNDS = 3
