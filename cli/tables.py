@@ -61,4 +61,4 @@ def _table(rows: list[tuple[str, dict[str, Any], bool]]) -> None:
         shown = f"({name})" if trivial else name
         values = [_percent(scores[k]) for k in ("miou", "pixel_accuracy", "mean_class_accuracy")]
         click.echo(f"{shown:<{width}}  {values[0]:>6}  {values[1]:>12}  {values[2]:>12}")
-    click.echo("(in brackets: nothing is learned)")
+    click.echo("(in brackets: nothing is trained)")

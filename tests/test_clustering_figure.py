@@ -97,14 +97,30 @@ def test_priors_of_one_photo_are_fitted_each_on_its_own() -> None:
         torch.testing.assert_close(hypothesis, alone, atol=1e-5, rtol=0)
 
 
-def test_the_ring_is_open_where_the_prior_expects_the_figure() -> None:
-    """A person who is cut off by the left border keeps the columns there."""
-    image = torch.full((1, 3, 64, 64), 120, dtype=torch.uint8)
-    image[0, 0, 12:56, :14] = 230
-    prior = place_prior(torch.tensor([0.1]), torch.tensor([0.16]), 64, 64)
-    figure = sharpen(colour_codes(image, 64, 64), prior)[0]
-    assert float(figure[20:50, :12].min()) > 0.5
-    assert float(figure[:, 30:].max()) < 0.5
+def test_a_round_is_expectation_maximisation_with_a_ring_of_ground() -> None:
+    """Against a plain rendering, with a prior that expects the figure in part of the ring."""
+    generator = torch.Generator().manual_seed(4)
+    codes = torch.rand(1, 16 * 24, 5, generator=generator)
+    codes = codes / codes.sum(2, True)
+    prior = place_prior(torch.tensor([0.1]), torch.tensor([0.16]), 16, 24)
+    found = sharpen(codes, prior, rounds=1)[0].numpy()
+    before, colours = prior[0].double().numpy(), codes[0].double().numpy()
+    speaks = before.copy()
+    for row in range(16):
+        for column in range(24):
+            border = row < 1 or column < 2 or column >= 22
+            if border and before[row, column] < 0.2:
+                speaks[row, column] = 0.02
+    assert 0 < ((speaks != before).sum()) < 16 * 24 - 14 * 20
+    inside = speaks.ravel() @ colours + 0.5
+    outside = (1 - speaks.ravel()) @ colours + 0.5
+    fit = np.log(colours @ (inside / inside.sum())) - np.log(colours @ (outside / outside.sum()))
+    odds = np.log(before / (1 - before)) + 1.4 * fit.reshape(16, 24)
+    figure = 1 / (1 + np.exp(-odds))
+    for row in range(16):
+        for column in range(24):
+            near = figure[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
+            assert found[row, column] == pytest.approx(near.mean(), abs=1e-4)
 
 
 def test_shares_of_clusters_are_summed_and_the_largest_side_decides() -> None:

@@ -118,8 +118,9 @@ def test_half_a_cache_of_pixels_is_not_left(
         child = subprocess.Popen([sys.executable, "-c", ""])
         child.wait()
         left = f".images-64-0123.u8.{socket.gethostname()}.{child.pid}.partial"
+        figures = left.replace("images", "figures")
         other = f".images-64-0123.u8.{socket.gethostname()}.{os.getpid()}.partial"
-        for name in (left, other):
+        for name in (left, figures, other):
             (cache / name).write_bytes(b"half")
         cli.ok(*words)
         assert [p.name for p in cache.glob(".*.partial")] == [other]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,7 +15,8 @@ from torch.nn import functional as F
 
 from c2l.clustering.figure import figure_evidence, figure_sides
 from c2l.clustering.place import Places
-from c2l.errors import StoppedError
+from c2l.errors import BadInputError, StoppedError
+from c2l.pipeline import figures
 from c2l.pipeline.figures import FigureCache, build_figures
 from c2l.pipeline.images import PixelCache
 from c2l.pipeline.predictor import to_batch
@@ -41,8 +45,8 @@ def stored(tmp_path: Path) -> Path:
     return path
 
 
-def everything(figures: FigureCache) -> torch.Tensor:
-    return figures.sides(np.arange(PHOTOS))
+def everything(found: FigureCache) -> torch.Tensor:
+    return found.sides(np.arange(PHOTOS))
 
 
 def test_figures_are_those_of_the_places_of_these_photos(
@@ -56,10 +60,10 @@ def test_figures_are_those_of_the_places_of_these_photos(
     figure = (found[:, 0] < 0.5).float().mean(0)
     assert float(figure[3:10, 2:4].min()) == 1
     assert float(figure[:, 6:].max()) == 0
-    assert "most people stand at" in capsys.readouterr().err
+    assert "of the width" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("harm", ["a bit", "the digest", "cut", "longer"])
+@pytest.mark.parametrize("harm", ["a bit", "cut", "longer", "no manifest", "no figures"])
 def test_damaged_figures_are_guessed_anew(harm: str, cache: PixelCache, tmp_path: Path) -> None:
     expected = everything(build_figures(cache, CPU))
     path = stored(tmp_path)
@@ -67,15 +71,103 @@ def test_damaged_figures_are_guessed_anew(harm: str, cache: PixelCache, tmp_path
     data = bytearray(whole)
     if harm == "a bit":
         data[len(data) // 2] ^= 4
-    elif harm == "the digest":
-        data[-1] ^= 1
     elif harm == "cut":
         del data[-100:]
-    else:
+    elif harm == "longer":
         data += b"more"
     path.write_bytes(data)
+    if harm == "no figures":
+        path.unlink()
+    if harm == "no manifest":
+        path.with_suffix(".json").unlink()
     torch.testing.assert_close(everything(build_figures(cache, CPU)), expected, atol=0, rtol=0)
     assert path.read_bytes() == whole
+
+
+def test_figures_that_go_away_while_they_are_read_do_no_harm(
+    cache: PixelCache, tmp_path: Path
+) -> None:
+    found = build_figures(cache, CPU)
+    expected = everything(found)
+    stored(tmp_path).unlink()
+    torch.testing.assert_close(everything(found), expected, atol=0, rtol=0)
+
+
+def test_figures_that_are_cut_while_they_are_read_are_told(
+    cache: PixelCache, tmp_path: Path
+) -> None:
+    found = build_figures(cache, CPU)
+    os.truncate(stored(tmp_path), 100)
+    with pytest.raises(BadInputError, match="cut short"):
+        everything(found)
+
+
+@pytest.mark.parametrize("suffix", [".u8", ".json"])
+def test_a_folder_in_the_way_is_told(suffix: str, cache: PixelCache, tmp_path: Path) -> None:
+    build_figures(cache, CPU)
+    path = stored(tmp_path).with_suffix(suffix)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(BadInputError, match="is no file"):
+        build_figures(cache, CPU)
+
+
+def test_another_way_of_guessing_takes_no_figures_of_this_one(
+    cache: PixelCache, tmp_path: Path
+) -> None:
+    build_figures(cache, CPU)
+    with mock.patch.object(figures, "GUESS", figures.GUESS + 1):
+        build_figures(cache, CPU)
+    assert len(list(tmp_path.glob("figures-*.u8"))) == 2
+
+
+def test_every_photo_speaks_for_the_places(cache: PixelCache) -> None:
+    seen: list[torch.Tensor] = []
+
+    def listen(images: torch.Tensor) -> torch.Tensor:
+        seen.append(images)
+        return figure_evidence(images)
+
+    with mock.patch.object(figures, "figure_evidence", listen):
+        build_figures(cache, CPU)
+    torch.testing.assert_close(torch.cat(seen), to_batch(cache.read(np.arange(PHOTOS)), CPU))
+
+
+def of_middles(cache: PixelCache, middles: list[int], colour: tuple[int, int, int]) -> None:
+    """Photos whose people stand around these columns."""
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(60, 140, (PHOTOS, SIZE, SIZE, 3), dtype=np.uint8)
+    for photo, middle in zip(pixels, middles, strict=True):
+        photo[6:44, middle - 5 : middle + 5] = colour
+    cache.path.write_bytes(pixels.tobytes())
+
+
+def test_where_people_were_found_is_told_each_time(
+    cache: PixelCache, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_middles(cache, [12] * PHOTOS, (210, 40, 40))
+    for _ in range(2):
+        build_figures(cache, CPU)
+        said = capsys.readouterr().err
+        ((first, last),) = re.findall(r"found at (\d+) to (\d+) % of the width", said)
+        assert 18 <= int(first) <= int(last) <= 32
+        assert "warning" not in said
+
+
+def test_places_that_differ_widely_are_told_with_a_warning(
+    cache: PixelCache, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_middles(cache, [8, 40, 9, 39, 8, 41, 7, 40, 8, 39, 9], (210, 40, 40))
+    build_figures(cache, CPU)
+    assert "warning: four of five people" in capsys.readouterr().err
+
+
+def test_photos_of_one_colour_tell_nothing(
+    cache: PixelCache, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache.path.write_bytes(bytes([90]) * (PHOTOS * SIZE * SIZE * 3))
+    build_figures(cache, CPU)
+    assert "warning: colours do not tell" in capsys.readouterr().err
 
 
 def test_sound_figures_are_used_as_they_are(cache: PixelCache, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ FIGURE_SIDE = 32
 SHARP_SIDE = 64
 # Compared at 1, 1.5 and 2 on synthetic people.
 SIDES_GAIN = 2.0
+# Raised wherever what is guessed of a photo changes, so that neither a cache nor a run mixes two.
+GUESS = 2
 
 
 def figure_evidence(images_B3HW: Tensor) -> Tensor:

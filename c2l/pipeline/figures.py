@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,11 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from c2l.artifacts.files import replacing
-from c2l.clustering.figure import figure_evidence, figure_sides
+from c2l.artifacts.files import read_json, replacing, sha256_file, write_json
+from c2l.clustering.figure import GUESS, figure_evidence, figure_sides
 from c2l.clustering.place import Places
+from c2l.errors import BadInputError
 from c2l.nn.backbone import dense_side
-from c2l.pipeline.images import AGAIN, PixelCache, partial_of
+from c2l.pipeline.images import AGAIN, PixelCache, evenly, partial_of, read_at
 from c2l.pipeline.predictor import to_batch
 from c2l.pipeline.progress import steps, voice
 from c2l.pipeline.signals import StopRequest
@@ -27,26 +30,34 @@ Indices = NDArray[np.int64]
 BATCH = 8
 # Photos from which it is learned where people stand, at most, evenly spread.
 PLACE_PHOTOS = 400
-# Middles that spread wider than this over the width are found photo by photo.
-WIDE = 0.5
-# Bytes that are hashed at once.
-CHUNK = 2**20
+# Middles that are spread wider than this over the width are told with a warning.
+WIDE = 0.35
+# Nats between the best and the worst place below which a photo does not tell.
+TELLING = 0.01
 
 
 class FigureCache:
-    """Upper and lower of every photo at stride 4, a byte a pixel and side, read by position."""
+    """Upper and lower of every photo at stride 4, a byte a pixel and side, read by position.
+
+    Args:
+        path: the raw file.
+        side: of a photo's grid, S / 4.
+        device: that figures are wanted on.
+    """
 
     def __init__(self, path: Path, side: int, device: torch.device) -> None:
         self._path, self._side, self._device = path, side, device
+        self._file = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._file)
 
     def sides(self, indices: Indices) -> Tensor:
-        """Ground, upper and lower of some photos, (B, 3, S / 4, S / 4) float32."""
+        """Ground, upper and lower of some photos, (B, 3, S / 4, S / 4) float32.
+
+        Raises:
+            BadInputError: the file is shorter than it should be.
+        """
         length = 2 * self._side * self._side
-        with self._path.open("rb") as file:
-            rows = []
-            for index in indices:
-                file.seek(int(index) * length)
-                rows.append(np.frombuffer(file.read(length), dtype=np.uint8))
+        rows = [read_at(self._file, length, int(index), self._path) for index in indices]
         stored = torch.from_numpy(np.stack(rows).reshape(-1, 2, self._side, self._side))
         figure = stored.to(self._device).float() / 255
         return torch.cat([(1 - figure.sum(1, True)).clamp_min(0), figure], 1)
@@ -62,14 +73,16 @@ def build_figures(
         StoppedError: a signal came.
     """
     side = dense_side(cache.size)
-    # The digest of the content stands at its end.
-    final = cache.path.with_name(f"figures-{cache.size}-{cache.inputs_sha256[:16]}.u8")
-    length = 2 * len(cache) * side * side
-    if not _sound(final, length):
-        places = _learn_places(cache, device, stop)
+    key = hashlib.sha256(f"{cache.inputs_sha256} {GUESS}".encode()).hexdigest()[:16]
+    final = cache.path.with_name(f"figures-{cache.size}-{key}.u8")
+    manifest = final.with_suffix(".json")
+    known = read_json(manifest, what="a cache manifest", sealed=True) if _is_there(manifest) else {}
+    if not _is_there(final) or known.get("figures_sha256") != sha256_file(final):
+        places, known = _learn_places(cache, device, stop)
         content = hashlib.sha256()
+        needed = 2 * len(cache) * side * side
         with (
-            replacing(final, needed=length, partial=partial_of(final)) as place,
+            replacing(final, needed=needed, partial=partial_of(final)) as place,
             place.open("wb") as file,
             steps("figures", len(cache)) as bar,
         ):
@@ -80,39 +93,51 @@ def build_figures(
                 file.write(found)
                 content.update(found)
                 bar.advance(len(group))
-            file.write(content.digest())
+        known["figures_sha256"] = content.hexdigest()
+        write_json(manifest, known, sealed=True)
+    _tell(known)
     return FigureCache(final, side, device)
 
 
-def _sound(path: Path, length: int) -> bool:
-    """Whether a file of figures is there, whole and as it was written."""
-    content = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size != length + content.digest_size:
-                return False
-            for first in range(0, length, CHUNK):
-                content.update(file.read(min(CHUNK, length - first)))
-            return file.read() == content.digest()
-    except FileNotFoundError:
-        return False
+def _is_there(path: Path) -> bool:
+    """Whether a file of the cache is there; what is there and no file is in the way.
+
+    Raises:
+        BadInputError: a folder or the like has the file's name.
+    """
+    if path.exists() and not path.is_file():
+        raise BadInputError(path, "is no file", hint="remove it; the cache is made again")
+    return path.is_file()
 
 
-def _learn_places(cache: PixelCache, device: torch.device, stop: StopRequest | None) -> Places:
-    """Where the people of these photos stand, and a line about it."""
-    chosen = np.linspace(0, len(cache) - 1, min(len(cache), PLACE_PHOTOS)).round().astype(np.int64)
+def _learn_places(
+    cache: PixelCache, device: torch.device, stop: StopRequest | None
+) -> tuple[Places, dict[str, Any]]:
+    """Where the people of these photos stand, and what is told of it."""
+    chosen = evenly(len(cache), PLACE_PHOTOS)
     evidence = []
     with steps("places", len(chosen)) as bar:
         for group in _groups(len(chosen), stop):
             evidence.append(figure_evidence(to_batch(cache.read(chosen[group]), device)).cpu())
             bar.advance(len(group))
-    places = Places.learn(torch.cat(evidence))
-    first, last = places.range()
-    text = f"most people stand at {100 * first:.0f} to {100 * last:.0f} % of the photos' width"
+    said = torch.cat(evidence)
+    places = Places.learn(said)
+    middles = places.find(said)[0]
+    range_ = torch.quantile(middles, torch.tensor([0.1, 0.5, 0.9])).tolist()
+    tells = (said.amax((1, 2)) - said.amin((1, 2))).median()
+    return places, {"middles": [round(m, 4) for m in range_], "information": float(tells)}
+
+
+def _tell(known: dict[str, Any]) -> None:
+    """Say where people were found; where that cannot be trusted, say so."""
+    first, _, last = known["middles"]
+    if known["information"] < TELLING:
+        voice.say("warning: colours do not tell where people stand; the middle is taken")
+        return
+    text = f"four of five people are found at {100 * first:.0f} to {100 * last:.0f} % of the width"
     if last - first > WIDE:
-        text += "; so wide a range makes their figures less certain"
+        text = f"warning: {text}; where it varies so much, more photos are misread"
     voice.say(text)
-    return places
 
 
 def _groups(count: int, stop: StopRequest | None) -> Iterator[Indices]:

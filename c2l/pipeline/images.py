@@ -145,13 +145,25 @@ class PixelCache:
         length = self.size * self.size * 3
         out = np.empty((len(indices), length), dtype=np.uint8)
         for row, index in enumerate(indices):
-            data = os.pread(self._file, length, int(index) * length)
-            if len(data) != length:
-                raise BadInputError(
-                    self.path, "the cache is cut short", hint="delete it; it is made again"
-                )
-            out[row] = np.frombuffer(data, dtype=np.uint8)
+            out[row] = read_at(self._file, length, int(index), self.path)
         return out.reshape(len(indices), self.size, self.size, 3)
+
+
+def read_at(file: int, length: int, index: int, path: Path) -> NDArray[np.uint8]:
+    """The bytes of one photo in a file of the cache, (length,) uint8.
+
+    Raises:
+        BadInputError: the file ends before them.
+    """
+    data = os.pread(file, length, index * length)
+    if len(data) != length:
+        raise BadInputError(path, "the cache is cut short", hint="delete it; it is made again")
+    return np.frombuffer(data, dtype=np.uint8)
+
+
+def evenly(count: int, most: int) -> NDArray[np.int64]:
+    """At most ``most`` of ``count`` positions, evenly spread, the first and the last among them."""
+    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
 
 
 def inputs_digest(names: Sequence[str], sums: Sequence[str]) -> str:

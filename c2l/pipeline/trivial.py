@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,9 +16,10 @@ from c2l.clustering.place import Places
 from c2l.data.images import read_rgb
 from c2l.data.labels import Merge
 from c2l.data.layouts import Dataset
+from c2l.errors import BadInputError
 from c2l.options import EvalOptions
 from c2l.pipeline.datasets import read_in_batches
-from c2l.pipeline.images import Skips
+from c2l.pipeline.images import Skips, evenly
 from c2l.pipeline.labelled import Labelled, raw_ids
 from c2l.pipeline.predictor import to_batch
 from c2l.scoring.baselines import BORDER_CLASSES, TrivialBaselines
@@ -50,7 +52,7 @@ class TrivialRows:
         options: of ``eval``.
 
     Raises:
-        BadInputError: a broken photo under ``--on-error fail``.
+        BadInputError: a broken photo under ``--on-error fail``, or none that can be read.
     """
 
     def __init__(
@@ -58,19 +60,19 @@ class TrivialRows:
     ) -> None:
         self._labels, self._merge = labels, merge
         self._named = tuple(merge.classes) == tuple(BORDER_CLASSES)
-        every = max(1, len(dataset.records) // BASELINE_IMAGES)
+        chosen = [dataset.records[i] for i in evenly(len(dataset.records), BASELINE_IMAGES)]
         # What is broken is said by the pass that scores.
         skips = Skips(options.on_error, quiet=True)
         photos = read_in_batches(
             lambda r: read_rgb(r.image, size=size),
-            dataset.records[::every],
+            chosen,
             1,
             options.workers,
             skips,
         )
         evidence: list[Tensor] = []
         self._trivial = TrivialBaselines.fit(
-            self._looked_at(chain.from_iterable(photos), evidence),
+            self._looked_at(chain.from_iterable(photos), evidence, dataset.root),
             len(merge.classes),
             options.seed,
             border=self._named,
@@ -83,13 +85,18 @@ class TrivialRows:
         self._per_image: dict[str, list[Counts]] = {name: [] for name in clusters}
 
     def _looked_at(
-        self, photos: Iterable[NDArray[np.uint8]], evidence: list[Tensor]
+        self, photos: Iterable[NDArray[np.uint8]], evidence: list[Tensor], root: Path
     ) -> Iterator[NDArray[np.uint8]]:
         """The photos, and what each says of the place of its figure."""
+        photo = None
         for photo in photos:
             if self._named:
                 evidence.append(figure_evidence(to_batch(photo[None], torch.device("cpu"))))
             yield photo
+        if photo is None:
+            raise BadInputError(
+                root, "not one labelled photo can be read", hint=f"see why: c2l data check {root}"
+            )
 
     def add(self, group: Sequence[Labelled]) -> None:
         """Count what each of them finds in some photos."""

@@ -34,6 +34,7 @@ from c2l.artifacts.lineage import (
     source,
 )
 from c2l.artifacts.runs import Run
+from c2l.clustering.figure import GUESS
 from c2l.clustering.merge import PARTS
 from c2l.data.layouts import Dataset, Record
 from c2l.errors import BadInputError, StoppedError, UsageError
@@ -268,6 +269,7 @@ def _network(
         "init_sha256": sha256_file(Path(options.init)) if options.init else "",
         "checkpoint_sha256": start,
         "frozen_layer": "",
+        "guess": GUESS if needs_figures(options) else 0,
     }
     return net, config | (frozen.config if frozen else {})
 

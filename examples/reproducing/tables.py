@@ -17,7 +17,7 @@ PAPER_NOTE = (
 LEGEND = (
     "Mean ± sample standard deviation over n seeds, in percent. The difference is taken seed by "
     "seed (in brackets: seeds in which it is above 0); without a name it is to the row before. "
-    "Rows in brackets learn nothing."
+    "Rows in brackets train nothing."
 )
 HEALTH_LEGEND = (
     "First → last epoch, mean over seeds; no label is read. A gradient is the norm of a loss term "

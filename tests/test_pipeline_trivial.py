@@ -1,0 +1,73 @@
+"""The guess from place and colour learns from the scored photos where their people stand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Cli
+from PIL import Image
+
+from c2l.data.labels import published_space
+
+PHOTOS, SIZE, COLUMN, HALF = 14, 64, 13, 7
+ATR = published_space("atr").names
+
+
+def people_at(path: Path, column: int, *, broken: int = 0) -> Path:
+    """An ATR set of photos whose people, of two garments, stand around one column."""
+    generator = np.random.default_rng(0)
+    for folder in ("JPEGImages", "SegmentationClassAug", "ImageSets/Segmentation"):
+        (path / folder).mkdir(parents=True)
+    names = [f"{number:03}" for number in range(PHOTOS)]
+    (path / "ImageSets" / "Segmentation" / "val.txt").write_text("\n".join(names))
+    for number, name in enumerate(names):
+        pixels = 100 + generator.integers(-40, 41, (SIZE, SIZE, 3))
+        mask = np.zeros((SIZE, SIZE), np.uint8)
+        inside = slice(column - HALF, column + HALF)
+        pixels[8:34, inside], mask[8:34, inside] = (200, 60, 60), ATR.index("upper-clothes")
+        pixels[34:58, inside], mask[34:58, inside] = (40, 40, 160), ATR.index("pants")
+        photo = path / "JPEGImages" / f"{name}.jpg"
+        Image.fromarray(pixels.astype(np.uint8)).save(photo, quality=95)
+        if number < broken:
+            photo.write_bytes(b"no photo")
+        Image.fromarray(mask).save(path / "SegmentationClassAug" / f"{name}.png")
+    return path
+
+
+@pytest.mark.parametrize("column", [COLUMN, 32, SIZE - COLUMN])
+def test_the_guess_finds_people_wherever_the_set_has_them(
+    column: int, cli: Cli, trained: Path, tmp_path: Path
+) -> None:
+    data = people_at(tmp_path / "people", column)
+    scores = tmp_path / "eval.json"
+    shown = cli.ok("eval", trained, data, "-o", scores, "--split", "val").out
+    found = json.loads(scores.read_text())["baselines"]
+    assert found["place-and-colour"]["miou"] > 0.75
+    assert min(found["place-and-colour"]["iou"].values()) > 0.6
+    if column != 32:
+        assert found["centre-third"]["miou"] < 0.5
+    assert "nothing is trained" in shown
+
+
+def test_photos_that_all_are_broken_are_named_with_the_next_step(
+    cli: Cli, trained: Path, tmp_path: Path
+) -> None:
+    data = people_at(tmp_path / "people", 32, broken=PHOTOS)
+    words = ("eval", trained, data, "-o", tmp_path / "e.json", "--split", "val")
+    failed = cli(*words, "--on-error", "skip")
+    assert failed.code == 3
+    assert str(data) in failed.err
+    assert "c2l data check" in failed.err
+    assert not (tmp_path / "e.json").exists()
+
+
+def test_some_broken_photos_are_left_out(cli: Cli, trained: Path, tmp_path: Path) -> None:
+    data = people_at(tmp_path / "people", 32, broken=4)
+    scores = tmp_path / "e.json"
+    cli.ok("eval", trained, data, "-o", scores, "--split", "val", "--on-error", "skip")
+    stored = json.loads(scores.read_text())
+    assert len(stored["skipped"]) == 4
+    assert stored["baselines"]["place-and-colour"]["miou"] > 0.75
