@@ -125,7 +125,7 @@ def merge_by_figure(statistics: FigureStatistics) -> NDArray[np.uint8]:
     """Background where most of a cluster is ground; else upper or lower, whichever is more.
 
     It takes each photo's figure to be right more often than wrong; where most photos' figures
-    are off (people in the colours of their surroundings, or of another shape than the prior), so is it.
+    are off (people in the colours of their surroundings, or lying down), so is it.
 
     Returns:
         (K,) uint8: 0 background, 1 upper, 2 lower. Clusters without pixels are background.
