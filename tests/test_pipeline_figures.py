@@ -11,6 +11,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
+from conftest import FIT, Cli
 from torch.nn import functional as F
 
 from c2l.clustering.figure import figure_evidence, figure_sides
@@ -21,6 +22,7 @@ from c2l.pipeline.figures import FigureCache, build_figures
 from c2l.pipeline.images import PixelCache
 from c2l.pipeline.predictor import to_batch
 from c2l.pipeline.signals import StopRequest
+from c2l.stages import fit
 
 PHOTOS, SIZE, SIDE = 11, 48, 12
 CPU = torch.device("cpu")
@@ -183,3 +185,15 @@ def test_a_signal_stops_the_guessing_and_leaves_nothing(cache: PixelCache, tmp_p
     with pytest.raises(StoppedError, match="figures"):
         build_figures(cache, CPU, stop)
     assert [p.name for p in tmp_path.iterdir()] == ["images-48-0123.u8"]
+
+
+def test_a_run_of_another_way_of_guessing_is_not_gone_on_with(
+    cli: Cli, few: Path, tmp_path: Path
+) -> None:
+    words = ("fit", few, "-o", tmp_path / "run", *FIT, "--warmup", "2", "--epochs", "0")
+    assert cli(*words, "--max-steps", "1").code in (0, 75)
+    with mock.patch.object(fit, "GUESS", fit.GUESS + 1):
+        refused = cli(*words, "--max-steps", "1", "--resume")
+    assert refused.code == 4
+    assert "guess: the run has" in refused.err
+    cli.ok(*words, "--max-steps", "1", "--resume")
