@@ -200,7 +200,7 @@ def leftover(final: Path) -> Path:
 
 def copied_sibling(path: Path) -> Path:
     """Where a stopped run's leftover lies while it is copied into a fresh file."""
-    return path.with_name(f".{path.name}.partial{COPIED}")
+    return path.with_name(f"{partial_sibling(path).name}{COPIED}")
 
 
 def sync(path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,10 @@ class FigureCache:
     def __init__(self, path: Path, side: int, device: torch.device) -> None:
         self._path, self._side, self._device = path, side, device
         self._file = os.open(path, os.O_RDONLY)
-        weakref.finalize(self, os.close, self._file)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
 
     def sides(self, indices: Indices) -> Tensor:
         """Ground, upper and lower of some photos, (B, 3, S / 4, S / 4) float32.

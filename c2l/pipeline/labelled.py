@@ -57,6 +57,15 @@ def labelled(data: Path, split: str | None) -> Dataset:
     return dataset
 
 
+def none_read(dataset: Dataset) -> BadInputError:
+    """The error where every labelled image of a data set is broken."""
+    return BadInputError(
+        dataset.root,
+        "not one labelled image could be read",
+        hint=f"see why: c2l data check {dataset.root}",
+    )
+
+
 def found_space(dataset: Dataset) -> LabelSpace:
     """The label space of a folder whose labels nobody named, from the ids in its masks."""
     ids: set[int] = set()

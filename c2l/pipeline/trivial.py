@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,11 +15,10 @@ from c2l.clustering.place import Places
 from c2l.data.images import read_rgb
 from c2l.data.labels import Merge
 from c2l.data.layouts import Dataset
-from c2l.errors import BadInputError
 from c2l.options import EvalOptions
 from c2l.pipeline.datasets import read_in_batches
 from c2l.pipeline.images import Skips, evenly
-from c2l.pipeline.labelled import Labelled, raw_ids
+from c2l.pipeline.labelled import Labelled, none_read, raw_ids
 from c2l.pipeline.predictor import to_batch
 from c2l.scoring.baselines import BORDER_CLASSES, TrivialBaselines
 from c2l.scoring.bootstrap import bootstrap_difference
@@ -72,7 +70,7 @@ class TrivialRows:
         )
         evidence: list[Tensor] = []
         self._trivial = TrivialBaselines.fit(
-            self._looked_at(chain.from_iterable(photos), evidence, dataset.root),
+            self._looked_at(chain.from_iterable(photos), evidence, dataset),
             len(merge.classes),
             options.seed,
             border=self._named,
@@ -85,7 +83,7 @@ class TrivialRows:
         self._per_image: dict[str, list[Counts]] = {name: [] for name in clusters}
 
     def _looked_at(
-        self, photos: Iterable[NDArray[np.uint8]], evidence: list[Tensor], root: Path
+        self, photos: Iterable[NDArray[np.uint8]], evidence: list[Tensor], dataset: Dataset
     ) -> Iterator[NDArray[np.uint8]]:
         """The photos, and what each says of the place of its figure."""
         photo = None
@@ -94,9 +92,7 @@ class TrivialRows:
                 evidence.append(figure_evidence(to_batch(photo[None], torch.device("cpu"))))
             yield photo
         if photo is None:
-            raise BadInputError(
-                root, "not one labelled photo can be read", hint=f"see why: c2l data check {root}"
-            )
+            raise none_read(dataset)
 
     def add(self, group: Sequence[Labelled]) -> None:
         """Count what each of them finds in some photos."""

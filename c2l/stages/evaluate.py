@@ -21,7 +21,7 @@ from c2l.pipeline.claim import JSON, claim
 from c2l.pipeline.datasets import read_in_batches
 from c2l.pipeline.device import limit_threads, pick_device
 from c2l.pipeline.images import Skips, inputs_digest
-from c2l.pipeline.labelled import found_space, labelled, raw_ids, read_labelled
+from c2l.pipeline.labelled import found_space, labelled, none_read, raw_ids, read_labelled
 from c2l.pipeline.predictor import Predictor, load_predictor
 from c2l.pipeline.progress import steps, voice
 from c2l.pipeline.trivial import TrivialRows, by_class
@@ -185,7 +185,7 @@ def _confusions(
                 trivial.add(group)
             bar.advance(len(group))
     if not per_image:
-        raise BadInputError(dataset.root, "not one labelled image could be read")
+        raise none_read(dataset)
     sha256 = inputs_digest(names, sums)
     return Found(raw, names, np.stack(per_image), sha256, skips.reasons)
 

@@ -228,6 +228,7 @@ def _prepare(
         figures = None
         if isinstance(views, PhotoViews) and needs_figures(options):
             figures = build_figures(views.cache, device, stop)
+            stack.callback(figures.close)
     return run, Job(trainer, views, options, device, start, figures)
 
 

@@ -41,7 +41,7 @@ from c2l.options import RenderOptions, method_name, recorded, resolved
 from c2l.pipeline.claim import claim
 from c2l.pipeline.datasets import open_images, read_in_batches
 from c2l.pipeline.device import limit_threads, pick_device
-from c2l.pipeline.images import Skips, inputs_digest
+from c2l.pipeline.images import Skips, evenly, inputs_digest
 from c2l.pipeline.predictor import Predictor, load_predictor
 from c2l.pipeline.progress import steps, voice
 from c2l.scoring.ranking import best_median_worst
@@ -160,10 +160,7 @@ def render(
 
 
 def _spread(records: Sequence[Record], limit: int) -> list[Record]:
-    if not limit or limit >= len(records):
-        return list(records)
-    chosen = np.linspace(0, len(records) - 1, limit).round().astype(int)
-    return [records[int(i)] for i in chosen]
+    return [records[i] for i in evenly(len(records), limit or len(records))]
 
 
 def _read_scores(path: str | None, predictor: Predictor) -> dict[str, Any] | None:
