@@ -31,8 +31,8 @@ def learned(
     losses: list[float] = []
     step = Trainer.step
 
-    def noting(self: Trainer, loss: Any, names: list[str], gradients: Any = None) -> None:
-        step(self, loss, names, gradients)
+    def noting(self: Trainer, loss: Any, names: list[str]) -> None:
+        step(self, loss, names)
         losses.append(float(loss.detach()))
 
     cli.ok("data", "synth", people, *PEOPLE, *SEED)

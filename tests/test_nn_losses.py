@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
-from c2l.nn.losses import class_weights, clustering_loss
+from c2l.nn.losses import Target, class_weights, clustering_losses
 
 
 def test_no_weights() -> None:
@@ -33,26 +35,35 @@ def test_weights_of_empty_clusters_alone_are_finite() -> None:
         assert torch.isfinite(weights).all()
 
 
+def cross_entropy(features: Any, labels: Any, centroids: Any, weights: Any) -> float:
+    """Eq. 7 by loops in float64."""
+    total = mass = 0.0
+    for b, y, x in np.ndindex(labels.shape):
+        logits = centroids.astype(np.float64) @ features[b, :, y, x]
+        weight = weights[labels[b, y, x]]
+        total += weight * (np.log(np.exp(logits).sum()) - logits[labels[b, y, x]])
+        mass += weight
+    return total / mass
+
+
 @pytest.mark.parametrize("kind", ["none", "frequency", "inverse"])
-def test_loss_is_weighted_cross_entropy_of_inner_products(kind: str) -> None:
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_losses_are_weighted_cross_entropies_of_inner_products(
+    kind: str, channels_last: bool
+) -> None:
     random = np.random.default_rng(0)
     features = random.normal(size=(2, 5, 3, 4)).astype(np.float32)
-    labels = random.integers(0, 3, size=(2, 3, 4))
-    centroids = random.normal(size=(3, 5)).astype(np.float32)
-    weights = class_weights(torch.from_numpy(np.bincount(labels.ravel(), minlength=3)), kind)
-    table = np.ones(3) if weights is None else weights.numpy().astype(np.float64)
-    total, mass = 0.0, 0.0
-    for b in range(2):
-        for y in range(3):
-            for x in range(4):
-                logits = centroids.astype(np.float64) @ features[b, :, y, x]
-                label = labels[b, y, x]
-                total += table[label] * (np.log(np.exp(logits).sum()) - logits[label])
-                mass += table[label]
-    loss = clustering_loss(
-        torch.from_numpy(features),
-        torch.from_numpy(labels.astype(np.uint8)),
-        torch.from_numpy(centroids),
-        weights,
-    )
-    assert float(loss) == pytest.approx(total / mass, rel=1e-5)
+    targets, expected = [], []
+    for clusters in (3, 4):
+        labels = random.integers(0, clusters, size=(2, 3, 4))
+        centroids = random.normal(size=(clusters, 5)).astype(np.float32)
+        counts = torch.from_numpy(np.bincount(labels.ravel(), minlength=clusters))
+        weights = class_weights(counts, kind)
+        table = np.ones(clusters) if weights is None else weights.numpy().astype(np.float64)
+        expected.append(cross_entropy(features, labels, centroids, table))
+        drawn = torch.from_numpy(labels.astype(np.uint8))
+        targets.append(Target(drawn, torch.from_numpy(centroids), weights))
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    given = torch.from_numpy(features).contiguous(memory_format=layout)
+    found = clustering_losses(given, targets)
+    np.testing.assert_allclose([float(loss) for loss in found], expected, rtol=1e-5)

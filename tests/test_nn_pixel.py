@@ -14,7 +14,8 @@ from torch.nn import functional as F
 from c2l.nn.architectures import build_backbone
 from c2l.nn.backbone import FeaturePyramid
 from c2l.nn.network import ParsingNetwork, build_pixel_module
-from c2l.nn.pixel import FeedForward, PixelConsistentModule, SparseCode
+from c2l.nn.pixel import FeedForward, PixelConsistentModule
+from c2l.nn.sparse import SparseCode
 
 
 def sparse(loss_input: str = "raw", *, ista_steps: int = 0, sparsity: float = 0.2) -> SparseCode:
@@ -112,6 +113,55 @@ def test_the_decoded_features_always_pass_a_gradient_to_the_input(loss_input: st
     code(tokens)[0].sum().backward()
     assert tokens.grad is not None
     assert tokens.grad.any()
+
+
+def _passes(code: SparseCode, tokens: Tensor, given: str, plain: bool) -> list[Tensor | None]:
+    """Both outputs, and the gradients of one of them or of both, by input and parameters."""
+    inputs = [tokens.clone().requires_grad_(), *code.parameters()]
+    with torch.autocast("cpu", enabled=False):
+        decoded, loss = code._refined(inputs[0].float()) if plain else code(inputs[0])
+    weights = torch.linspace(-1, 1, decoded.numel()).view_as(decoded)
+    terms = {"decoded": (decoded * weights).sum(), "loss": 0.7 * loss}
+    total = sum(terms.values()) if given == "both" else terms[given]
+    grads = torch.autograd.grad(total, inputs, allow_unused=True)  # type: ignore[arg-type]
+    return [decoded, loss, *grads]
+
+
+@pytest.mark.parametrize("loss_input", ["raw", "normalise", "detach"])
+@pytest.mark.parametrize("given", ["decoded", "loss", "both"])
+def test_the_passes_written_out_are_those_of_autograd(
+    loss_input: str, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Five positions at a time: three full chunks and a part of one.
+    monkeypatch.setattr("c2l.nn.sparse.CPU_CHUNK", 30)
+    code, tokens = sparse(loss_input), torch.randn(2, 9, 6)
+    ours, plain = (_passes(code, tokens, given, plain) for plain in (False, True))
+    for found, expected in zip(ours, plain, strict=True):
+        # Where nothing flows, autograd says None in place of zero.
+        if expected is None or found is None:
+            assert not any(t is not None and bool(t.any()) for t in (found, expected))
+        else:
+            torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("loss_input", ["raw", "normalise"])
+def test_the_passes_written_out_have_the_gradient_of_differences(loss_input: str) -> None:
+    code = sparse(loss_input).double()
+    tokens = torch.randn(1, 3, 6, dtype=torch.float64, requires_grad=True)
+    # The length that D alpha is scaled by is a constant to autograd, not to differences.
+    outputs = slice(None) if loss_input == "raw" else slice(1, None)
+    inputs = (tokens, *code.parameters())
+    assert torch.autograd.gradcheck(lambda *given: code(given[0])[outputs], inputs)
+
+
+def test_features_in_half_precision_are_coded_in_float32() -> None:
+    code, tokens = sparse("detach"), torch.randn(2, 9, 6).bfloat16()
+    decoded, loss = code(tokens)
+    exact, same = code(tokens.float())
+    assert decoded.dtype == torch.bfloat16
+    assert loss.dtype == torch.float32
+    assert torch.equal(decoded, exact.bfloat16())
+    assert torch.equal(loss, same)
 
 
 def test_detaching_changes_no_value() -> None:

@@ -75,26 +75,22 @@ def test_features_that_shrank_to_a_point_raise_the_alarm_whatever_the_sizes() ->
     assert alarm.startswith("view 2: the features have shrunk to a point")
 
 
-def test_gradients_of_terms_have_their_norms_and_sum_to_those_of_the_loss() -> None:
+def test_gradients_of_terms_have_their_norms_and_leave_the_graph_for_the_step() -> None:
     torch.manual_seed(0)
-    first, second, idle = nn.Linear(3, 4), nn.Linear(4, 2), nn.Linear(2, 2)
-    parameters = [*first.parameters(), *second.parameters(), *idle.parameters()]
-
-    def terms() -> dict[str, torch.Tensor]:
-        hidden = first(torch.arange(6.0).view(2, 3)).tanh()
-        return {
-            "a": second(hidden).square().sum(),
-            "constant": torch.zeros(()),
-            "b": 3 * hidden.sum(),
-        }
-
-    norms, gradients = gradients_by_term(terms(), parameters, set(first.parameters()))
-    for name in ("a", "b"):
-        alone = torch.autograd.grad(terms()[name], list(first.parameters()))
-        expected = math.sqrt(sum(float(g.square().sum()) for g in alone))
-        assert norms[name] == pytest.approx(expected)
-    assert norms["constant"] == 0
-    sum(terms().values()).backward()  # type: ignore[union-attr, no-untyped-call]
-    assert gradients[-2:] == [None, None]
-    for parameter, gradient in zip(parameters[:-2], gradients, strict=False):
-        torch.testing.assert_close(gradient, parameter.grad)
+    first, second = nn.Linear(3, 4), nn.Linear(4, 2)
+    views = [first(torch.arange(6.0).view(2, 3) + view).tanh() for view in (0, 1)]
+    terms = {
+        "a": second(views[0]).square().sum() + views[1].prod(),
+        "constant": torch.zeros(()),
+        "b": 3 * views[0].sum(),
+        "elsewhere": second.weight.square().sum(),
+    }
+    norms = gradients_by_term(terms, views)
+    with torch.no_grad():
+        parts = 2 * second(views[0]) @ second.weight, views[1].prod() / views[1]
+    expected = math.sqrt(sum(float(part.square().sum()) for part in parts))
+    assert norms["a"] == pytest.approx(expected)
+    assert norms["b"] == pytest.approx(3 * math.sqrt(views[0].numel()))
+    assert norms["constant"] == norms["elsewhere"] == 0
+    sum(terms.values()).backward()  # type: ignore[union-attr, no-untyped-call]
+    assert first.weight.grad is not None

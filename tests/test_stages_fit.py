@@ -431,13 +431,11 @@ def test_a_folder_that_is_no_run_is_never_removed(cli: Cli, few: Path, tmp_path:
 def test_a_loss_that_is_not_finite_takes_no_step(cli: Cli, few: Path, tmp_path: Path) -> None:
     step, digests = Trainer.step, []
 
-    def second_is_nan(
-        self: Trainer, loss: torch.Tensor, names: list[str], gradients: Any = None
-    ) -> None:
+    def second_is_nan(self: Trainer, loss: torch.Tensor, names: list[str]) -> None:
         bad = self.position.step == 1
         before = digest(self.net.state_dict())
         try:
-            step(self, loss * math.nan if bad else loss, names, gradients)
+            step(self, loss * math.nan if bad else loss, names)
         finally:
             digests.append((before, digest(self.net.state_dict()), list(names)))
 

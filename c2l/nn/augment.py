@@ -154,15 +154,19 @@ def geometric(maps_BCHW: Tensor, parameters: ViewParameters) -> Tensor:
         parameters: of the same B images.
 
     Returns:
-        (B, C, H, W), the same dtype.
+        (B, C, H, W), the same dtype; channels last where the maps are and have more channels
+        than columns, so that what follows meets the layout that the network left.
     """
-    height, width = maps_BCHW.shape[-2:]
+    channels, height, width = maps_BCHW.shape[-3:]
     drawn = np.column_stack([parameters.crop, parameters.flip])
     side, top, left, flipped = _moved(_tensor(drawn), maps_BCHW).unbind(1)
     flip = flipped > 0
-    rows = _interpolation(top, side, torch.zeros_like(flip), height)
-    columns = _interpolation(left, side, flip, width)
-    rows, columns = rows[:, None].to(maps_BCHW.dtype), columns.to(maps_BCHW.dtype)
-    # All rows of an image meet the same columns: one product, instead of a copy of them a channel.
+    rows = _interpolation(top, side, torch.zeros_like(flip), height).to(maps_BCHW.dtype)
+    columns = _interpolation(left, side, flip, width).to(maps_BCHW.dtype)
+    # In each case the second product meets one matrix an image, and copies the smaller of both.
+    if channels > width and maps_BCHW.is_contiguous(memory_format=torch.channels_last):
+        maps_BHWC = maps_BCHW.permute(0, 2, 3, 1)
+        down = torch.bmm(rows, maps_BHWC.flatten(2)).view_as(maps_BHWC)
+        return (columns[:, None] @ down).permute(0, 3, 1, 2)
     across = torch.bmm(maps_BCHW.flatten(1, 2), columns.transpose(1, 2))
-    return rows @ across.view_as(maps_BCHW)
+    return rows[:, None] @ across.view_as(maps_BCHW)

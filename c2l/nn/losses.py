@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -26,19 +29,38 @@ def class_weights(counts_K: Tensor, kind: str) -> Tensor | None:
     return weights / weights.mean().clamp_min(1e-12)
 
 
-def clustering_loss(
-    features_BCHW: Tensor, labels_BHW: Tensor, centroids_KC: Tensor, weights_K: Tensor | None
-) -> Tensor:
-    """Cross-entropy of pixels against frozen centroids: L_clust of Eq. 7.
+@dataclass(frozen=True)
+class Target:
+    """What the pixels of a view are trained on.
+
+    Attributes:
+        labels: (B, H, W) integer pseudo-labels z.
+        centroids: (K, C) float32 mu.
+        weights: (K,) class weights or None.
+    """
+
+    labels: Tensor
+    centroids: Tensor
+    weights: Tensor | None
+
+
+def clustering_losses(features_BCHW: Tensor, targets: Sequence[Target]) -> list[Tensor]:
+    """Cross-entropy of pixels against frozen centroids: L_clust of Eq. 7, one for each target.
+
+    Logits are plain inner products. Those of all targets are one product, and pixels are rows
+    in it: nothing larger than the logits is copied where the features are channels last.
 
     Args:
         features_BCHW: (B, C, H, W) normalised features y.
-        labels_BHW: (B, H, W) integer pseudo-labels z.
-        centroids_KC: (K, C) float32 centroids mu; logits are plain inner products.
-        weights_K: (K,) class weights or None.
+        targets: the view's own, and with the cross-view loss the other's.
 
     Returns:
-        Scalar float32.
+        Scalars, float32.
     """
-    logits = torch.einsum("bchw,kc->bkhw", features_BCHW.float(), centroids_KC)
-    return F.cross_entropy(logits, labels_BHW.long(), weights_K)
+    points_PC = features_BCHW.permute(0, 2, 3, 1).flatten(0, 2).float()
+    logits = points_PC @ torch.cat([target.centroids for target in targets]).T
+    each = logits.split([len(target.centroids) for target in targets], dim=1)
+    return [
+        F.cross_entropy(one, target.labels.flatten().long(), target.weights)
+        for one, target in zip(each, targets, strict=True)
+    ]

@@ -7,7 +7,8 @@ from torch.nn import functional as F
 
 from c2l.nn.backbone import Backbone, FeaturePyramid, dense_side
 from c2l.nn.part import PartContrastiveModule
-from c2l.nn.pixel import FeedForward, PixelConsistentModule, SparseCode
+from c2l.nn.pixel import FeedForward, PixelConsistentModule
+from c2l.nn.sparse import SparseCode
 
 
 class ParsingNetwork(nn.Module):

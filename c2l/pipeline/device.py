@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -41,9 +43,33 @@ def thread_count() -> int:
     return worker_count()
 
 
+# Parameters of glibc's mallopt, and what a user sets them by.
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+MALLOC_VARIABLES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_MMAP_MAX_")
+
+
+def keep_freed_memory() -> bool:
+    """Let the process use freed memory again instead of giving it back to the system.
+
+    glibc maps each tensor above 32 MiB anew and unmaps it when it is freed, so that every step
+    pays for the same pages again: a quarter of a training step of 96 photos at 128 pixels.
+
+    Returns:
+        Whether that is so now; not without glibc, nor where the environment says otherwise.
+    """
+    if any(name in os.environ for name in MALLOC_VARIABLES):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    wanted = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD: 64 << 20}
+    return all(mallopt(ctypes.c_int(name), ctypes.c_int(value)) for name, value in wanted.items())
+
+
 def set_threads(count: int) -> None:
     """Compute with this many threads. Sums over threads round by their number."""
     torch.set_num_threads(count)
+    keep_freed_memory()
 
 
 def limit_threads() -> None:

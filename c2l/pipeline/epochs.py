@@ -13,7 +13,7 @@ from torch import Tensor
 
 from c2l.artifacts.targets import TargetsReader, read_targets, write_targets
 from c2l.errors import UsageError
-from c2l.nn.losses import class_weights, clustering_loss
+from c2l.nn.losses import Target, class_weights, clustering_losses
 from c2l.nn.part import part_contrastive_loss
 from c2l.nn.warmup import figure_loss
 from c2l.pipeline.device import precision
@@ -149,12 +149,14 @@ def train_epoch(job: Job, epoch: int, targets: TargetsReader) -> None:
 
         for group, (loaded, labels) in prefetch(load, job.left(epoch)):
             z = [torch.from_numpy(values).to(job.device) for values in labels]
-            terms = _losses(job, loaded, z, mu, weights)
+            m = [job.views.view(trainer.net, loaded, view) for view in (0, 1)]
+            targets_of = [Target(*one) for one in zip(z, mu, weights, strict=True)]
+            terms = _losses(job, m, targets_of)
             weighted = {k: factors[k] * v for k, v in terms.items()}
             loss = weighted["view"] + weighted["part"] + weighted["code"]
-            first = not trainer.position.batch
-            gradients = _log_gradients(job, epoch, weighted) if first else None
-            trainer.step(loss, job.named(group), gradients)
+            if not trainer.position.batch:
+                _log_gradients(job, epoch, weighted, m)
+            trainer.step(loss, job.named(group))
             logged = {f"loss_{name}": value for name, value in terms.items()}
             _log_step(job, epoch, logged, loss, bar, len(group))
             trainer.pause()
@@ -162,51 +164,34 @@ def train_epoch(job: Job, epoch: int, targets: TargetsReader) -> None:
                 return
 
 
-def _losses(
-    job: Job,
-    loaded: Any,
-    z: list[Tensor],
-    mu: list[Tensor],
-    weights: list[Tensor | None],
-) -> dict[str, Tensor]:
-    """L_view, L_r and L_c of a batch (Eq. 8), unweighted."""
+def _losses(job: Job, m: list[Tensor], targets: list[Target]) -> dict[str, Tensor]:
+    """L_view, L_r and L_c of a batch (Eq. 8), unweighted, from the features of both views."""
     net, options = job.trainer.net, job.options
-    m = [job.views.view(net, loaded, view) for view in (0, 1)]
-    y, codes = [], []
-    for features in m:
+    y, codes, clustering = [], [], []
+    for view, features in enumerate(m):
         with precision(job.device, options.amp):
             embedded, code = net.embed(features)
         y.append(embedded)
         codes.append(code)
-    within = [clustering_loss(y[v], z[v], mu[v], weights[v]) for v in (0, 1)]
-    view_loss = (within[0] + within[1]) / 2
-    if options.cross_view:
-        across = [clustering_loss(y[v], z[1 - v], mu[1 - v], weights[1 - v]) for v in (0, 1)]
-        view_loss = (view_loss + (across[0] + across[1]) / 2) / 2
+        seen = targets if options.cross_view else targets[view : view + 1]
+        clustering += clustering_losses(embedded, seen)
     part_loss = torch.zeros((), device=job.device)
     if net.part is not None:
         with precision(job.device, options.amp):
-            vectors = [net.part(m[v], y[v], z[v]) for v in (0, 1)]
+            vectors = [net.part(m[v], y[v], targets[v].labels) for v in (0, 1)]
         part_loss = part_contrastive_loss(
             vectors[0][0], vectors[1][0], options.tau, (vectors[0][1], vectors[1][1])
         )
+    view_loss = torch.stack(clustering).mean()
     return {"view": view_loss, "part": part_loss, "code": (codes[0] + codes[1]) / 2}
 
 
-def _log_gradients(job: Job, epoch: int, weighted: dict[str, Tensor]) -> list[Tensor | None] | None:
-    """How hard each term of Eq. 8, its weight included, pulls at the backbone.
-
-    Returns:
-        The gradients of the loss, or None where the backbone is frozen.
-    """
-    trainer = job.trainer
-    if trainer.net.projection is not None:
-        return None
-    backbone = set(trainer.net.backbone.parameters())
-    norms, gradients = gradients_by_term(weighted, trainer.trained(), backbone)
-    record = {"kind": "gradients", "epoch": epoch, "step": trainer.position.step}
-    trainer.run.log(record | {f"gradient_{name}": value for name, value in norms.items()})
-    return gradients
+def _log_gradients(job: Job, epoch: int, weighted: dict[str, Tensor], m: list[Tensor]) -> None:
+    """How hard each term of Eq. 8, its weight included, pulls at the features of both views."""
+    record = {"kind": "gradients", "epoch": epoch, "step": job.trainer.position.step}
+    for name, norm in gradients_by_term(weighted, m).items():
+        record[f"gradient_{name}"] = norm
+    job.trainer.run.log(record)
 
 
 def _log_step(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from c2l.scoring.matching import hungarian
 
@@ -125,37 +125,20 @@ def predictor_health(
     }
 
 
-def gradients_by_term(
-    terms: dict[str, Tensor], parameters: Sequence[nn.Parameter], watched: set[nn.Parameter]
-) -> tuple[dict[str, float], list[Tensor | None]]:
-    """L2 norm of each loss term's gradient on some parameters, and the gradients of their sum.
+def gradients_by_term(terms: dict[str, Tensor], features: Sequence[Tensor]) -> dict[str, float]:
+    """L2 norm of each loss term's gradient on the features, all that it tells the backbone.
 
-    One backward pass a term, which the sum then needs no more.
+    On the backbone's parameters it would take a backward pass of the whole network a term.
 
     Args:
-        terms: scalar losses of one graph, which is freed; one that no parameter enters has the
+        terms: scalar losses of one graph, which is kept; one that no feature enters has the
             norm 0.
-        parameters: all that are trained.
-        watched: those of them that the norms are of.
-
-    Returns:
-        The norms by term, and a gradient or None for each parameter.
+        features: what the terms are computed from.
     """
     norms = dict.fromkeys(terms, 0.0)
-    total: list[Tensor | None] = [None] * len(parameters)
-    left = [name for name, term in terms.items() if term.requires_grad]
-    for name in left:
-        grads = torch.autograd.grad(
-            terms[name], parameters, retain_graph=name != left[-1], allow_unused=True
-        )
-        pairs = zip(parameters, grads, strict=True)
-        found = [g for p, g in pairs if g is not None and p in watched]
-        norms[name] = float(torch.nn.utils.get_total_norm(found)) if found else 0.0
-        total = [_sum(a, b) for a, b in zip(total, grads, strict=True)]
-    return norms, total
-
-
-def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
-    if a is None or b is None:
-        return b if a is None else a
-    return a + b
+    for name, term in terms.items():
+        if term.requires_grad:
+            grads = torch.autograd.grad(term, features, retain_graph=True, allow_unused=True)
+            found = [grad for grad in grads if grad is not None]
+            norms[name] = float(torch.nn.utils.get_total_norm(found)) if found else 0.0
+    return norms

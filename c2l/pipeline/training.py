@@ -71,9 +71,7 @@ class Trainer:
                 self.head = FigureHead(self.options.fpn_dim)
             self.head.to(next(self.net.parameters()).device)
         rate = self.options.warmup_lr if warming else self.options.lr
-        # On a GPU one kernel for all; on a CPU the step is a hundredth of a batch's time.
-        fused = next(self.net.parameters()).device.type == "cuda"
-        return torch.optim.Adam(self.trained(), lr=rate, fused=fused)
+        return torch.optim.Adam(self.trained(), lr=rate, fused=True)
 
     def trained(self) -> list[nn.Parameter]:
         """The parameters that are trained; a frozen backbone's are not."""
@@ -95,15 +93,12 @@ class Trainer:
         """Whether ``--max-steps`` is reached."""
         return 0 < self.options.max_steps <= self.position.step
 
-    def step(
-        self, loss: Tensor, names: list[str], gradients: list[Tensor | None] | None = None
-    ) -> None:
+    def step(self, loss: Tensor, names: list[str]) -> None:
         """One optimiser step, unless loss or gradient is not finite.
 
         Args:
             loss: scalar.
             names: of the batch's images, for the error.
-            gradients: of the loss by each of ``trained()``, where they are known already.
 
         Raises:
             NonFiniteError: names the batch; no step was taken.
@@ -114,13 +109,8 @@ class Trainer:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        trained = self.trained()
-        if gradients is None:
-            loss.backward()  # type: ignore[no-untyped-call]
-        else:
-            for parameter, gradient in zip(trained, gradients, strict=True):
-                parameter.grad = gradient
-        grads = [p.grad for p in trained if p.grad is not None]
+        loss.backward()  # type: ignore[no-untyped-call]
+        grads = [p.grad for p in self.trained() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(grads)
         if not bool(torch.isfinite(norm + loss.detach())):
             place = f"epoch {self.position.epoch}, batch {self.position.batch}"
@@ -267,6 +257,12 @@ class Trainer:
             states.setdefault(int(index), {})[name] = value
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": states, "param_groups": groups})
+        # The fused step goes through the memory of a parameter and of its moments side by side,
+        # whatever their strides: moments must lie as their parameter does, channels last.
+        for parameter, state in self.optimizer.state.items():
+            for name, value in state.items():
+                if value.shape == parameter.shape:
+                    state[name] = torch.empty_like(parameter).copy_(value)
 
 
 def digest(tensors: dict[str, Tensor]) -> str:

@@ -80,7 +80,9 @@ class PhotoViews:
             x = geometric(x, loaded.parameters)
         with precision(self.device, self.amp):
             m = net.features(x)
-        return geometric(m.float(), loaded.parameters) if view == 0 else m.float()
+            # In the network's own precision: half a map to move, and it is rounded already.
+            m = geometric(m, loaded.parameters) if view == 0 else m
+        return m.float()
 
     def plain(self, net: ParsingNetwork, loaded: LoadedPhotos) -> Tensor:
         """f(x)."""
