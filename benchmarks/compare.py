@@ -44,6 +44,7 @@ def seconds(
     rounds: int,
     *,
     before: Callable[[str], object] = lambda name: None,
+    warm: bool = False,
 ) -> dict[str, float]:
     """Median seconds of each; the rounds go through all of them, so that drift hits all alike.
 
@@ -51,7 +52,11 @@ def seconds(
         contenders: what is timed, by name.
         rounds: how often.
         before: called with the name, outside the time.
+        warm: whether each runs once before, untimed.
     """
+    if warm:
+        for run in contenders.values():
+            run()
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, run in contenders.items():

@@ -59,7 +59,7 @@ def clustering_losses(features_BCHW: Tensor, targets: Sequence[Target]) -> list[
     """
     points_PC = features_BCHW.permute(0, 2, 3, 1).flatten(0, 2).float()
     logits = points_PC @ torch.cat([target.centroids for target in targets]).T
-    each = logits.split([len(target.centroids) for target in targets], dim=1)
+    each = torch.split(logits, [len(target.centroids) for target in targets], dim=1)
     return [
         F.cross_entropy(one, target.labels.flatten().long(), target.weights)
         for one, target in zip(each, targets, strict=True)

@@ -100,7 +100,7 @@ class _AmortisedCode(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         tokens_PC: Tensor,
         weight_KC: Tensor,
@@ -123,8 +123,8 @@ class _AmortisedCode(torch.autograd.Function):
         return decoded, total / len(tokens_PC)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(  # type: ignore[override]
+    @once_differentiable
+    def backward(
         ctx: Any, upper_PC: Tensor | None, upper_loss: Tensor | None
     ) -> tuple[Tensor | None, ...]:
         tokens_PC, weight_KC, bias_K, decoder_CK = ctx.saved_tensors
