@@ -9,6 +9,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 
+# Seconds before each contender: a library's threads go on spinning for a while after its last call.
+SETTLE = 0.3
+
+
 @dataclass(frozen=True)
 class Row:
     """A ratio and the goal it is held against.
@@ -61,6 +65,7 @@ def seconds(
     for _ in range(rounds):
         for name, run in contenders.items():
             before(name)
+            time.sleep(SETTLE)
             started = time.perf_counter()
             run()
             times[name].append(time.perf_counter() - started)

@@ -11,33 +11,37 @@ from pathlib import Path
 
 from .compare import Row
 
-SMALL, LARGE = 200, 400
+# Above the number of images whose pixels fill the start of k-means.
+SMALL, LARGE = 400, 800
 RUN = "from c2l_cli.main import run; run()"
 COMMON = ["--image-size", "128", "-b", "32", "--weights", "none"]
 
 
-def _anonymous(process: int) -> int:
-    """Its resident memory in KiB without pages of files, which the system takes back."""
+def _resident(process: int) -> tuple[int, int]:
+    """KiB now without pages of files, which the system takes back; and the most with them.
+
+    Not the most that ``wait4`` tells, which begins with what the parent had.
+    """
     try:
         with open(f"/proc/{process}/status", encoding="ascii") as file:
-            return sum(int(line.split()[1]) for line in file if line.startswith("RssAnon"))
-    except (OSError, ValueError):
-        return 0
+            found = dict(line.split(":", 1) for line in file)
+        return int(found["RssAnon"].split()[0]), int(found["VmHWM"].split()[0])
+    except (OSError, KeyError):
+        return 0, 0
 
 
 def _peak(arguments: list[str]) -> tuple[int, int]:
     """Run a command; peak resident memory in MiB, and of it what is not pages of files."""
     command = [sys.executable, "-c", RUN, *arguments, "-q"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    ended, most = 0, 0
-    while not ended:
-        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
-        most = max(most, _anonymous(process.pid))
+    most = whole = 0
+    while process.poll() is None:
+        now, peak = _resident(process.pid)
+        most, whole = max(most, now), max(whole, peak)
         time.sleep(0.005)
-    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"c2l {' '.join(arguments)} ended with {process.returncode}")
-    return int(usage.ru_maxrss // 1024), most // 1024
+    return whole // 1024, most // 1024
 
 
 def _prepare(work: Path, source: Path | None) -> tuple[Path, list[str], list[str]]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 EPSILON = 1e-9
 # Values of a chunk of V, at most: in a CPU's last cache it is read twice.
-CPU_CHUNK = 1 << 20
+CPU_CHUNK = 1 << 21
 GPU_CHUNK = 1 << 27
 
 
@@ -104,7 +104,8 @@ def _update_activations(v_PC: Tensor, w_KP: Tensor, h_KC: Tensor) -> tuple[Tenso
     wv, ww = torch.zeros_like(h_KC), torch.zeros_like(gram)
     for part in _chunks(v_PC):
         rows, w = v_PC[part], w_KP[:, part].contiguous()
-        _update_factors(w, h_KC @ rows.T, gram)
+        # V on the left: the other way round the product is at a tenth of the memory's speed.
+        _update_factors(w, (rows @ h_KC.T).T.contiguous(), gram)
         w_KP[:, part] = w
         wv += w @ rows
         ww += w @ w.T

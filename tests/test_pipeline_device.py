@@ -1,0 +1,51 @@
+"""Freed memory is used again, unless the environment says otherwise."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+# Pages asked of the system by ten tensors of 64 MiB, each freed before the next.
+FAULTS = """
+import resource, torch
+from c2l.pipeline.device import keep_freed_memory
+torch.set_num_threads(1)
+kept = keep_freed_memory()
+# What the interpreter takes in between can spoil a place or two for the next tensor.
+for _ in range(30):
+    torch.ones(1 << 24)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    torch.ones(1 << 24)
+print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(**environment: str) -> tuple[bool, int]:
+    known = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS],
+        env=known | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    kept, count = done.stdout.split()
+    return kept == "True", int(count)
+
+
+def test_freed_memory_is_used_again() -> None:
+    kept, count = faults()
+    if not kept:
+        pytest.skip("this system's C library has no mallopt")
+    assert count < 100
+
+
+def test_a_users_own_setting_of_the_allocator_stays() -> None:
+    kept, count = faults(MALLOC_MMAP_MAX_="65536")
+    assert not kept
+    # Each tensor is mapped anew: 32 pages even where the system hands out huge ones of 2 MiB.
+    assert count > 100
