@@ -9,10 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 
-# Seconds before each contender: a library's threads go on spinning for a while after its last call.
-SETTLE = 0.3
-
-
 @dataclass(frozen=True)
 class Row:
     """A ratio and the goal it is held against.
@@ -49,6 +45,7 @@ def seconds(
     *,
     before: Callable[[str], object] = lambda name: None,
     warm: bool = False,
+    settle: float = 0.0,
 ) -> dict[str, float]:
     """Median seconds of each; the rounds go through all of them, so that drift hits all alike.
 
@@ -57,6 +54,7 @@ def seconds(
         rounds: how often.
         before: called with the name, outside the time.
         warm: whether each runs once before, untimed.
+        settle: seconds to wait before each; threads of some libraries spin after their last call.
     """
     if warm:
         for run in contenders.values():
@@ -65,7 +63,7 @@ def seconds(
     for _ in range(rounds):
         for name, run in contenders.items():
             before(name)
-            time.sleep(SETTLE)
+            time.sleep(settle)
             started = time.perf_counter()
             run()
             times[name].append(time.perf_counter() - started)

@@ -75,6 +75,7 @@ def measure(store: Path, rounds: int) -> list[Row]:
                         "peer stopped": partial(make(max_iter=MOST).fit, v),
                     },
                     rounds,
+                    settle=0.3,
                 )
             rows.append(
                 Row(
