@@ -159,15 +159,25 @@ def grid_sample_crop(maps: Tensor, crop: Any, flip: bool) -> Tensor:
     )[0].float()
 
 
-@pytest.mark.parametrize("shape", [(16, 16), (9, 14)])
-def test_geometric_is_grid_sample_with_the_border_replicated(shape: tuple[int, int]) -> None:
+@pytest.mark.parametrize("shape", [(4, 16, 16), (4, 9, 14), (19, 16, 16), (19, 9, 14)])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_geometric_is_grid_sample_with_the_border_replicated(
+    shape: tuple[int, int, int], layout: torch.memory_format
+) -> None:
     parameters = view_parameters(1, 2, np.arange(12))
     assert 0 < parameters.flip.sum() < 12
-    maps = torch.rand(12, 4, *shape)
+    maps = torch.rand(12, *shape).contiguous(memory_format=layout).requires_grad_()
+    weights = torch.rand(12, *shape)
     out = geometric(maps, parameters)
+    (found,) = torch.autograd.grad(out, maps, weights)
     for b in range(12):
-        expected = grid_sample_crop(maps[b], parameters.crop[b], bool(parameters.flip[b]))
+        one = maps[b].detach().requires_grad_()
+        expected = grid_sample_crop(one, parameters.crop[b], bool(parameters.flip[b]))
         torch.testing.assert_close(out[b], expected, atol=1e-4, rtol=0)
+        (gradient,) = torch.autograd.grad(expected, one, weights[b])
+        torch.testing.assert_close(found[b], gradient, atol=1e-4, rtol=1e-4)
+    if shape[0] > shape[2]:
+        assert out.is_contiguous(memory_format=layout)
 
 
 def test_whole_crop_is_the_identity_and_flip_mirrors(make_views: Any) -> None:

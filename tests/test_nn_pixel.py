@@ -154,6 +154,15 @@ def test_the_passes_written_out_have_the_gradient_of_differences(loss_input: str
     assert torch.autograd.gradcheck(lambda *given: code(given[0])[outputs], inputs)
 
 
+def test_the_passes_written_out_may_run_under_autocast() -> None:
+    code, tokens = sparse("normalise"), torch.randn(2, 9, 6)
+    expected = _passes(code, tokens, "both", plain=False)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = _passes(code, tokens, "both", plain=False)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_features_in_half_precision_are_coded_in_float32() -> None:
     code, tokens = sparse("detach"), torch.randn(2, 9, 6).bfloat16()
     decoded, loss = code(tokens)

@@ -7,6 +7,9 @@ import subprocess
 import sys
 
 import pytest
+import torch
+
+from c2l.pipeline.device import set_threads
 
 # Pages asked of the system by ten tensors of 64 MiB, each freed before the next.
 FAULTS = """
@@ -25,7 +28,7 @@ print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 def faults(**environment: str) -> tuple[bool, int]:
-    known = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
+    known = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_"))}
     done = subprocess.run(
         [sys.executable, "-c", FAULTS],
         env=known | environment,
@@ -37,6 +40,13 @@ def faults(**environment: str) -> tuple[bool, int]:
     return kept == "True", int(count)
 
 
+def test_stages_that_set_their_threads_keep_freed_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr("c2l.pipeline.device.keep_freed_memory", lambda: asked.append(True))
+    set_threads(torch.get_num_threads())
+    assert asked
+
+
 def test_freed_memory_is_used_again() -> None:
     kept, count = faults()
     if not kept:
@@ -44,8 +54,16 @@ def test_freed_memory_is_used_again() -> None:
     assert count < 100
 
 
-def test_a_users_own_setting_of_the_allocator_stays() -> None:
-    kept, count = faults(MALLOC_MMAP_MAX_="65536")
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"MALLOC_MMAP_MAX_": "65536"},
+        {"MALLOC_MMAP_THRESHOLD_": "65536"},
+        {"GLIBC_TUNABLES": "glibc.malloc.mmap_max=65536"},
+    ],
+)
+def test_a_users_own_setting_of_the_allocator_stays(setting: dict[str, str]) -> None:
+    kept, count = faults(**setting)
     assert not kept
     # Each tensor is mapped anew: 32 pages even where the system hands out huge ones of 2 MiB.
     assert count > 100

@@ -127,6 +127,13 @@ class _AmortisedCode(torch.autograd.Function):
     def backward(
         ctx: Any, upper_PC: Tensor | None, upper_loss: Tensor | None
     ) -> tuple[Tensor | None, ...]:
+        with torch.autocast(ctx.saved_tensors[0].device.type, enabled=False):
+            return _AmortisedCode._backward(ctx, upper_PC, upper_loss)
+
+    @staticmethod
+    def _backward(
+        ctx: Any, upper_PC: Tensor | None, upper_loss: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
         tokens_PC, weight_KC, bias_K, decoder_CK = ctx.saved_tensors
         each = bias_K.new_zeros(()) if upper_loss is None else upper_loss / len(tokens_PC)
         detached = ctx.loss_input == "detach"

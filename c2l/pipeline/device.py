@@ -45,7 +45,12 @@ def thread_count() -> int:
 
 # Parameters of glibc's mallopt, and what a user sets them by.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
-MALLOC_VARIABLES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_MMAP_MAX_")
+MALLOC_VARIABLES = (
+    "MALLOC_TRIM_THRESHOLD_",
+    "MALLOC_TOP_PAD_",
+    "MALLOC_MMAP_MAX_",
+    "MALLOC_MMAP_THRESHOLD_",
+)
 
 
 def keep_freed_memory() -> bool:
@@ -57,7 +62,8 @@ def keep_freed_memory() -> bool:
     Returns:
         Whether that is so now; not without glibc, nor where the environment says otherwise.
     """
-    if any(name in os.environ for name in MALLOC_VARIABLES):
+    tuned = "glibc.malloc." in os.environ.get("GLIBC_TUNABLES", "")
+    if tuned or any(name in os.environ for name in MALLOC_VARIABLES):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
