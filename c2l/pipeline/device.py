@@ -73,7 +73,10 @@ def keep_freed_memory() -> bool:
 
 
 def set_threads(count: int) -> None:
-    """Compute with this many threads. Sums over threads round by their number."""
+    """Compute with this many threads, and use the memory that is freed again.
+
+    Sums over threads round by their number.
+    """
     torch.set_num_threads(count)
     keep_freed_memory()
 
