@@ -45,7 +45,6 @@ def seconds(
     *,
     before: Callable[[str], object] = lambda name: None,
     warm: bool = False,
-    settle: float = 0.0,
 ) -> dict[str, float]:
     """Median seconds of each; the rounds go through all of them, so that drift hits all alike.
 
@@ -54,7 +53,6 @@ def seconds(
         rounds: how often.
         before: called with the name, outside the time.
         warm: whether each runs once before, untimed.
-        settle: seconds to wait before each; threads of some libraries spin after their last call.
     """
     if warm:
         for run in contenders.values():
@@ -63,7 +61,6 @@ def seconds(
     for _ in range(rounds):
         for name, run in contenders.items():
             before(name)
-            time.sleep(settle)
             started = time.perf_counter()
             run()
             times[name].append(time.perf_counter() - started)

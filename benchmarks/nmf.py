@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -75,7 +76,8 @@ def measure(store: Path, rounds: int) -> list[Row]:
                         "peer stopped": partial(make(max_iter=MOST).fit, v),
                     },
                     rounds,
-                    settle=0.3,
+                    # The peer's threads go on spinning for a while after its last call.
+                    before=lambda name: time.sleep(0.3),
                 )
             rows.append(
                 Row(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -48,9 +49,10 @@ def test_stages_that_set_their_threads_keep_freed_memory(monkeypatch: pytest.Mon
 
 
 def test_freed_memory_is_used_again() -> None:
-    kept, count = faults()
-    if not kept:
+    if not hasattr(ctypes.CDLL(None), "mallopt"):
         pytest.skip("this system's C library has no mallopt")
+    kept, count = faults()
+    assert kept
     assert count < 100
 
 
