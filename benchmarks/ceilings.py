@@ -8,9 +8,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from c2l.clustering.kmeans import MiniBatchKMeans, assign
+from c2l.model.network import build_network, effective
 from c2l.options import FitOptions
-from c2l.pipeline.device import limit_threads
-from c2l.pipeline.network import build_network, effective
+from c2l.runtime.threads import limit_threads
 
 from .compare import Row, seconds
 from .kmeans import COUNT

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from c2l.pipeline.device import limit_threads
+from c2l.runtime.threads import limit_threads
 from c2l.scoring.confusion import confusion_matrix
 
 from .compare import Row, seconds

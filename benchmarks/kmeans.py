@@ -13,7 +13,7 @@ from sklearn.cluster import MiniBatchKMeans as Sklearn
 
 from c2l.clustering.kmeans import MiniBatchKMeans, assign, initial_centroids
 from c2l.options import KMeansOptions
-from c2l.pipeline.device import limit_threads, thread_count
+from c2l.runtime.threads import limit_threads, thread_count
 
 from .compare import Row, seconds
 from .samples import points

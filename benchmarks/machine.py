@@ -9,7 +9,7 @@ from importlib.metadata import version
 import faiss
 import torch
 
-from c2l.pipeline.device import thread_count
+from c2l.runtime.threads import thread_count
 
 
 def describe() -> dict[str, str]:

@@ -15,7 +15,7 @@ from sklearn.decomposition import NMF
 
 from c2l.clustering.nmf import Factorisation, factorise
 from c2l.options import ClusterOptions
-from c2l.pipeline.device import limit_threads
+from c2l.runtime.threads import limit_threads
 
 from .compare import Row, seconds
 from .samples import raw_points

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms import functional as T
 
-from c2l.data.views import ViewParameters, view_parameters
 from c2l.nn.network import ParsingNetwork
+from c2l.nn.views import ViewParameters, view_parameters
 
 Mapped = Callable[[Tensor, ViewParameters, int], Tensor]
 

@@ -16,18 +16,19 @@ import torch
 
 from c2l.artifacts.runs import Run
 from c2l.artifacts.targets import read_targets
+from c2l.data.cache import PixelCache, build_cache
+from c2l.data.decoding import Skips
 from c2l.data.layouts import Record
+from c2l.model.network import build_network, effective
 from c2l.options import ExtractOptions, FitOptions, recorded
-from c2l.pipeline.device import limit_threads, precision, thread_count
-from c2l.pipeline.epochs import cluster_epoch, train_epoch
-from c2l.pipeline.images import PixelCache, Skips, build_cache
-from c2l.pipeline.job import Job
-from c2l.pipeline.network import build_network, effective
-from c2l.pipeline.predictor import to_batch
-from c2l.pipeline.signals import StopRequest
-from c2l.pipeline.training import Trainer
-from c2l.pipeline.views import PhotoViews
+from c2l.runtime.device import precision, to_batch
+from c2l.runtime.signals import StopRequest
+from c2l.runtime.threads import limit_threads, thread_count
 from c2l.stages.extract import extract
+from c2l.training.epochs import cluster_epoch, train_epoch
+from c2l.training.job import Job
+from c2l.training.trainer import Trainer
+from c2l.training.views import PhotoViews
 
 from .compare import Row, seconds
 from .plain_picie import PlainEpoch

@@ -44,10 +44,10 @@ def synth(
     Example:
       c2l data synth people -n 200 --image-size 160
     """
-    from c2l.artifacts.files import output_errors, publish, refuse_existing
-    from c2l.data.synth.writer import write_synthetic_set
-    from c2l.pipeline.claim import claim
-    from c2l.pipeline.progress import steps
+    from c2l.artifacts.outputs import claim, refuse_existing
+    from c2l.runtime.files import output_errors, publish
+    from c2l.runtime.progress import steps
+    from c2l.synth.writer import write_synthetic_set
 
     set_voice(quiet, verbose)
     options = pick(SynthOptions, values)
@@ -101,7 +101,7 @@ def check(
       c2l data check photos/
     """
     from c2l.data.check import check_dataset
-    from c2l.pipeline.progress import steps
+    from c2l.runtime.progress import steps
 
     set_voice(quiet, verbose)
     with steps("check", 0, "files") as bar:

@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from c2l.errors import BadInputError
+from c2l.runtime.text import printable
 
-from .shared import SETTINGS, as_json, common, printable, set_voice, trust
+from .shared import SETTINGS, as_json, common, set_voice, trust
 
 
 @click.command("inspect", context_settings=SETTINGS)

@@ -16,8 +16,9 @@ import click
 
 from c2l import __version__
 from c2l.errors import C2LError, ExitCode, OutOfMemoryError
+from c2l.runtime.text import printable
 
-from .shared import SETTINGS, printable
+from .shared import SETTINGS
 
 COMMANDS = {
     "data": "Make a synthetic set, or check a folder.",

@@ -14,6 +14,7 @@ import click
 
 from c2l.errors import BadInputError, UsageError
 from c2l.options import TRUST
+from c2l.runtime.text import printable
 
 T = TypeVar("T")
 Command = Callable[..., Any]
@@ -77,7 +78,7 @@ def _check_backbone(context: click.Context, parameter: click.Parameter, value: s
     # The default is known to exist, and asking would load torch.
     if value == parameter.default:
         return value
-    from c2l.pipeline.network import backbone_names, check_backbone
+    from c2l.model.network import backbone_names, check_backbone
 
     if value == "list":
         click.echo("\n".join(backbone_names()))
@@ -210,22 +211,9 @@ def pick(kind: type[T], values: dict[str, Any]) -> T:
 
 def set_voice(quiet: bool, verbose: bool) -> None:
     """How much is said on stderr."""
-    from c2l.pipeline.progress import voice
+    from c2l.runtime.progress import voice
 
     voice.level = 0 if quiet else 2 if verbose else 1
-
-
-def printable(text: str, *, lines: bool = True) -> str:
-    """A text of any origin, fit for a terminal: what could steer it is escaped.
-
-    Line breaks stay where ``lines`` says so; bytes of a path that are no UTF-8 are shown as
-    ``\\xNN``.
-    """
-    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(
-        c if c.isprintable() or (lines and c == "\n") else c.encode("unicode_escape").decode()
-        for c in text
-    )
 
 
 def show(values: dict[str, Any], *, json_wanted: bool) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
-from .shared import SETTINGS, as_json, common, printable, set_voice
+from c2l.runtime.text import printable
+
+from .shared import SETTINGS, as_json, common, set_voice
 
 
 @click.command("status", context_settings=SETTINGS)

@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from c2l.errors import ExitCode
+from c2l.runtime.text import printable
 
-from .shared import SETTINGS, as_json, common, printable, set_voice
+from .shared import SETTINGS, as_json, common, set_voice
 
 
 @click.command("verify", context_settings=SETTINGS)

@@ -19,7 +19,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from c2l.data.views import ViewParameters
+from c2l.nn.views import ViewParameters
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -90,7 +90,7 @@ class Cli:
 
     def __call__(self, *arguments: str | Path) -> Outcome:
         """Run a command; one core, so that its sums are those of every other run here."""
-        from c2l.pipeline.progress import voice
+        from c2l.runtime.progress import voice
         from c2l_cli.main import run
 
         out, err = io.StringIO(), io.StringIO()
@@ -234,7 +234,7 @@ def scores(cli: Cli, people: Path, trained: Path, shared: Path) -> Path:
 
 def stop_after(steps: int) -> Any:
     """While active, a run gets SIGTERM from itself after that many optimiser steps."""
-    from c2l.pipeline.training import Trainer
+    from c2l.training.trainer import Trainer
 
     step = Trainer.step
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from c2l.artifacts.guard import WALL_SECONDS
+from c2l.artifacts.untrusted.guard import WALL_SECONDS
 
 from .damage import WAYS
 from .samples import make_samples

@@ -18,7 +18,6 @@ import numpy as np
 
 from c2l.artifacts.clusters import read_clusters
 from c2l.artifacts.features import read_features
-from c2l.artifacts.files import read_json, unseal
 from c2l.artifacts.scores import read_scores
 from c2l.artifacts.summary import summarise
 from c2l.artifacts.targets import read_targets
@@ -26,6 +25,7 @@ from c2l.artifacts.tensors import load_pickled_tensors, load_tensors
 from c2l.data.images import read_header, read_rgb
 from c2l.data.masks import read_mask
 from c2l.errors import C2LError
+from c2l.runtime.json_files import read_json, unseal
 
 
 def _features(path: Path, trust: bool) -> Any:

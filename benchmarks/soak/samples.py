@@ -11,10 +11,10 @@ from PIL import Image
 from c2l import schema
 from c2l.artifacts.clusters import Clusters, write_clusters
 from c2l.artifacts.feature_writer import StoreLayout, write_features
-from c2l.artifacts.files import write_json
 from c2l.artifacts.runs import Run
 from c2l.artifacts.targets import write_targets
 from c2l.artifacts.tensors import save_tensors
+from c2l.runtime.json_files import write_json
 
 NAMES = tuple(f"below/photo {i:02} ä.jpg" for i in range(6))
 

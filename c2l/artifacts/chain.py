@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from c2l import schema
-from c2l.artifacts.files import first_bytes, read_json
-from c2l.artifacts.guard import require_safe
 from c2l.artifacts.hdf5 import SIGNATURE, config_of, reading
 from c2l.artifacts.lineage import (
     CENTROIDS,
@@ -25,6 +23,7 @@ from c2l.artifacts.lineage import (
     shown,
 )
 from c2l.artifacts.runs import Run
+from c2l.artifacts.untrusted.guard import require_safe
 from c2l.errors import BadInputError
 from c2l.options import (
     ClusterOptions,
@@ -34,6 +33,8 @@ from c2l.options import (
     RenderOptions,
     changed,
 )
+from c2l.runtime.files import first_bytes
+from c2l.runtime.json_files import read_json
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l import schema
-from c2l.artifacts.files import replacing
 from c2l.artifacts.hdf5 import config_of, create, open_artifact, reading, seal, stamp
 from c2l.artifacts.rows import RowReader, create_rows, write_row
 from c2l.errors import BadInputError
+from c2l.runtime.files import replacing
 
 # Background, upper, lower: what the label-free merge makes of the clusters.
 PARTS = 3

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l import schema
-from c2l.artifacts.files import copied_sibling, output_errors, partial_sibling, publish
 from c2l.artifacts.hdf5 import create, seal, stamp
 from c2l.artifacts.rows import all_finite, create_rows, row_sum
-from c2l.artifacts.stopped import take_over
+from c2l.artifacts.stopped import copied_sibling, take_over
 from c2l.errors import NonFiniteError
+from c2l.runtime.files import output_errors, partial_sibling, publish
 
 # One checksummed row an image.
 LARGE = (schema.FEATURES, schema.FEATURES_VIEW1, schema.FEATURES_VIEW2, schema.PIXEL_INDEX)

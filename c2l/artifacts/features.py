@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from c2l import schema
 from c2l.artifacts.hdf5 import config_of, open_artifact, reading
 from c2l.artifacts.lineage import Source, from_json
-from c2l.artifacts.names import require_fit
 from c2l.artifacts.rows import RowReader, all_finite
+from c2l.artifacts.untrusted.names import require_fit
 from c2l.errors import BadInputError
 
 HINT = "make one with: c2l extract DATA -o features.h5"

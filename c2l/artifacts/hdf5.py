@@ -11,11 +11,12 @@ from typing import Any
 import h5py
 
 from c2l import __version__, schema
-from c2l.artifacts.files import first_bytes, strict_json
-from c2l.artifacts.guard import require_safe
 from c2l.artifacts.seal import content_digest
-from c2l.artifacts.structure import check_structure
+from c2l.artifacts.untrusted.guard import require_safe
+from c2l.artifacts.untrusted.structure import check_structure
 from c2l.errors import BadInputError, OutputError
+from c2l.runtime.files import first_bytes
+from c2l.runtime.json_files import strict_json
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 

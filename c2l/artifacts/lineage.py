@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from c2l.artifacts.files import sha256_file
 from c2l.errors import BadInputError
+from c2l.runtime.files import sha256_file
 
 # What an input is to the artifact made from it.
 DATA, FEATURES, PREDICTOR, SCORES = "data", "features", "predictor", "scores"

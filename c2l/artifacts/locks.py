@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from c2l.artifacts.files import output_errors
 from c2l.errors import LockedError
+from c2l.runtime.files import output_errors
 
 # What a file system answers that has no locks of its own (some network ones).
 WITHOUT_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}

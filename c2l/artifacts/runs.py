@@ -13,21 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from c2l import __version__, schema
-from c2l.artifacts.files import (
-    LARGEST_JSON,
-    digest_of,
-    output_errors,
-    partial_sibling,
-    publish,
-    read_json,
-    sha256_file,
-    sync,
-    unseal,
-    write_json,
-)
-from c2l.artifacts.shapes import RUN_KINDS, STATE_COUNTS, STATE_KINDS, require_kinds
 from c2l.artifacts.tensors import load_tensors, save_tensors
+from c2l.artifacts.untrusted.types import RUN_KINDS, STATE_COUNTS, STATE_KINDS, require_kinds
 from c2l.errors import BadInputError, ConfigDiffersError, UsageError
+from c2l.runtime.files import output_errors, partial_sibling, publish, sha256_file, sync
+from c2l.runtime.json_files import LARGEST_JSON, digest_of, read_json, unseal, write_json
 
 if TYPE_CHECKING:
     from torch import Tensor

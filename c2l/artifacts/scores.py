@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from c2l import schema
-from c2l.artifacts.files import read_json, unseal
 from c2l.errors import BadInputError
+from c2l.runtime.json_files import read_json, unseal
 
 HINT = "make one with: c2l eval RUN DATA -o eval.json"
 FRACTIONS = ("miou", "pixel_accuracy", "mean_class_accuracy")

@@ -10,12 +10,12 @@ import h5py
 import numpy as np
 
 from c2l import schema
-from c2l.artifacts.files import output_errors
-from c2l.artifacts.guard import require_safe
 from c2l.artifacts.hdf5 import reading
 from c2l.artifacts.rows import RowReader, write_row
-from c2l.artifacts.structure import check_structure
+from c2l.artifacts.untrusted.guard import require_safe
+from c2l.artifacts.untrusted.structure import check_structure
 from c2l.errors import BadInputError, ConfigDiffersError
+from c2l.runtime.files import output_errors, partial_sibling
 
 # They change nothing in a row: each photo is known by its hash.
 _INDIFFERENT = ("data", "on_error")
@@ -110,3 +110,18 @@ def _copy(old: h5py.File, fresh: h5py.File, output: Path) -> None:
             for name, value in zip((*summed, *small), read, strict=True):
                 write_row(fresh, name, image, value)
             fresh[schema.DONE][image] = 1
+
+
+# Ends the name of a stopped run's leftover while it is copied into a fresh file.
+COPIED = ".old"
+
+
+def leftover(final: Path) -> Path:
+    """What a stopped run left of an output: its temporary sibling, also while that is copied."""
+    copied = copied_sibling(final)
+    return copied if copied.exists() else partial_sibling(final)
+
+
+def copied_sibling(path: Path) -> Path:
+    """Where a stopped run's leftover lies while it is copied into a fresh file."""
+    return path.with_name(f"{partial_sibling(path).name}{COPIED}")

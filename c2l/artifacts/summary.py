@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from c2l import schema
-from c2l.artifacts.files import first_bytes, read_json, unseal
 from c2l.artifacts.hdf5 import SIGNATURE, config_of, open_artifact, reading
-from c2l.artifacts.headers import read_header
 from c2l.artifacts.scores import ranked, read_scores
 from c2l.artifacts.tensors import own_metadata
+from c2l.artifacts.untrusted.headers import read_header
 from c2l.errors import BadInputError
+from c2l.runtime.files import first_bytes
+from c2l.runtime.json_files import read_json, unseal
 
 HDF5_KINDS = (schema.FORMAT_FEATURES, schema.FORMAT_CLUSTERS, schema.FORMAT_TARGETS)
 # Rows that health is computed from; a store may be larger than memory.

@@ -8,7 +8,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from c2l.artifacts.files import identity, sha256_file
+from c2l.runtime.files import identity, sha256_file
 
 # Some two million files; beyond that it is begun anew.
 LARGEST_CACHE = 256 << 20

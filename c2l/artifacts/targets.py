@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l import schema
-from c2l.artifacts.files import replacing
-from c2l.artifacts.guard import remember
 from c2l.artifacts.hdf5 import create, open_artifact, reading, seal, stamp
 from c2l.artifacts.rows import RowReader, create_rows, row_sum
+from c2l.artifacts.untrusted.guard import remember
+from c2l.runtime.files import replacing
 
 HINT = "resume the run; the epoch is clustered again"
 LABELS = (schema.ASSIGNMENTS_VIEW1, schema.ASSIGNMENTS_VIEW2)

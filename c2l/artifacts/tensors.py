@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from c2l import schema
-from c2l.artifacts.files import replacing, strict_json
-from c2l.artifacts.headers import read_header
-from c2l.artifacts.pickles import read_pickled
+from c2l.artifacts.untrusted.headers import read_header
+from c2l.artifacts.untrusted.pickles import read_pickled
 from c2l.errors import BadInputError
+from c2l.runtime.files import replacing
+from c2l.runtime.json_files import strict_json
 
 if TYPE_CHECKING:
     from torch import Tensor

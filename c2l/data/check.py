@@ -17,9 +17,9 @@ from c2l.data.examine import EMPTY_MASK, Finding, examine
 from c2l.data.folders import Report, shown
 from c2l.data.labels import LabelSpace, Merge, folder_space, load_merge
 from c2l.data.layouts import records_of
-from c2l.data.pool import ordered_map
 from c2l.data.splitcheck import report_twins, report_unlabelled
 from c2l.data.survey import Record, Survey, survey
+from c2l.runtime.pool import ordered_map
 from c2l.schema import IGNORE
 
 Progress = Callable[[int, int], None]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from c2l.data.views import BLUR_SIGMA, ViewParameters
+from c2l.nn.views import BLUR_SIGMA, ViewParameters
 
 # ITU-R BT.601 luma, as torchvision and Pillow use it.
 LUMA = (0.299, 0.587, 0.114)

@@ -18,19 +18,20 @@ from torch.nn import functional as F
 from c2l import schema
 from c2l.artifacts.clusters import Clusters, ClustersWriter, write_clusters
 from c2l.artifacts.features import FeatureReader, read_features
-from c2l.artifacts.files import sha256_file, unchanged
+from c2l.artifacts.freshness import require_fresh
 from c2l.artifacts.lineage import DATA, FEATURES, PREDICTOR, WEIGHTS, as_json, source
+from c2l.artifacts.outputs import HDF5, claim
 from c2l.clustering.kmeans import MiniBatchKMeans, assign, initial_centroids, start_pixels
 from c2l.clustering.merge import PositionStatistics, merge_by_border
 from c2l.clustering.nmf import activations, factorise
-from c2l.data.views import Purpose, stream
 from c2l.errors import BadInputError, UsageError
 from c2l.options import ClusterOptions, recorded
-from c2l.pipeline.claim import HDF5, claim
-from c2l.pipeline.device import limit_threads, pick_device
-from c2l.pipeline.freshness import require_fresh
-from c2l.pipeline.health import predictor_health
-from c2l.pipeline.progress import Steps, steps, voice
+from c2l.runtime.device import pick_device
+from c2l.runtime.files import sha256_file, unchanged
+from c2l.runtime.progress import Steps, steps, voice
+from c2l.runtime.streams import Purpose, stream
+from c2l.runtime.threads import limit_threads
+from c2l.scoring.health import predictor_health
 
 # Pixels that NMF is fitted on at most, spread evenly over the images: V stays under 1 GiB
 # at 512 channels.

@@ -10,27 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l import __version__, schema
-from c2l.artifacts.files import sha256_file, write_json
 from c2l.artifacts.lineage import DATA, MERGE, PREDICTOR, SCORES, Source, as_json, source
+from c2l.artifacts.outputs import JSON, claim
 from c2l.artifacts.scores import read_scores
+from c2l.data.decoding import Skips, inputs_digest
+from c2l.data.labelled import found_space, labelled, none_read, raw_ids, read_labelled
 from c2l.data.labels import LabelSpace, Merge, load_merge
 from c2l.data.layouts import Dataset
+from c2l.data.reading import read_in_batches
 from c2l.errors import BadInputError, UsageError
+from c2l.model.predictor import Predictor, load_predictor
 from c2l.options import EvalOptions, recorded
-from c2l.pipeline.claim import JSON, claim
-from c2l.pipeline.datasets import read_in_batches
-from c2l.pipeline.device import limit_threads, pick_device
-from c2l.pipeline.images import Skips, inputs_digest
-from c2l.pipeline.labelled import found_space, labelled, none_read, raw_ids, read_labelled
-from c2l.pipeline.predictor import Predictor, load_predictor
-from c2l.pipeline.progress import steps, voice
-from c2l.pipeline.trivial import TrivialRows, by_class
+from c2l.runtime.device import pick_device
+from c2l.runtime.files import sha256_file
+from c2l.runtime.json_files import write_json
+from c2l.runtime.progress import steps, voice
+from c2l.runtime.threads import limit_threads
 from c2l.scoring.baselines import BORDER_CLASSES
 from c2l.scoring.bootstrap import bootstrap
 from c2l.scoring.confusion import confusion_matrix
 from c2l.scoring.matching import hungarian, majority
 from c2l.scoring.matching import identity as same_class
 from c2l.scoring.metrics import score, score_images
+from c2l.scoring.trivial import TrivialRows, by_class
 
 Counts = NDArray[np.int64]
 # Trivial rows that mean the same under any classes whose first is the background.

@@ -18,22 +18,24 @@ from torch.nn import functional as F
 
 from c2l import schema
 from c2l.artifacts.feature_writer import FeatureWriter, StoreLayout, write_features
-from c2l.artifacts.files import refuse_existing, sha256_file
 from c2l.artifacts.lineage import DATA, PREDICTOR, WEIGHTS, Source, as_json, source
+from c2l.artifacts.outputs import HDF5, claim, refuse_existing
+from c2l.data.decoding import Decoded, Skips, batched, decode, inputs_digest
 from c2l.data.layouts import Dataset, Record
-from c2l.data.views import Purpose, stream, view_parameters
+from c2l.data.reading import open_images
 from c2l.errors import BadInputError, UsageError
+from c2l.model.network import build_network, read_layer
+from c2l.model.predictor import load_predictor
 from c2l.nn.augment import geometric, photometric
 from c2l.nn.network import ParsingNetwork
+from c2l.nn.views import view_parameters
 from c2l.options import ExtractOptions, NetworkOptions, recorded
-from c2l.pipeline.claim import HDF5, claim
-from c2l.pipeline.datasets import open_images
-from c2l.pipeline.device import limit_threads, pick_device, precision
-from c2l.pipeline.images import Decoded, Skips, batched, decode, inputs_digest
-from c2l.pipeline.network import build_network, read_layer
-from c2l.pipeline.predictor import load_predictor, to_batch
-from c2l.pipeline.progress import steps, voice
-from c2l.pipeline.signals import StopRequest
+from c2l.runtime.device import pick_device, precision, to_batch
+from c2l.runtime.files import sha256_file
+from c2l.runtime.progress import steps, voice
+from c2l.runtime.signals import StopRequest
+from c2l.runtime.streams import Purpose, stream
+from c2l.runtime.threads import limit_threads
 
 # Images whose features the principal components are computed from, evenly spread.
 PCA_IMAGES = 256

@@ -15,14 +15,7 @@ from torch import Tensor
 
 from c2l import schema
 from c2l.artifacts.clusters import read_clusters
-from c2l.artifacts.files import (
-    output_errors,
-    read_json,
-    refuse_existing,
-    sha256_file,
-    unchanged,
-    write_json,
-)
+from c2l.artifacts.freshness import CHANGED_PHOTOS, require_same_photos
 from c2l.artifacts.lineage import (
     CENTROIDS,
     DATA,
@@ -33,30 +26,33 @@ from c2l.artifacts.lineage import (
     as_json,
     source,
 )
+from c2l.artifacts.outputs import hold, refuse_existing
 from c2l.artifacts.runs import Run
-from c2l.clustering.figure import GUESS
 from c2l.clustering.merge import PARTS
+from c2l.data.cache import build_cache
+from c2l.data.decoding import Skips
 from c2l.data.layouts import Dataset, Record
+from c2l.data.reading import open_images
 from c2l.errors import BadInputError, StoppedError, UsageError
+from c2l.figure.cache import build_figures
+from c2l.figure.model import GUESS
+from c2l.model.network import build_network, effective
+from c2l.model.predictor import load_start
 from c2l.nn.backbone import dense_side
 from c2l.nn.network import ParsingNetwork
 from c2l.options import FitOptions, identity, needs_figures, recorded
-from c2l.pipeline.claim import hold
-from c2l.pipeline.datasets import open_images
-from c2l.pipeline.device import pick_device, set_threads, thread_count
-from c2l.pipeline.epochs import run_epochs
-from c2l.pipeline.figures import build_figures
-from c2l.pipeline.final import store_predictor
-from c2l.pipeline.freshness import CHANGED_PHOTOS, require_same_photos
-from c2l.pipeline.heads import FrozenLayer, open_frozen
-from c2l.pipeline.images import Skips, build_cache
-from c2l.pipeline.job import Job
-from c2l.pipeline.network import build_network, effective
-from c2l.pipeline.predictor import load_start
-from c2l.pipeline.progress import voice
-from c2l.pipeline.signals import StopRequest
-from c2l.pipeline.training import Trainer
-from c2l.pipeline.views import PhotoViews, ViewSource
+from c2l.runtime.device import pick_device
+from c2l.runtime.files import output_errors, sha256_file, unchanged
+from c2l.runtime.json_files import read_json, write_json
+from c2l.runtime.progress import voice
+from c2l.runtime.signals import StopRequest
+from c2l.runtime.threads import set_threads, thread_count
+from c2l.training.epochs import run_epochs
+from c2l.training.final import store_predictor
+from c2l.training.frozen import FrozenLayer, open_frozen
+from c2l.training.job import Job
+from c2l.training.trainer import Trainer
+from c2l.training.views import PhotoViews, ViewSource
 
 GO_ON = "go on with it by --resume, replace it by --overwrite, or name another output"
 

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from c2l import schema
-from c2l.artifacts.files import output_errors, sha256_file
+from c2l.artifacts.outputs import hold
 from c2l.artifacts.runs import Run
+from c2l.data.reading import open_images
 from c2l.errors import BadInputError, C2LError, UsageError
 from c2l.options import FitOptions
-from c2l.pipeline.claim import hold
-from c2l.pipeline.datasets import open_images
-from c2l.pipeline.device import thread_count
-from c2l.pipeline.progress import voice
+from c2l.runtime.files import output_errors, sha256_file
+from c2l.runtime.progress import voice
+from c2l.runtime.threads import thread_count
 
 # Batches an epoch of the proof has.
 BATCHES = 3

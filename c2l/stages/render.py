@@ -14,22 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l import __version__, schema
-from c2l.artifacts.files import (
-    output_errors,
-    refuse_existing,
-    replacing_folder,
-    sha256_file,
-    sha256_folder,
-    unchanged,
-)
 from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, as_json, source
+from c2l.artifacts.outputs import claim, refuse_existing
 from c2l.artifacts.runs import Run
 from c2l.artifacts.scores import ranked, read_scores
 from c2l.clustering.merge import PARTS
+from c2l.data.decoding import Skips, evenly, inputs_digest
 from c2l.data.images import read_rgb, read_size
 from c2l.data.labels import Merge
 from c2l.data.layouts import Dataset, Record, open_dataset
 from c2l.data.masks import read_mask
+from c2l.data.reading import open_images, read_in_batches
 from c2l.drawing.content import ReportContent, Rival, Tile
 from c2l.drawing.masks import write_indexed_png, write_legend
 from c2l.drawing.overlay import at_size_of, overlay, reduced
@@ -37,13 +32,12 @@ from c2l.drawing.palette import part_colours, pascal_palette
 from c2l.drawing.report import write_report
 from c2l.drawing.sheet import contact_sheet
 from c2l.errors import BadInputError, UsageError
+from c2l.model.predictor import Predictor, load_predictor
 from c2l.options import RenderOptions, method_name, recorded, resolved
-from c2l.pipeline.claim import claim
-from c2l.pipeline.datasets import open_images, read_in_batches
-from c2l.pipeline.device import limit_threads, pick_device
-from c2l.pipeline.images import Skips, evenly, inputs_digest
-from c2l.pipeline.predictor import Predictor, load_predictor
-from c2l.pipeline.progress import steps, voice
+from c2l.runtime.device import pick_device
+from c2l.runtime.files import output_errors, replacing_folder, sha256_file, sha256_folder, unchanged
+from c2l.runtime.progress import steps, voice
+from c2l.runtime.threads import limit_threads
 from c2l.scoring.ranking import best_median_worst
 
 # Pixels of the longer side of a picture in the report.

@@ -10,12 +10,14 @@ from typing import Any
 
 from c2l import schema
 from c2l.artifacts.chain import KINDS, Link, read_link, read_partial
-from c2l.artifacts.files import COPIED, FORMAT_NAME, first_bytes, leftover
+from c2l.artifacts.freshness import Freshness
 from c2l.artifacts.lineage import DATA, FEATURES, PREDICTOR, quoted, shown
 from c2l.artifacts.locks import writer_of
+from c2l.artifacts.outputs import FORMAT_NAME
+from c2l.artifacts.stopped import COPIED, leftover
 from c2l.data.layouts import open_dataset
 from c2l.errors import BadInputError
-from c2l.pipeline.freshness import Freshness
+from c2l.runtime.files import first_bytes
 
 DONE, PARTIAL, STALE, WRITTEN, BROKEN = "done", "partial", "stale", "being written", "broken"
 PARTIAL_SUFFIX = ".partial"

@@ -12,16 +12,17 @@ from c2l import schema
 from c2l.artifacts.chain import Link, read_link
 from c2l.artifacts.clusters import read_assignments, read_clusters
 from c2l.artifacts.features import read_features
-from c2l.artifacts.files import read_json, sha256_file
+from c2l.artifacts.freshness import Freshness
 from c2l.artifacts.lineage import FEATURES, PREDICTOR, SCORES
-from c2l.artifacts.names import require_fit
 from c2l.artifacts.runs import STEP_FILES, Run
 from c2l.artifacts.scores import read_scores
 from c2l.artifacts.tensors import load_tensors
+from c2l.artifacts.untrusted.names import require_fit
 from c2l.data.masks import read_mask
 from c2l.errors import BadInputError
-from c2l.pipeline.freshness import Freshness
-from c2l.pipeline.progress import steps
+from c2l.runtime.files import sha256_file
+from c2l.runtime.json_files import read_json
+from c2l.runtime.progress import steps
 from c2l.scoring.metrics import score
 
 

@@ -1,0 +1,116 @@
+"""Whether an artifact's inputs still are what it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from c2l import schema
+from c2l.artifacts.chain import Link, read_link
+from c2l.artifacts.lineage import DATA, Source
+from c2l.artifacts.sums import KnownSums
+from c2l.artifacts.untrusted.guard import remember
+from c2l.data.decoding import inputs_digest
+from c2l.data.labelled import joined_sha256
+from c2l.data.layouts import Dataset, open_dataset
+from c2l.errors import BadInputError
+from c2l.runtime.files import sha256_file
+from c2l.runtime.progress import steps
+
+CHANGED_PHOTOS = "the photos have changed since the run began"
+
+
+class Freshness:
+    """Compares inputs with what artifacts note of them; every file is hashed once.
+
+    Args:
+        thorough: read every file, and do not take a hash from an earlier command's word.
+    """
+
+    def __init__(self, *, thorough: bool) -> None:
+        self._known = None if thorough else KnownSums()
+        self._sums: dict[Path, str] = {}
+
+    def __enter__(self) -> Freshness:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._known:
+            self._known.close()
+
+    def problem(self, link: Link, source: Source) -> str | None:
+        """What is wrong with an input, or None."""
+        path = source.located(link.path)
+        if not path.exists():
+            return f"its {source.role} {path} is not there"
+        if source.role == DATA:
+            return self._photos(link, source, path)
+        if source.sha256 and self._sha256(path) != source.sha256:
+            return f"its {source.role} {path} has changed since"
+        return None
+
+    def _sha256(self, path: Path) -> str:
+        if path not in self._sums:
+            self._sums[path] = self._known.sha256(path) if self._known else sha256_file(path)
+        return self._sums[path]
+
+    def _photos(self, link: Link, source: Source, path: Path) -> str | None:
+        scored = link.kind == schema.FORMAT_EVAL
+        try:
+            dataset = open_dataset(path, split=link.split, labelled_only=scored)
+        except BadInputError as error:
+            return f"its data cannot be read: {error.message}"
+        if link.images and len(dataset.records) != link.images:
+            return f"its data {path} holds {len(dataset.records)} images now, then {link.images}"
+        if source.sha256 and self.digest(dataset, link) != source.sha256:
+            return f"photos or masks of its data {path} have changed since"
+        return None
+
+    def digest(self, dataset: Dataset, link: Link) -> str:
+        """The digest of the photos, as an artifact made from them notes it."""
+        scored = link.kind == schema.FORMAT_EVAL
+        records = [record for record in dataset.records if record.name not in link.skipped]
+        if link.names is not None:
+            records = [record for record in records if record.name in link.names]
+        sums = []
+        with steps("hash", len(records), brief=True) as bar:
+            for record in records:
+                files = (record.image, record.mask) if scored else (record.image,)
+                parts = [self._sha256(path) for path in files if path is not None]
+                sums.append(joined_sha256(parts) if scored else parts[0])
+                bar.advance()
+        return inputs_digest([record.name for record in records], sums)
+
+
+def require_fresh(path: Path, roles: Sequence[str], *, trust: bool = False) -> None:
+    """Refuse an artifact whose inputs have changed since; one that is gone is no reason.
+
+    Args:
+        path: of the artifact.
+        roles: of the inputs that are looked at.
+        trust: open it without a trial in a child process.
+
+    Raises:
+        BadInputError: names what has changed, and the command that mends it.
+    """
+    if trust:
+        remember(path)
+    link = read_link(path)
+    there = [s for s in link.sources if s.role in roles and s.located(path).exists()]
+    with Freshness(thorough=False) as fresh:
+        why = "; ".join(problem for s in there if (problem := fresh.problem(link, s)))
+    if why:
+        raise BadInputError(path, f"is stale: {why}", hint=link.command("--overwrite"))
+
+
+def require_same_photos(run: Path, dataset: Dataset) -> None:
+    """Refuse a data set, wherever it lies, that a finished run was not trained on.
+
+    Raises:
+        BadInputError: it differs.
+    """
+    link = read_link(run)
+    data = link.source(DATA)
+    with Freshness(thorough=False) as fresh:
+        if data and data.sha256 and fresh.digest(dataset, link) != data.sha256:
+            raise BadInputError(run, CHANGED_PHOTOS, hint="start a new run")

@@ -1,0 +1,115 @@
+"""Claiming an output: nobody else writes it meanwhile, and nothing is replaced unasked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from c2l.artifacts.locks import exclusive
+from c2l.errors import UsageError
+from c2l.runtime.files import CHUNK_BYTES
+from c2l.runtime.progress import voice
+
+# What files of the formats begin with.
+HDF5, JSON = b"\x89HDF\r\n\x1a\n", b"{"
+
+
+@contextmanager
+def hold(output: Path) -> Iterator[None]:
+    """Hold the lock of an output, and say so when a killed writer left it behind.
+
+    Raises:
+        LockedError: another process writes it.
+        OutputError: its folder cannot be written.
+    """
+    with exclusive(output) as left:
+        if left:
+            voice.say(f"{output}: an earlier writer ended without finishing: {left}")
+        yield
+
+
+@contextmanager
+def claim(
+    output: Path, *, overwrite: bool, starts: bytes = b"", inputs: Sequence[Path | None] = ()
+) -> Iterator[None]:
+    """Hold the lock of an output; one that is there is refused as ``refuse_existing`` does.
+
+    Raises:
+        LockedError: another process writes it.
+        UsageError: it exists, and ``overwrite`` is not given or it is one of the inputs.
+        OutputError: its folder cannot be written.
+    """
+    with hold(output):
+        refuse_existing(output, overwrite=overwrite, starts=starts, inputs=inputs)
+        yield
+
+
+# What the names of all formats begin with.
+FORMAT_NAME = b"c2l-"
+
+
+def refuse_existing(
+    path: Path,
+    *,
+    overwrite: bool,
+    starts: bytes = b"",
+    inputs: Sequence[Path | None] = (),
+    hint: str = "add --overwrite to replace it, or name another output",
+) -> None:
+    """Stop before any work when the output is there already.
+
+    Args:
+        path: the output.
+        overwrite: whether it may be replaced.
+        starts: what a file of the output's format begins with; anything else, and what holds no
+            name of a format of c2l, is not replaced, so that a slip of the hand cannot cost a
+            photo, a device, or another program's data.
+        inputs: what the output is made from.
+        hint: the next step.
+
+    Raises:
+        UsageError: the path exists and ``overwrite`` is not given, it is no file of that format,
+            or it is one of the inputs.
+    """
+    if not path.exists():
+        return
+    for given in inputs:
+        if given is not None and given.exists() and _lies_in(given, path):
+            what = "is" if given.samefile(path) else f"holds {given}, which is"
+            raise UsageError(
+                f"{path}: {what} read and cannot be the output", hint="name another output"
+            )
+    if not overwrite:
+        raise UsageError(f"{path}: exists already", hint=hint)
+    if starts and not _is_ours(path, starts):
+        raise UsageError(
+            f"{path}: is no file that c2l wrote, so --overwrite will not replace it",
+            hint="name another output, or remove it first",
+        )
+
+
+def _lies_in(given: Path, path: Path) -> bool:
+    inner, outer = (Path(os.path.realpath(one)) for one in (given, path))
+    return inner == outer or outer in inner.parents
+
+
+def _is_ours(path: Path, starts: bytes) -> bool:
+    """Whether a regular file begins so and names a format of c2l, or holds nothing.
+
+    It is not parsed: a damaged one may be replaced, and one of unknown origin may be a trap.
+    """
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        block = file.read(CHUNK_BYTES)
+        if not block.startswith(starts):
+            return not block
+        while block and FORMAT_NAME not in block:
+            # A name may lie across two blocks.
+            file.seek(1 - len(FORMAT_NAME), os.SEEK_CUR)
+            block = file.read(CHUNK_BYTES)
+            if len(block) < len(FORMAT_NAME):
+                return False
+        return FORMAT_NAME in block

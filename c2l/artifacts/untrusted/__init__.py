@@ -1,0 +1,1 @@
+"""Everything that distrusts a file of unknown origin."""

@@ -1,0 +1,1 @@
+"""A photo's own figure, guessed without labels."""

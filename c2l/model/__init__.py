@@ -1,0 +1,1 @@
+"""The network and the classifier on its features."""

@@ -1,0 +1,238 @@
+"""Building the network from its options, with weights from where the user says."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from c2l.artifacts.tensors import load_pickled_tensors, load_tensors
+from c2l.errors import BadInputError, UsageError
+from c2l.nn.architectures import TIMM, build_backbone, require_known, timm_names, torchvision_names
+from c2l.nn.backbone import Backbone, FeaturePyramid
+from c2l.nn.network import ParsingNetwork, build_pixel_module
+from c2l.nn.part import PartContrastiveModule
+from c2l.nn.pixel import PixelConsistentModule
+from c2l.nn.torchvision_maps import published_weights
+from c2l.options import FitOptions, ModuleOptions, NetworkOptions
+from c2l.runtime.files import sha256_file, unchanged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WAYS_OUT = (
+    "put the file into torch's cache on a machine with a network, or use --weights FILE "
+    "(.safetensors or .pth), or --weights none --warmup EPOCHS"
+)
+
+
+ANOTHER_FILE = "name another file by --weights, or use --weights none --warmup EPOCHS"
+SAFE = ".safetensors"
+# What a file may hold beyond the backbone, whose classifier is left out.
+CLASSIFIER_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where a backbone's weights came from.
+
+    Attributes:
+        source: ``imagenet``, ``none`` or the file's path.
+        sha256: of the file, or of the tensors; empty for ``none``.
+    """
+
+    source: str
+    sha256: str
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Initialise parameters from a seed, without touching the caller's random state."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def backbone_names() -> list[str]:
+    """Every backbone that can be named here; timm's where it is installed."""
+    return torchvision_names() + timm_names()
+
+
+def check_backbone(name: str) -> None:
+    """Refuse a backbone that does not exist.
+
+    Raises:
+        UsageError: an unknown name, with those like it; or timm is missing.
+    """
+    require_known(name)
+
+
+def load_backbone(options: NetworkOptions, *, seed: int) -> tuple[Backbone, Weights]:
+    """The backbone with its weights.
+
+    Raises:
+        BadInputError: the weights are missing, broken, or of another architecture.
+        UsageError: an unknown backbone; ``--gradients-input`` with weights that were trained
+            without; ImageNet weights of timm's networks.
+    """
+    with seeded(seed):
+        backbone = build_backbone(options.backbone, gradients_input=options.gradients_input)
+    if options.weights == "none":
+        return backbone, Weights("none", "")
+    if options.gradients_input:
+        raise UsageError("--gradients-input works with --weights none only")
+    if options.weights == "imagenet":
+        if options.backbone.startswith(TIMM):
+            raise UsageError(
+                f"--backbone {options.backbone} takes --weights none or a file",
+                hint="download its weights once, then name the file: --weights FILE",
+            )
+        tensors, digest = _imagenet(options.backbone)
+        _load(backbone, tensors, Path(f"imagenet weights of {options.backbone}"))
+        return backbone, Weights("imagenet", digest)
+    path = Path(options.weights)
+    _require_weights_file(path, backbone)
+    with unchanged(path):
+        if path.suffix == SAFE:
+            _load(backbone, load_tensors(path, hint=ANOTHER_FILE)[0], path)
+        else:
+            _load(backbone, load_pickled_tensors(path), path)
+        digest = sha256_file(path)
+    return backbone, Weights(str(path), digest)
+
+
+def _require_weights_file(path: Path, backbone: Backbone) -> None:
+    """Refuse what cannot be the weights by its name or size, before any of it is read.
+
+    A training checkpoint holds its optimiser's state and averages too, each as large as the
+    weights, at most in double precision.
+    """
+    if path.suffix not in (SAFE, ".pth", ".pt"):
+        raise BadInputError(path, "weights are imagenet, none, or a .safetensors or .pth file")
+    if not path.is_file():
+        raise BadInputError(path, "no such file", hint=WAYS_OUT)
+    own = sum(t.numel() * t.element_size() for t in backbone.state_dict().values())
+    size = path.stat().st_size
+    if size > 16 * own + CLASSIFIER_BYTES:
+        raise BadInputError(
+            path,
+            f"not the weights of this backbone: it holds {size:,} bytes, they take {own:,}",
+            hint="choose the matching --backbone",
+        )
+
+
+def _imagenet(backbone: str) -> tuple[dict[str, Tensor], str]:
+    from urllib.parse import urlparse
+
+    weights = published_weights(backbone)
+    name = os.path.basename(urlparse(weights.url).path)
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / name
+    try:
+        tensors = weights.get_state_dict(progress=False, check_hash=True)
+    except (OSError, RuntimeError) as error:
+        first = str(error).split("\n", 1)[0]
+        raise BadInputError(
+            cached, f"ImageNet weights are not cached and cannot be fetched: {first}", hint=WAYS_OUT
+        ) from None
+    return dict(tensors), sha256_file(cached) if cached.is_file() else name
+
+
+def _load(backbone: Backbone, tensors: dict[str, Tensor], path: Path) -> None:
+    """Copy weights of the names they were published under; the classifier's are not needed."""
+    wanted = backbone.state_dict()
+    try:
+        given = backbone.own_names(tensors)
+    except Exception as error:  # timm's own filters fail on foreign files in any way
+        raise BadInputError(path, f"not the weights of this backbone: {error}") from None
+    missing = sorted(k for k in wanted if k not in given and not k.endswith("num_batches_tracked"))
+    wrong = sorted(k for k in given if k not in wanted or given[k].shape != wanted[k].shape)
+    if missing or wrong:
+        shown = ", ".join((missing + wrong)[:3])
+        raise BadInputError(
+            path,
+            f"not the weights of this backbone: {len(missing)} tensors missing, "
+            f"{len(wrong)} unknown or of another shape ({shown})",
+            hint="choose the matching --backbone",
+        )
+    backbone.load_state_dict({k: v.to(wanted[k].dtype) for k, v in given.items()}, strict=False)
+
+
+def build_network(
+    network: NetworkOptions,
+    modules: ModuleOptions | None,
+    clusters: int,
+    *,
+    seed: int,
+    layer: str = "fpn",
+    frozen_channels: int = 0,
+) -> tuple[ParsingNetwork, Weights]:
+    """The whole network: S and C only where ``modules`` asks for them.
+
+    Args:
+        network: backbone, weights, channels.
+        modules: of C^2L, or None for the backbone and pyramid alone.
+        clusters: K.
+        seed: of what is initialised at random.
+        layer: where features are read.
+        frozen_channels: channels of ``layer`` when heads are trained on it frozen, else 0.
+    """
+    backbone, weights = load_backbone(network, seed=seed)
+    with seeded(seed + 1):
+        pyramid = FeaturePyramid(backbone.channels, network.fpn_dim)
+    with seeded(seed + 2):
+        pixel = _pixel_module(network.fpn_dim, modules) if modules else None
+        part = None
+        if modules and modules.part != "off":
+            part = PartContrastiveModule(network.fpn_dim, clusters, modules.part)
+        projection = nn.Conv2d(frozen_channels, network.fpn_dim, 1) if frozen_channels else None
+    net = ParsingNetwork(backbone, pyramid, pixel, part, layer=layer, projection=projection)
+    return net.to(memory_format=torch.channels_last), weights
+
+
+def _pixel_module(dim: int, modules: ModuleOptions) -> PixelConsistentModule | None:
+    if modules.pixel == "sparse" and modules.pixel_dim >= dim:
+        raise UsageError(f"--pixel-dim {modules.pixel_dim}: fewer than the {dim} channels (k < C)")
+    if dim % modules.heads:
+        raise UsageError(f"--heads {modules.heads}: must divide the {dim} channels")
+    return build_pixel_module(
+        dim,
+        kind=modules.pixel,
+        heads=modules.heads,
+        atoms=modules.pixel_dim,
+        sparsity=modules.sparsity,
+        ista_steps=modules.ista_steps,
+        attention_stride=modules.attention_stride,
+        code_input=modules.code_input,
+    )
+
+
+def effective(options: FitOptions) -> FitOptions:
+    """The options with the modules off for the method ``picie``."""
+    from dataclasses import replace
+
+    return replace(options, part="off", pixel="off") if options.method == "picie" else options
+
+
+def read_layer(net: ParsingNetwork, images_B3HW: Tensor, layer: str) -> Tensor:
+    """Features of a layer: ``fpn`` gives the clustered features, the rest a backbone stage.
+
+    Returns:
+        (B, C, h, w) float32; ``fpn`` is of unit length, a stage is as the
+        backbone gives it, non-negative where it ends in a ReLU.
+
+    Raises:
+        UsageError: the backbone has no such stage.
+    """
+    if layer == "fpn":
+        features: Tensor = net(images_B3HW)
+        return features
+    if layer not in net.backbone.channels:
+        stages = ", ".join(f"{s} (stride {n})" for s, n in net.backbone.strides.items())
+        raise UsageError(f"--layer {layer}: this backbone has fpn and {stages}")
+    stage: Tensor = net.backbone(images_B3HW)[layer]
+    return stage.float()

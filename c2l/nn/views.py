@@ -1,0 +1,88 @@
+"""The random transforms of the two views, as a pure function of (seed, epoch, image)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2l.runtime.streams import Purpose, stream
+
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+
+# Ranges and probabilities of PiCIE's program, with what it meant where it errs
+# (it never applies grey, and scales the blur wrongly).
+JITTER_PROBABILITY = 0.8
+JITTER = 0.3
+HUE = 0.1
+GREY_PROBABILITY = 0.2
+BLUR_PROBABILITY = 0.5
+BLUR_SIGMA = (0.1, 2.0)
+CROP_SIDE = (0.5, 1.0)
+FLIP_PROBABILITY = 0.5
+
+
+@dataclass(frozen=True)
+class ViewParameters:
+    """The transforms of B images in two views.
+
+    Attributes:
+        brightness, contrast, saturation: (B, 2) float32 factors, 1 where not applied.
+        hue: (B, 2) float32 shift in turns, 0 where not applied.
+        grey: (B, 2) bool.
+        blur: (B, 2) float32 sigma in pixels of a photo of 320, 0 where not applied.
+        crop: (B, 3) float32 side, top and left as shares of the image; both views share it.
+        flip: (B,) bool, horizontal; both views share it.
+    """
+
+    brightness: Floats
+    contrast: Floats
+    saturation: Floats
+    hue: Floats
+    grey: Bools
+    blur: Floats
+    crop: Floats
+    flip: Bools
+
+
+def view_parameters(
+    seed: int, epoch: int, images: NDArray[np.int64], *, purpose: Purpose = Purpose.VIEWS
+) -> ViewParameters:
+    """Draw the transforms of both views of some images.
+
+    Args:
+        seed: the run's seed.
+        epoch: the epoch; clustering and training in one epoch see the same views.
+        images: (B,) indices of the images in the data set's order.
+        purpose: the stream the numbers come from.
+    """
+    count = len(images)
+    draws = np.empty((count, 24), dtype=np.float64)
+    for row, image in enumerate(images):
+        draws[row] = stream(seed, purpose, epoch, int(image)).random(24)
+    photometric, geometric = draws[:, :20].reshape(count, 2, 10), draws[:, 20:]
+
+    def jitter(column: int, low: float, high: float, neutral: float) -> Floats:
+        on = photometric[..., column] < JITTER_PROBABILITY
+        value = low + (high - low) * photometric[..., column + 1]
+        return np.where(on, value, neutral).astype(np.float32)
+
+    # One switch and one strength for each of the four; grey and blur share the last two draws'
+    # remainders, which are uniform again after conditioning on the switch.
+    grey_draw, blur_draw = photometric[..., 8], photometric[..., 9]
+    blur_on = blur_draw < BLUR_PROBABILITY
+    sigma = BLUR_SIGMA[0] + (BLUR_SIGMA[1] - BLUR_SIGMA[0]) * blur_draw / BLUR_PROBABILITY
+    side = CROP_SIDE[0] + (CROP_SIDE[1] - CROP_SIDE[0]) * geometric[:, 0]
+    top, left = (1 - side) * geometric[:, 1], (1 - side) * geometric[:, 2]
+    return ViewParameters(
+        brightness=jitter(0, 1 - JITTER, 1 + JITTER, 1.0),
+        contrast=jitter(2, 1 - JITTER, 1 + JITTER, 1.0),
+        saturation=jitter(4, 1 - JITTER, 1 + JITTER, 1.0),
+        hue=jitter(6, -HUE, HUE, 0.0),
+        grey=grey_draw < GREY_PROBABILITY,
+        blur=np.where(blur_on, sigma, 0.0).astype(np.float32),
+        crop=np.stack([side, top, left], axis=1).astype(np.float32),
+        flip=geometric[:, 3] < FLIP_PROBABILITY,
+    )

@@ -1,0 +1,1 @@
+"""What every room may use: device, threads, signals, progress, files."""

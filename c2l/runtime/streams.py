@@ -1,0 +1,36 @@
+"""Random numbers as a pure function of (seed, purpose, epoch, image, view)."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Purpose(IntEnum):
+    """What a stream of random numbers is for; streams of two purposes never meet."""
+
+    VIEWS = 1
+    ORDER = 2
+    PIXELS = 3
+    WARMUP = 4
+    INIT = 5
+
+
+def stream(
+    seed: int, purpose: Purpose, epoch: int = 0, image: int = 0, view: int = 0
+) -> np.random.Generator:
+    """A generator that depends on its arguments alone.
+
+    Philox is counter-based: the arguments are its key and the high words of its counter, so
+    any image's numbers can be drawn in any order, by any worker or rank.
+    """
+    key = np.array([np.uint64(seed), np.uint64(purpose)], dtype=np.uint64)
+    counter = np.array([0, view, image, epoch], dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=counter))
+
+
+def epoch_order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
+    """The order in which an epoch's training pass visits ``count`` images."""
+    return stream(seed, Purpose.ORDER, epoch).permutation(count).astype(np.int64)

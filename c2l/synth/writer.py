@@ -1,0 +1,159 @@
+"""Writes a set of synthetic people to disk in the layout of ATR."""
+
+from __future__ import annotations
+
+import io
+import json
+import multiprocessing
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from c2l.errors import OutputError
+from c2l.options import SynthOptions
+from c2l.schema import FORMAT_SYNTH, FORMAT_VERSION, SYNTH_MARKER
+from c2l.synth.scene import make_scene
+from c2l.synth.streams import Stream, stream
+
+JPEG_QUALITY = 92
+_CHUNK = 4  # scenes a task: few enough to keep progress smooth, enough to hide the hand-over
+
+
+def write_synthetic_set(
+    out: Path, options: SynthOptions, *, progress: Callable[[int, int], None] | None = None
+) -> Path:
+    """Write `JPEGImages/`, `SegmentationClassAug/` and `ImageSets/Segmentation/` of a new set.
+
+    The same options give the same bytes whatever the number of workers. `out` appears only
+    once everything in it is written.
+
+    Args:
+        out: folder to make; must not exist.
+        options: how many images, how large, which seed, how many worker processes.
+        progress: called with (images done, images in all).
+
+    Returns:
+        `out`.
+
+    Raises:
+        OutputError: the folder cannot be written (exists, not permitted, disk full).
+    """
+    scratch: Path | None = None
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
+        scratch.chmod(0o777 & ~_umask())
+        _fill(scratch, options, progress)
+        if out.exists():  # a rename would silently replace an empty folder
+            raise FileExistsError(f"{out} exists")
+        scratch.rename(out)
+    except OSError as error:
+        raise OutputError(
+            f"{out}: the synthetic set could not be written: {error}",
+            hint="Choose a folder that can be written, on a disk with enough room.",
+        ) from error
+    finally:
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return out
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _fill(folder: Path, options: SynthOptions, progress: Callable[[int, int], None] | None) -> None:
+    images, masks = folder / "JPEGImages", folder / "SegmentationClassAug"
+    splits = folder / "ImageSets" / "Segmentation"
+    for part in (images, masks, splits):
+        part.mkdir(parents=True)
+    for done, (picture, labels) in enumerate(_encoded(options), start=1):
+        name = scene_name(done - 1, options.count)
+        _write(images / f"{name}.jpg", picture)
+        _write(masks / f"{name}.png", labels)
+        if progress is not None:
+            progress(done, options.count)
+    marker = {"format": FORMAT_SYNTH, "format_version": FORMAT_VERSION, "seed": options.seed}
+    _write(folder / SYNTH_MARKER, (json.dumps(marker) + "\n").encode())
+    for split, names in split_names(options).items():
+        _write(splits / f"{split}.txt", "".join(f"{name}\n" for name in names).encode())
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _encoded(options: SynthOptions) -> Iterator[tuple[bytes, bytes]]:
+    """Every scene as JPEG and PNG bytes, in order."""
+    encode = partial(encode_scene, options.seed, options.image_size)
+    workers = min(options.workers or os.cpu_count() or 1, options.count)
+    if workers == 1:
+        yield from map(encode, range(options.count))
+        return
+    context = multiprocessing.get_context("spawn")  # safe with the caller's threads
+    end = partial(_end_with, os.getpid())
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=end) as pool:
+        yield from pool.map(encode, range(options.count), chunksize=_CHUNK)
+
+
+def _end_with(parent: int) -> None:
+    """End this worker when its parent was killed, for which nobody would tell it."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def encode_scene(seed: int, width: int, index: int) -> tuple[bytes, bytes]:
+    """One scene as the bytes of its JPEG picture and of its indexed PNG mask."""
+    picture, labels = make_scene(seed, index, width, width * 3 // 2)
+    jpeg, png = io.BytesIO(), io.BytesIO()
+    Image.fromarray(picture).save(jpeg, "JPEG", quality=JPEG_QUALITY)
+    mask = Image.fromarray(labels)
+    mask.putpalette(mask_palette())
+    mask.save(png, "PNG")
+    return jpeg.getvalue(), png.getvalue()
+
+
+def mask_palette() -> bytes:
+    """The field's palette (Pascal VOC): the bits of an id spread over red, green and blue."""
+    ids = np.arange(256)
+    colours = np.zeros((256, 3), dtype=np.uint8)
+    for bit in range(8):
+        for channel in range(3):
+            set_ = (ids >> (3 * bit + channel)) & 1
+            colours[:, channel] |= (set_ << (7 - bit)).astype(np.uint8)
+    return colours.tobytes()
+
+
+def scene_name(index: int, count: int) -> str:
+    """Name of a scene's files without suffix; names sort in the order of their indices."""
+    return f"{index:0{max(4, len(str(count - 1)))}d}"
+
+
+def split_names(options: SynthOptions) -> dict[str, list[str]]:
+    """Names of the scenes in each split, a random choice that depends on the seed alone."""
+    held = min(round(options.count * options.val_share), options.count)
+    order = stream(options.seed, 0, Stream.SPLIT).permutation(options.count)
+    chosen = {int(i) for i in order[:held]}
+    splits: dict[str, list[str]] = {"train": [], "val": []}
+    for index in range(options.count):
+        splits["val" if index in chosen else "train"].append(scene_name(index, options.count))
+    return splits

@@ -1,0 +1,112 @@
+"""What a heads-only run trains on: a feature store, and the frozen network that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from c2l import schema
+from c2l.artifacts.features import read_features
+from c2l.data.layouts import Record
+from c2l.errors import BadInputError, UsageError
+from c2l.model.network import Weights
+from c2l.model.predictor import options_from
+from c2l.options import FIGURE_MERGES, ExtractOptions, FitOptions
+from c2l.runtime.files import sha256_file
+from c2l.training.views import StoredViews
+
+AGAIN = "extract the features again: c2l extract DATA -o features.h5 --views"
+
+
+@dataclass(frozen=True)
+class FrozenLayer:
+    """A feature store whose network stays as it is.
+
+    Attributes:
+        path: the store.
+        made: the options it was made with.
+        views: both views, read from it.
+        weights_sha256: of the backbone that made it.
+    """
+
+    path: Path
+    made: ExtractOptions
+    views: StoredViews
+    weights_sha256: str
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the run's configuration records of it."""
+        return {
+            "frozen_layer": self.made.layer,
+            "frozen_channels": self.views.reader.channels,
+            "frozen_seed": self.made.seed,
+        }
+
+    def settle(self, options: FitOptions) -> FitOptions:
+        """The run's options, the network's own taken from the store."""
+        return replace(
+            options,
+            image_size=self.made.image_size,
+            backbone=self.made.backbone,
+            gradients_input=self.made.gradients_input,
+        )
+
+    def require_weights(self, weights: Weights) -> None:
+        """Refuse weights that the store was not made with.
+
+        Raises:
+            BadInputError: they differ.
+        """
+        if weights.sha256 != self.weights_sha256:
+            raise BadInputError(weights.source, f"not the weights that {self.path} was made with")
+
+    def require_images(self, records: Sequence[Record], data: Path) -> None:
+        """Refuse a store of other images than the data set's.
+
+        Raises:
+            BadInputError: it holds one that the data set lacks, or has with another content.
+        """
+        images = {record.name: record.image for record in records}
+        sums = self.views.reader.image_sha256()
+        for name, stored in zip(self.views.names, sums, strict=True):
+            if name not in images or sha256_file(images[name]) != stored:
+                what = "lacks" if name not in images else "has with another content"
+                raise BadInputError(
+                    self.path, f"holds image {name!r}, which {data} {what}", hint=AGAIN
+                )
+
+
+def open_frozen(options: FitOptions, device: torch.device, stack: ExitStack) -> FrozenLayer | None:
+    """The frozen layer of ``--features``, or None without it.
+
+    Raises:
+        BadInputError: the store is damaged, or holds what heads cannot be trained on.
+        UsageError: options that need the photos themselves.
+    """
+    if options.features is None:
+        return None
+    if options.checkpoint:
+        raise UsageError("--checkpoint and --features cannot both give the start")
+    if options.merge_clusters in FIGURE_MERGES:
+        raise UsageError(f"--merge-clusters {options.merge_clusters} needs photos, not --features")
+    if options.final_clusters == "mixture":
+        raise UsageError("--final-clusters mixture needs photos, not --features")
+    if options.warmup:
+        raise UsageError("--warmup trains the backbone, which --features leaves frozen")
+    path = Path(options.features)
+    reader = stack.enter_context(read_features(path, trust=options.trust))
+    made = options_from(ExtractOptions, reader.config, path)
+    if not reader.has_views or reader.sampled or reader.has_pca or made.checkpoint:
+        raise BadInputError(
+            path,
+            "heads are trained on both views of whole maps of a backbone",
+            hint="make them with: c2l extract DATA -o features.h5 --views",
+        )
+    views = StoredViews(reader, device, options.amp)
+    return FrozenLayer(path, made, views, reader.attribute(schema.ATTR_WEIGHTS_SHA256))

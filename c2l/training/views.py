@@ -1,0 +1,146 @@
+"""Where a training run's two views come from: photos, or stored features of a frozen backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from c2l import schema
+from c2l.artifacts.features import FeatureReader
+from c2l.data.cache import PixelCache
+from c2l.figure.cache import FigureCache
+from c2l.nn.augment import geometric, photometric
+from c2l.nn.network import ParsingNetwork
+from c2l.nn.views import ViewParameters, view_parameters
+from c2l.runtime.device import precision, to_batch
+from c2l.runtime.streams import Purpose
+
+Indices = NDArray[np.int64]
+VIEW_FEATURES = (schema.FEATURES_VIEW1, schema.FEATURES_VIEW2)
+
+
+class ViewSource(Protocol):
+    """What the epoch loop asks for; ``load`` is host work that may run ahead in a thread."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the N images."""
+
+    def load(self, indices: Indices, epoch: int, views: Sequence[int]) -> Any:
+        """What ``view`` needs of some images, or without views what ``plain`` does."""
+
+    def view(self, net: ParsingNetwork, loaded: Any, view: int) -> Tensor:
+        """m of one view on the grid that both views share, (B, C, h, w) float32."""
+
+    def plain(self, net: ParsingNetwork, loaded: Any) -> Tensor:
+        """m of the images as they are, (B, C, h, w)."""
+
+
+@dataclass(frozen=True)
+class LoadedPhotos:
+    """A batch of photos on the device.
+
+    Attributes:
+        pixels: (B, 3, S, S) uint8.
+        parameters: of their views.
+        sides: (B, 3, S / 4, S / 4) float32 ground, upper and lower, in the warm-up.
+    """
+
+    pixels: Tensor
+    parameters: ViewParameters
+    sides: Tensor | None = None
+
+
+class PhotoViews:
+    """Both views made from cached photos (Eq. 5), the same in clustering and training."""
+
+    def __init__(self, cache: PixelCache, seed: int, device: torch.device, amp: str) -> None:
+        self.cache, self.seed, self.device, self.amp = cache, seed, device, amp
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the N images."""
+        return self.cache.names
+
+    def load(self, indices: Indices, epoch: int, views: Sequence[int] = (0, 1)) -> LoadedPhotos:
+        """The photos and the parameters of both views."""
+        pixels = to_batch(self.cache.read(indices), self.device)
+        return LoadedPhotos(pixels, view_parameters(self.seed, epoch, indices))
+
+    def view(self, net: ParsingNetwork, loaded: LoadedPhotos, view: int) -> Tensor:
+        """View 1 is G(f(P1(x))), view 2 is f(G(P2(x)))."""
+        x = photometric(loaded.pixels, loaded.parameters, view)
+        if view == 1:
+            x = geometric(x, loaded.parameters)
+        with precision(self.device, self.amp):
+            m = net.features(x)
+            # In the network's own precision: half a map to move, and it is rounded already.
+            m = geometric(m, loaded.parameters) if view == 0 else m
+        return m.float()
+
+    def plain(self, net: ParsingNetwork, loaded: LoadedPhotos) -> Tensor:
+        """f(x)."""
+        x = loaded.pixels.float() / 255
+        with precision(self.device, self.amp):
+            return net.features(x)
+
+    def load_warmup(self, indices: Indices, epoch: int, figures: FigureCache) -> LoadedPhotos:
+        """The photos, their figures, and parameters of a random stream of their own."""
+        parameters = view_parameters(self.seed, epoch, indices, purpose=Purpose.WARMUP)
+        pixels = to_batch(self.cache.read(indices), self.device)
+        return LoadedPhotos(pixels, parameters, figures.sides(indices))
+
+    def warmup(self, loaded: LoadedPhotos) -> tuple[Tensor, Tensor]:
+        """An augmented crop of each image and its targets.
+
+        Returns:
+            (B, 3, S, S) float32 in [0, 1] and (B, 3, S / 4, S / 4) float32.
+        """
+        if loaded.sides is None:
+            raise ValueError("loaded without the photos' figures")
+        x = photometric(loaded.pixels, loaded.parameters, 0)
+        return geometric(x, loaded.parameters), geometric(loaded.sides, loaded.parameters)
+
+
+class StoredViews:
+    """Both views read from a feature store: the backbone is frozen, the heads are trained."""
+
+    def __init__(self, reader: FeatureReader, device: torch.device, amp: str) -> None:
+        self.reader, self.device, self.amp = reader, device, amp
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the N images."""
+        return self.reader.names
+
+    def load(
+        self, indices: Indices, epoch: int, views: Sequence[int] = (0, 1)
+    ) -> dict[str, NDArray[np.float16]]:
+        """(B, h, w, C) float16 of the wanted views, or of the images as they are."""
+        keys = [VIEW_FEATURES[view] for view in views] or [schema.FEATURES]
+        shape = (*self.reader.grid, self.reader.channels)
+        return {
+            key: np.stack([self.reader.read(int(i), key).reshape(shape) for i in indices])
+            for key in keys
+        }
+
+    def _project(self, net: ParsingNetwork, values: NDArray[np.float16]) -> Tensor:
+        dense = torch.from_numpy(values).to(self.device).permute(0, 3, 1, 2)
+        with precision(self.device, self.amp):
+            return net.project_frozen(dense)
+
+    def view(
+        self, net: ParsingNetwork, loaded: dict[str, NDArray[np.float16]], view: int
+    ) -> Tensor:
+        """The stored view, projected; it is the same in every epoch."""
+        return self._project(net, loaded[VIEW_FEATURES[view]]).float()
+
+    def plain(self, net: ParsingNetwork, loaded: dict[str, NDArray[np.float16]]) -> Tensor:
+        """The stored features, projected."""
+        return self._project(net, loaded[schema.FEATURES])

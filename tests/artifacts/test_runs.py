@@ -1,0 +1,266 @@
+"""A run folder keeps whole checkpoints and believes no half-written one."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from c2l import schema
+from c2l.artifacts.runs import Checkpoint, Run
+from c2l.errors import BadInputError, ConfigDiffersError, OutputError, UsageError
+from c2l.runtime.files import partial_sibling
+
+CONFIG: dict[str, Any] = {"options": {"lr": 1e-4, "clusters": 3}, "data": {"count": 8}}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A new run."""
+    return Run.create(tmp_path / "run", CONFIG, overwrite=False)
+
+
+def checkpoint(step: int) -> Checkpoint:
+    return Checkpoint(
+        step,
+        {"weight": torch.full((3,), float(step))},
+        {"0.exp_avg": torch.full((2,), step + 0.5)},
+        {"epoch": step // 10, "batch": step % 10},
+    )
+
+
+def file_of(run: Run, step: int, name: str) -> Path:
+    return run.path / f"step-{step:08d}" / name
+
+
+def flip(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[-2] ^= 1
+    path.write_bytes(raw)
+
+
+def newest(run: Run) -> int:
+    found = run.latest()
+    assert found is not None
+    return found.step
+
+
+def test_a_checkpoint_round_trips(run: Run) -> None:
+    run.save(checkpoint(12), keep=2)
+    found = Run.open(run.path).latest()
+    assert found is not None
+    assert found.step == 12
+    assert torch.equal(found.model["weight"], torch.full((3,), 12.0))
+    assert torch.equal(found.optimizer["0.exp_avg"], torch.full((2,), 12.5))
+    assert (found.state["epoch"], found.state["batch"]) == (1, 2)
+
+
+def test_the_newest_are_kept(run: Run) -> None:
+    for step in (1, 2, 10, 9_999_999_99):
+        run.save(checkpoint(step), keep=2)
+    assert run.steps() == [10, 999_999_999]
+    assert newest(run) == 999_999_999
+    left = sorted(p.name for p in run.path.iterdir())
+    assert left == ["config.json", "step-00000010", "step-999999999"]
+
+
+def test_a_half_written_checkpoint_is_not_believed(run: Run) -> None:
+    run.save(checkpoint(1), keep=2)
+    run.save(checkpoint(2), keep=2)
+    file_of(run, 2, schema.STEP_COMMIT).unlink()
+    assert run.steps() == [1]
+    assert newest(run) == 1
+    run.save(checkpoint(2), keep=2)
+    assert newest(run) == 2
+
+
+@pytest.mark.parametrize("name", [schema.STEP_MODEL, schema.STEP_OPTIMIZER, schema.STEP_STATE])
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_a_damaged_file_falls_back_to_the_checkpoint_before(
+    run: Run, name: str, damage: str
+) -> None:
+    for step in (1, 2):
+        run.save(checkpoint(step), keep=2)
+    path = file_of(run, 2, name)
+    if damage == "flip":
+        flip(path)
+    elif damage == "cut":
+        path.write_bytes(path.read_bytes()[:-9])
+    else:
+        path.unlink()
+    assert newest(run) == 1
+
+
+def test_a_damaged_marker_falls_back_and_nothing_sound_is_nothing(run: Run) -> None:
+    for step in (1, 2):
+        run.save(checkpoint(step), keep=2)
+    file_of(run, 2, schema.STEP_COMMIT).write_text("{")
+    assert newest(run) == 1
+    file_of(run, 1, schema.STEP_COMMIT).write_text("")
+    assert run.latest() is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"epoch": "0"}, {"epoch": -1}, {"batch": 1.5}, {"metrics_bytes": True}, {"step": None}],
+)
+def test_a_state_of_wrong_types_falls_back_though_its_marker_fits(
+    run: Run, wrong: dict[str, object]
+) -> None:
+    run.save(checkpoint(1), keep=2)
+    made = checkpoint(2)
+    made.state.update(wrong)
+    run.save(made, keep=2)
+    assert newest(run) == 1
+
+
+@pytest.mark.parametrize("marker", ["{}", '{"state.json": ""}', '{"../config.json": "0"}'])
+def test_a_marker_that_vouches_for_less_than_all_is_not_believed(run: Run, marker: str) -> None:
+    for step in (1, 2):
+        run.save(checkpoint(step), keep=2)
+    file_of(run, 2, schema.STEP_COMMIT).write_text(marker)
+    assert newest(run) == 1
+
+
+def test_a_run_without_checkpoints_has_no_latest(run: Run) -> None:
+    assert run.latest() is None
+    assert run.steps() == []
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_ones_before(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.save(checkpoint(1), keep=2)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("c2l.artifacts.runs.save_tensors", full)
+    with pytest.raises(OutputError, match="No space left on device") as caught:
+        run.save(checkpoint(2), keep=2)
+    assert caught.value.exit_code == 74
+    assert newest(run) == 1
+
+
+def test_configuration_is_kept(run: Run) -> None:
+    found = Run.open(run.path)
+    assert {k: found.config[k] for k in CONFIG} == CONFIG
+    assert found.config["format"] == "c2l-run"
+    found.require_same(CONFIG)
+
+
+def test_another_configuration_is_refused_with_the_keys_that_differ(run: Run) -> None:
+    other = {"options": {"lr": 1e-3, "clusters": 3, "tau": 0.1}, "data": {"count": 9}}
+    with pytest.raises(ConfigDiffersError) as caught:
+        run.require_same(other)
+    assert caught.value.exit_code == 4
+    message = caught.value.message
+    assert "options.lr: the run has 0.0001, now 0.001" in message
+    assert "options.tau: the run has None, now 0.1" in message
+    assert "data.count: the run has 8, now 9" in message
+    assert "clusters" not in message
+
+
+def test_a_missing_or_foreign_folder_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="no such run folder"):
+        Run.open(tmp_path / "none")
+    with pytest.raises(BadInputError, match=r"config\.json: no such file"):
+        Run.open(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"format": "other"}))
+    with pytest.raises(BadInputError, match="not a run of this version"):
+        Run.open(tmp_path)
+
+
+def test_an_existing_run_is_refused_without_overwrite_and_replaced_with_it(run: Run) -> None:
+    run.save(checkpoint(1), keep=2)
+    with pytest.raises(UsageError, match="exists already"):
+        Run.create(run.path, CONFIG, overwrite=False)
+    assert newest(run) == 1
+    fresh = Run.create(run.path, {"options": {}}, overwrite=True)
+    assert os.listdir(run.path) == ["config.json"]
+    assert fresh.latest() is None
+
+
+def test_an_empty_folder_becomes_a_run(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    Run.create(tmp_path / "run", CONFIG, overwrite=False)
+    assert Run.open(tmp_path / "run").config["options"] == CONFIG["options"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_no_run_is_never_removed(tmp_path: Path, overwrite: bool) -> None:
+    folder, file = tmp_path / "photos", tmp_path / "photo.png"
+    folder.mkdir()
+    (folder / "one.png").write_text("precious")
+    file.write_text("precious")
+    for path in (folder, file):
+        with pytest.raises(UsageError):
+            Run.create(path, CONFIG, overwrite=overwrite)
+    assert (folder / "one.png").read_text() == file.read_text() == "precious"
+
+
+def test_metrics_are_appended_and_rewound(run: Run) -> None:
+    assert run.read_metrics() == []
+    assert run.metrics_size() == 0
+    run.rewind_metrics(0)
+    run.log({"step": 1})
+    kept = run.metrics_size()
+    run.log({"step": 2})
+    assert run.read_metrics() == [{"step": 1}, {"step": 2}]
+    run.rewind_metrics(kept)
+    assert run.read_metrics() == [{"step": 1}]
+    run.log({"step": 2, "again": True})
+    assert run.read_metrics() == [{"step": 1}, {"step": 2, "again": True}]
+    run.rewind_metrics(10**9)  # never makes the file longer
+    assert len(run.read_metrics()) == 2
+
+
+def test_a_line_cut_off_by_a_kill_is_left_out(run: Run) -> None:
+    run.log({"step": 1})
+    with run.metrics.open("a") as file:
+        file.write('{"step": 2, "lo')
+    assert run.read_metrics() == [{"step": 1}]
+
+
+def test_metrics_never_hold_nan(run: Run) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        run.log({"loss": math.nan})
+    assert run.read_metrics() == []
+
+
+def test_targets_of_past_epochs_are_forgotten(run: Run) -> None:
+    for epoch in range(4):
+        run.epoch_file(epoch).parent.mkdir()
+        run.epoch_file(epoch).write_text("")
+    run.forget_epochs(before=2)
+    assert [run.epoch_file(e).exists() for e in range(4)] == [False, False, True, True]
+
+
+def test_a_run_killed_at_its_very_start_is_begun_again(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    path.mkdir()
+    partial_sibling(path / schema.RUN_CONFIG).write_text('{"form')
+    assert Run.is_empty(path)
+    Run.create(path, {"a": 1}, overwrite=False)
+    assert Run.open(path).config["a"] == 1
+    assert os.listdir(path) == [schema.RUN_CONFIG]
+
+
+def test_a_start_that_fails_gives_back_the_run_it_was_to_replace_and_not_an_older_one(
+    run: Run,
+) -> None:
+    path = run.path
+    for seed in (1, 2):
+        run.save(checkpoint(1), keep=2)
+        run = Run.create(path, {"seed": seed}, overwrite=True)
+    run.take_back()
+    assert Run.open(path).config["seed"] == 1
+    assert Run.open(path).steps() == [1]
+    last = Run.create(path, {"seed": 3}, overwrite=True)
+    last.forget_previous()
+    assert os.listdir(path.parent) == [path.name]

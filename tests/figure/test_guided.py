@@ -1,0 +1,70 @@
+"""The guided filter equals its definition, window by window, and follows edges."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from c2l.figure.guided import guided_filter
+
+
+def by_definition(
+    guide: NDArray[np.float64], mask: NDArray[np.float64], radius: int, epsilon: float
+) -> NDArray[np.float64]:
+    """He et al.: a linear regression in every window, the regressions of a pixel averaged."""
+    height, width = mask.shape
+    slopes, offsets = np.zeros((height, width, 3)), np.zeros((height, width))
+
+    def window(row: int, column: int) -> tuple[slice, slice]:
+        return (
+            slice(max(0, row - radius), row + radius + 1),
+            slice(max(0, column - radius), column + radius + 1),
+        )
+
+    for row in range(height):
+        for column in range(width):
+            where = window(row, column)
+            colours, values = guide[:, where[0], where[1]].reshape(3, -1), mask[where].ravel()
+            spread = np.cov(colours, bias=True) + epsilon * np.eye(3)
+            joint = ((colours - colours.mean(1, keepdims=True)) * values).mean(1)
+            slopes[row, column] = np.linalg.solve(spread, joint)
+            offsets[row, column] = values.mean() - slopes[row, column] @ colours.mean(1)
+    result = np.zeros((height, width))
+    for row in range(height):
+        for column in range(width):
+            where = window(row, column)
+            slope, offset = slopes[where].reshape(-1, 3).mean(0), offsets[where].mean()
+            result[row, column] = slope @ guide[:, row, column] + offset
+    return result
+
+
+def test_it_is_the_regression_of_its_definition() -> None:
+    generator = np.random.default_rng(0)
+    guides = generator.random((2, 3, 12, 12))
+    masks = generator.random((2, 2, 12, 12))
+    found = guided_filter(
+        torch.from_numpy(guides).float(),
+        torch.from_numpy(masks).float(),
+        radius=0.25,
+        epsilon=1e-2,
+    )
+    for photo in range(2):
+        for channel in range(2):
+            expected = by_definition(guides[photo], masks[photo, channel], 3, 1e-2)
+            np.testing.assert_allclose(found[photo, channel].numpy(), expected, atol=2e-4)
+
+
+def test_a_blurred_mask_gets_back_the_edge_of_its_photo() -> None:
+    guide = torch.full((1, 3, 64, 64), 0.2)
+    guide[..., 32:] = 0.8
+    ramp = ((torch.arange(64) - 24) / 16).clamp(0, 1).expand(1, 1, 64, 64)
+    sharp = guided_filter(guide, ramp)[0, 0, 32]
+    assert float(sharp[32] - sharp[31]) > 5 * float(ramp[0, 0, 32, 32] - ramp[0, 0, 32, 31])
+
+
+def test_an_even_photo_leaves_the_windows_mean() -> None:
+    mask = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    even = guided_filter(torch.full((1, 3, 32, 32), 0.5), mask)
+    assert float(even.std()) < 0.2 * float(mask.std())
+    assert abs(float(even.mean() - mask.mean())) < 0.05

@@ -1,0 +1,136 @@
+"""A final name appears with the whole output or not at all; failures name path and bytes."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+from c2l.artifacts.outputs import refuse_existing
+from c2l.errors import BadInputError, ExitCode, OutputError, UsageError
+from c2l.runtime.files import output_errors, publish, replacing, sha256_file, sha256_lines
+from c2l.runtime.json_files import read_json, write_json
+
+
+def test_output_takes_its_name_when_the_block_ends(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "out.bin"
+    with replacing(path) as partial:
+        partial.write_bytes(b"whole")
+        assert not path.exists()
+        assert partial.parent == path.parent
+    assert path.read_bytes() == b"whole"
+    assert os.listdir(path.parent) == ["out.bin"]
+
+
+def write_half(path: Path, error: BaseException, *, needed: int | None = None) -> None:
+    with replacing(path, needed=needed) as partial:
+        partial.write_bytes(b"half")
+        raise error
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_failure_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    path = tmp_path / "out.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(error):
+        write_half(path, error())
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["out.bin"]
+
+
+def test_failure_before_anything_is_written_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="early"), replacing(tmp_path / "out.bin"):
+        raise ValueError("early")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_says_how_many_bytes_are_needed(tmp_path: Path, number: int) -> None:
+    path = tmp_path / "out.bin"
+    with pytest.raises(OutputError) as caught:
+        write_half(path, OSError(number, os.strerror(number)), needed=1_234_567)
+    assert caught.value.exit_code == ExitCode.IO_ERROR == 74
+    assert str(path) in caught.value.message
+    assert os.strerror(number) in caught.value.message
+    assert "1,234,567 bytes are needed" in caught.value.message
+    assert caught.value.hint
+    assert os.listdir(tmp_path) == []
+
+
+def test_other_errors_do_not_speak_of_bytes(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError, match="Permission denied") as caught,
+        output_errors(tmp_path, needed=99),
+    ):
+        raise PermissionError(errno.EACCES, "Permission denied")
+    assert "99" not in caught.value.message
+
+
+def test_an_output_below_a_file_is_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"out\.bin"), replacing(tmp_path / "file" / "out.bin"):
+        pass
+
+
+def test_a_folder_replaces_a_folder(tmp_path: Path) -> None:
+    old, new = tmp_path / "out", tmp_path / ".out.partial"
+    for folder, name in ((old, "old"), (new, "new")):
+        folder.mkdir()
+        (folder / name).write_text(name)
+    publish(new, old)
+    assert os.listdir(tmp_path) == ["out"]
+    assert os.listdir(old) == ["new"]
+
+
+def test_an_existing_output_is_refused_without_overwrite(tmp_path: Path) -> None:
+    path = tmp_path / "out.bin"
+    refuse_existing(path, overwrite=False)
+    path.write_bytes(b"old")
+    refuse_existing(path, overwrite=True)
+    with pytest.raises(UsageError, match=r"out\.bin: exists already") as caught:
+        refuse_existing(path, overwrite=False)
+    assert "--overwrite" in (caught.value.hint or "")
+
+
+def test_sums_are_sha256(tmp_path: Path) -> None:
+    path, data = tmp_path / "data", bytes(range(256)) * 5000  # more than one read
+    path.write_bytes(data)
+    assert sha256_file(path) == hashlib.sha256(data).hexdigest()
+    assert sha256_lines(iter(["a", "b"])) == hashlib.sha256(b"a\nb\n").hexdigest()
+    assert sha256_lines(iter(["\udcff"])) == hashlib.sha256(b"\xff\n").hexdigest()
+
+
+def test_json_round_trip(tmp_path: Path) -> None:
+    path, value = tmp_path / "v.json", {"a": [1, 2.5, None], "b": {"c": "Ä"}}
+    write_json(path, value)
+    assert read_json(path, what="a test") == value
+
+
+def test_json_never_holds_nan(tmp_path: Path) -> None:
+    path = tmp_path / "v.json"
+    write_json(path, {"a": 1})
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(path, {"a": math.nan})
+    assert read_json(path, what="a test") == {"a": 1}
+    assert os.listdir(tmp_path) == ["v.json"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "3", "\xff\xfe", "[" * 100_000])
+def test_bad_json_is_bad_input(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "v.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(BadInputError, match=r"v\.json: not a test") as caught:
+        read_json(path, what="a test", hint="do this")
+    assert caught.value.exit_code == 3
+    assert caught.value.hint == "do this"
+
+
+def test_missing_json_is_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="no such file; expected a test"):
+        read_json(tmp_path / "v.json", what="a test")

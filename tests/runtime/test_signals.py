@@ -1,0 +1,53 @@
+"""Signals ask for a stop; a second interrupt leaves at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+
+import pytest
+
+from c2l.runtime.signals import STOPPING, StopRequest
+
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_a_signal_sets_the_flag_and_the_old_handler_comes_back(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = signal.getsignal(number)
+    with StopRequest() as stop:
+        assert stop.received is None
+        os.kill(os.getpid(), number)
+        assert stop.received == number.name
+    assert signal.getsignal(number) is before
+    captured = capsys.readouterr()
+    assert number.name in captured.err
+    assert captured.out == ""
+
+
+def test_a_second_interrupt_leaves_at_once() -> None:
+    with StopRequest() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.received == "SIGINT"
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_second_request_to_terminate_still_waits_for_the_state() -> None:
+    with StopRequest() as stop:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.received == "SIGTERM"
+
+
+def test_a_stop_is_noted_where_nobody_reads_what_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", buffering=1) as gone, StopRequest() as stop:
+        monkeypatch.setattr("sys.stderr", gone)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.received == "SIGTERM"
+        monkeypatch.undo()
+        with contextlib.suppress(BrokenPipeError):
+            gone.close()

@@ -1,0 +1,97 @@
+"""Label-free health is what a count by hand says."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from c2l.scoring.health import agreement, entropy, health, least_cosine
+from c2l.training.gradients import gradients_by_term
+
+# Centroids of two views that tell three clusters apart.
+APART = (np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32))
+
+
+def test_entropy_is_relative_to_that_of_equal_sizes() -> None:
+    assert entropy(np.array([7, 7, 7])) == pytest.approx(1)
+    assert entropy(np.array([9, 0, 0])) == 0
+    expected = (0.5 * math.log(2) + 2 * 0.25 * math.log(4)) / math.log(3)
+    assert entropy(np.array([50, 25, 25])) == pytest.approx(expected)
+    assert entropy(np.array([5, 5, 0, 0])) == pytest.approx(0.5)
+
+
+def test_entropy_of_one_cluster_or_no_pixels_is_zero() -> None:
+    assert entropy(np.array([5])) == 0
+    assert entropy(np.array([0, 0])) == 0
+
+
+def test_agreement_matches_the_clusters_of_the_views_first() -> None:
+    assert agreement(np.array([[0, 4, 0], [0, 0, 3], [5, 0, 0]])) == 1
+    assert agreement(np.array([[1, 6], [2, 1]])) == pytest.approx(0.8)
+    assert agreement(np.array([[5, 5], [5, 5]])) == pytest.approx(0.5)
+    assert agreement(np.zeros((3, 3), np.int64)) == 0
+
+
+def test_a_sound_clustering_raises_no_alarm() -> None:
+    record = health((np.array([6, 4]), np.array([5, 5])), APART, np.array([[5, 1], [0, 4]]))
+    assert record["cluster_sizes"] == [0.55, 0.45]
+    assert record["view_agreement"] == 0.9
+    assert record["cluster_entropy"] == pytest.approx(entropy(np.array([11, 9])), abs=1e-6)
+    assert record["collapsed"] == []
+
+
+def test_one_cluster_with_nearly_all_pixels_raises_the_alarm() -> None:
+    sizes = np.array([4, 1990, 6])
+    record = health((sizes, sizes), APART, np.diag(sizes))
+    assert record["collapsed"] == ["cluster 1 holds 99.5% of the pixels"]
+    sizes = np.array([10, 990, 0])
+    assert not any("holds" in c for c in health((sizes, sizes), APART, np.diag(sizes))["collapsed"])
+
+
+def test_an_empty_cluster_of_a_view_raises_the_alarm() -> None:
+    counts = (np.array([5, 5, 0]), np.array([0, 10, 0]))
+    record = health(counts, APART, np.zeros((3, 3), np.int64))
+    assert record["collapsed"] == [
+        "view 1: clusters [2] are empty",
+        "view 2: clusters [0, 2] are empty",
+    ]
+
+
+def test_the_least_cosine_is_that_of_the_two_farthest_apart() -> None:
+    assert least_cosine(np.array([[2, 0], [3, 3], [0, 1]], np.float32)) == pytest.approx(0)
+    assert least_cosine(np.array([[1, 0], [5, 5]], np.float32)) == pytest.approx(0.5**0.5)
+    assert least_cosine(np.array([[1, 0], [-2, 0]], np.float32)) == pytest.approx(-1)
+
+
+def test_features_that_shrank_to_a_point_raise_the_alarm_whatever_the_sizes() -> None:
+    sizes = np.array([4, 3, 3])
+    point = np.ones((3, 5), np.float32) + 0.01 * np.eye(3, 5, dtype=np.float32)
+    record = health((sizes, sizes), (APART[0], point), np.diag(sizes))
+    assert record["least_cosine"] == [0, pytest.approx(1, abs=1e-4)]
+    (alarm,) = record["collapsed"]
+    assert alarm.startswith("view 2: the features have shrunk to a point")
+
+
+def test_gradients_of_terms_have_their_norms_and_leave_the_graph_for_the_step() -> None:
+    torch.manual_seed(0)
+    first, second = nn.Linear(3, 4), nn.Linear(4, 2)
+    views = [first(torch.arange(6.0).view(2, 3) + view).tanh() for view in (0, 1)]
+    terms = {
+        "a": second(views[0]).square().sum() + views[1].prod(),
+        "constant": torch.zeros(()),
+        "b": 3 * views[0].sum(),
+        "elsewhere": second.weight.square().sum(),
+    }
+    norms = gradients_by_term(terms, views)
+    with torch.no_grad():
+        parts = 2 * second(views[0]) @ second.weight, views[1].prod() / views[1]
+    expected = math.sqrt(sum(float(part.square().sum()) for part in parts))
+    assert norms["a"] == pytest.approx(expected)
+    assert norms["b"] == pytest.approx(3 * math.sqrt(views[0].numel()))
+    assert norms["constant"] == norms["elsewhere"] == 0
+    sum(terms.values()).backward()  # type: ignore[union-attr, no-untyped-call]
+    assert first.weight.grad is not None

@@ -1,0 +1,283 @@
+"""A trainer takes plain Adam steps, refuses non-finite ones, and goes on exactly where it was."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from c2l.artifacts.runs import Run
+from c2l.errors import BadInputError, NonFiniteError, StoppedError
+from c2l.figure.warmup import warmup_rate
+from c2l.nn.backbone import Backbone, FeaturePyramid
+from c2l.nn.network import ParsingNetwork
+from c2l.nn.pixel import PixelConsistentModule, SparseCode
+from c2l.options import FitOptions
+from c2l.runtime.signals import StopRequest
+from c2l.training.trainer import Trainer, digest
+
+OPTIONS = FitOptions(
+    fpn_dim=8, lr=1e-3, warmup_lr=1e-2, weights="none", save_minutes=1e6, batch_size=2
+)
+IMAGES = 6  # three batches an epoch
+
+
+class Tiny(nn.Module):
+    """Stands for the backbone where its features do not matter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.channels = {"layer1": 3, "layer2": 3, "layer3": 3, "layer4": 3}
+        self.weight = nn.Parameter(torch.ones(3))
+
+
+def network(*, frozen: bool = False, dim: int = 8) -> ParsingNetwork:
+    torch.manual_seed(0)
+    backbone: Backbone = Tiny()  # type: ignore[assignment]
+    pyramid = FeaturePyramid(backbone.channels, dim)
+    pixel = PixelConsistentModule(dim, 2, SparseCode(dim, 4, sparsity=0.1))
+    projection = nn.Conv2d(3, dim, 1) if frozen else None
+    return ParsingNetwork(backbone, pyramid, pixel, None, projection=projection)
+
+
+def loss_of(trainer: Trainer) -> Tensor:
+    total = torch.zeros(())
+    for number, parameter in enumerate(trainer.trained()):
+        total = total + ((parameter - 0.1 * number) ** 2).sum()
+    return total
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A new run."""
+    return Run.create(tmp_path / "run", {}, overwrite=False)
+
+
+def trainer_of(run: Run, options: FitOptions = OPTIONS, **network_options: bool) -> Trainer:
+    return Trainer(run, network(**network_options), options, StopRequest(), IMAGES)
+
+
+def steps(trainer: Trainer, count: int) -> None:
+    for _ in range(count):
+        trainer.step(loss_of(trainer), ["a.png"])
+
+
+def test_restored_moments_lie_as_their_parameters_do(run: Run) -> None:
+    def channels_last() -> Trainer:
+        net = network(frozen=True)
+        net.projection = nn.Conv2d(3, 8, 3).to(memory_format=torch.channels_last)
+        return Trainer(run, net, OPTIONS, StopRequest(), IMAGES)
+
+    torch.manual_seed(1)
+    first = channels_last()
+    steps(first, 1)
+    first.save()
+    second = channels_last()
+    assert second.restore()
+    for parameter, state in second.optimizer.state.items():
+        assert state["exp_avg"].stride() == state["exp_avg_sq"].stride() == parameter.stride()
+    steps(first, 1)
+    steps(second, 1)
+    assert digest(second.net.state_dict()) == digest(first.net.state_dict())
+
+
+def test_steps_are_adams_followed_by_the_projection(run: Run) -> None:
+    trainer, reference = trainer_of(run), trainer_of(run)
+    optimizer = torch.optim.Adam(reference.net.parameters(), lr=1e-3, fused=True)
+    for _ in range(3):
+        optimizer.zero_grad()
+        loss_of(reference).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        reference.net.constrain()
+    steps(trainer, 3)
+    assert digest(trainer.net.state_dict()) == digest(reference.net.state_dict())
+    assert (trainer.position.step, trainer.position.batch, trainer.position.epoch) == (3, 3, 0)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_takes_no_step_and_names_the_batch(
+    run: Run, value: float
+) -> None:
+    trainer = trainer_of(run)
+    steps(trainer, 1)
+    before = digest(trainer.net.state_dict())
+    with pytest.raises(NonFiniteError, match="epoch 0, batch 1") as caught:
+        trainer.step(loss_of(trainer) * value, [f"{i}.png" for i in range(12)])
+    assert caught.value.exit_code == 6
+    assert "0.png, 1.png" in caught.value.message
+    assert "..." in caught.value.message
+    assert digest(trainer.net.state_dict()) == before
+    assert trainer.position.step == 1
+
+
+def test_a_gradient_that_is_not_finite_takes_no_step(run: Run) -> None:
+    trainer = trainer_of(run)
+    before = digest(trainer.net.state_dict())
+    weight = trainer.net.backbone.get_parameter("weight")
+    with pytest.raises(NonFiniteError):
+        trainer.step((weight - weight).sum().sqrt(), ["a.png"])
+    assert digest(trainer.net.state_dict()) == before
+
+
+def test_going_on_from_a_checkpoint_is_as_if_it_had_never_stopped(run: Run, tmp_path: Path) -> None:
+    whole = trainer_of(Run.create(tmp_path / "whole", {}, overwrite=False))
+    steps(whole, 6)
+    first = trainer_of(run)
+    steps(first, 4)
+    run.log({"step": 4})
+    first.save()
+    run.log({"step": 5})
+    steps(first, 1)
+
+    second = trainer_of(run)
+    assert second.restore()
+    assert (second.position.step, second.position.batch) == (4, 4)
+    saved = {"kind": "checkpoint", "step": 4}
+    assert run.read_metrics() == [
+        {"step": 4},
+        saved | {"parameters_sha256": digest(second.net.state_dict())},
+    ]
+    steps(second, 2)
+    assert digest(second.net.state_dict()) == digest(whole.net.state_dict())
+
+
+def test_without_a_checkpoint_the_run_begins_anew(run: Run) -> None:
+    run.log({"step": 1})
+    assert not trainer_of(run).restore()
+    assert run.read_metrics() == []
+
+
+def test_damaged_checkpoints_are_named_and_work_is_never_begun_anew_in_silence(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trainer = trainer_of(run)
+    for _ in range(2):
+        steps(trainer, 2)
+        run.log({"step": trainer.position.step})
+        trainer.save()
+    written = run.metrics.read_bytes()
+
+    def damage(step: int) -> None:
+        path = run.path / f"step-{step:08d}" / "model.safetensors"
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+    damage(4)
+    second = trainer_of(run)
+    assert second.restore()
+    assert second.position.step == 2
+    assert "the checkpoint of step 4 cannot be used" in capsys.readouterr().err
+    run.metrics.write_bytes(written)
+    damage(2)
+    with pytest.raises(BadInputError, match="checkpoints of steps 2, 4 cannot be used") as caught:
+        trainer_of(run).restore()
+    assert "c2l verify" in str(caught.value.hint)
+    assert run.metrics.read_bytes() == written
+
+
+def test_a_checkpoint_of_another_network_is_refused(run: Run) -> None:
+    trainer = trainer_of(run)
+    steps(trainer, 1)
+    trainer.save()
+    other = Trainer(run, network(dim=10), OPTIONS, StopRequest(), IMAGES)
+    with pytest.raises(BadInputError, match="does not fit"):
+        other.restore()
+
+
+def test_a_signal_saves_the_state_then_stops(run: Run) -> None:
+    trainer = trainer_of(run)
+    steps(trainer, 2)
+    trainer.pause()
+    assert run.latest() is None
+    trainer.stop.received = signal.SIGTERM.name
+    with pytest.raises(StoppedError, match="SIGTERM: stopped at step 2") as caught:
+        trainer.pause()
+    assert caught.value.exit_code == 75
+    assert "--resume" in (caught.value.hint or "")
+    found = run.latest()
+    assert found is not None
+    assert found.step == 2
+    assert found.state["parameters_sha256"] == digest(trainer.net.state_dict())
+
+
+def test_an_epochs_end_is_saved_and_its_targets_are_forgotten(run: Run) -> None:
+    trainer = trainer_of(run)
+    steps(trainer, 2)
+    for epoch in (0, 1):
+        run.epoch_file(epoch).parent.mkdir()
+    trainer.end_epoch()
+    found = run.latest()
+    assert found is not None
+    assert (found.state["epoch"], found.state["batch"], found.step) == (1, 0, 2)
+    assert not run.epoch_file(0).parent.exists()
+    assert run.epoch_file(1).parent.exists()
+
+
+def test_a_frozen_backbone_is_not_trained(run: Run) -> None:
+    trainer = trainer_of(run, frozen=True)
+    before = {k: v.clone() for k, v in trainer.net.state_dict().items()}
+    steps(trainer, 2)
+    changed = {k for k, v in trainer.net.state_dict().items() if not torch.equal(v, before[k])}
+    assert {name.split(".")[0] for name in changed} == {"pixel", "projection"}
+
+
+def test_max_steps_finishes(run: Run) -> None:
+    trainer = trainer_of(run, replace(OPTIONS, max_steps=2))
+    assert not trainer.finished
+    steps(trainer, 2)
+    assert trainer.finished
+    unlimited = trainer_of(run)
+    steps(unlimited, 3)
+    assert not unlimited.finished
+
+
+def test_the_warm_up_has_a_head_and_a_rate_of_its_own(run: Run) -> None:
+    trainer = trainer_of(run, replace(OPTIONS, warmup=1))
+    assert trainer.head is not None
+    assert trainer.optimizer.param_groups[0]["lr"] == 1e-2
+    head = next(iter(trainer.head.parameters())).clone()
+    steps(trainer, 1)
+    assert not torch.equal(next(iter(trainer.head.parameters())), head)
+    assert trainer.optimizer.param_groups[0]["lr"] == warmup_rate(1e-2, 0, 3)
+    steps(trainer, 2)
+    assert trainer.optimizer.param_groups[0]["lr"] == warmup_rate(1e-2, 2, 3)
+    trainer.end_epoch()
+    trainer.enter_epoch(1)
+    assert trainer.head is None
+    assert trainer.optimizer.param_groups[0]["lr"] == 1e-3
+    assert not trainer.optimizer.state_dict()["state"]
+
+
+@pytest.mark.parametrize("at_the_end", [False, True])
+def test_going_on_from_the_warm_up_is_exact(run: Run, tmp_path: Path, at_the_end: bool) -> None:
+    options = replace(OPTIONS, warmup=1)
+
+    def train(trainer: Trainer, *, stopped: bool) -> None:
+        while trainer.position.step < 5:
+            if trainer.position.epoch == 0 and trainer.position.batch == 3:
+                trainer.end_epoch()
+                if stopped and at_the_end:
+                    return
+            trainer.enter_epoch(trainer.position.epoch)
+            steps(trainer, 1)
+            if stopped and not at_the_end and trainer.position.step == 2:
+                trainer.save()
+                return
+
+    whole = trainer_of(Run.create(tmp_path / "whole", {}, overwrite=False), options)
+    train(whole, stopped=False)
+    train(trainer_of(run, options), stopped=True)
+    second = trainer_of(run, options)
+    assert second.restore()
+    train(second, stopped=False)
+    assert digest(second.net.state_dict()) == digest(whole.net.state_dict())
+
+
+def test_digest_depends_on_names_and_values_and_not_on_order() -> None:
+    a, b = torch.ones(2), torch.zeros(3)
+    assert digest({"a": a, "b": b}) == digest({"b": b, "a": a})
+    assert digest({"a": a}) != digest({"b": a})
+    assert digest({"a": a}) != digest({"a": a + 1e-7})
