@@ -15,7 +15,7 @@ from c2l.runtime.threads import set_threads
 # Pages asked of the system by ten tensors of 64 MiB, each freed before the next.
 FAULTS = """
 import resource, torch
-from c2l.runtime.device import keep_freed_memory
+from c2l.runtime.threads import keep_freed_memory
 torch.set_num_threads(1)
 kept = keep_freed_memory()
 # What the interpreter takes in between can spoil a place or two for the next tensor.
