@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from c2l.clustering.kmeans import MiniBatchKMeans, assign
 from c2l.model.network import build_network, effective
 from c2l.options import FitOptions
-from c2l.runtime.threads import limit_threads
+from c2l.runtime.threads import prepare_cpu
 
 from .compare import Row, seconds
 from .kmeans import COUNT
@@ -24,7 +24,7 @@ SIZE, STRIDE = 128, 2
 
 def measure(store: Path, rounds: int, clusters: tuple[int, ...] = (3, 27, 256)) -> list[Row]:
     """The ceilings, then shares of them, then the cost of a photo."""
-    limit_threads()
+    prepare_cpu()
     square = torch.rand(SIDE, SIDE)
     big = torch.zeros(BYTES // 4)
     took = seconds({"products": lambda: square @ square, "reading": big.sum}, 3 * rounds)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from c2l.runtime.threads import limit_threads
+from c2l.runtime.threads import prepare_cpu
 from c2l.scoring.confusion import confusion_matrix
 
 from .compare import Row, seconds
@@ -17,7 +17,7 @@ SHAPE = (825, 550)
 
 def measure(rounds: int) -> list[Row]:
     """Images per second over torchmetrics', on the same arrays."""
-    limit_threads()
+    prepare_cpu()
     rng = np.random.default_rng(0)
     rows = []
     for classes in (3, 23):

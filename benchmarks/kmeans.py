@@ -13,7 +13,8 @@ from sklearn.cluster import MiniBatchKMeans as Sklearn
 
 from c2l.clustering.kmeans import MiniBatchKMeans, assign, initial_centroids
 from c2l.options import KMeansOptions
-from c2l.runtime.threads import limit_threads, thread_count
+from c2l.runtime.pool import worker_count
+from c2l.runtime.threads import prepare_cpu
 
 from .compare import Row, seconds
 from .samples import points
@@ -61,8 +62,8 @@ def _inertia(x: Points, centroids: Points) -> float:
 
 def measure(store: Path, rounds: int, clusters: tuple[int, ...] = (3, 27, 256)) -> list[Row]:
     """Speed over each peer, with the inertia of both."""
-    limit_threads()
-    faiss.omp_set_num_threads(thread_count())
+    prepare_cpu()
+    faiss.omp_set_num_threads(worker_count())
     x = points(store, COUNT)
     rows = []
     for k in clusters:

@@ -9,7 +9,7 @@ from importlib.metadata import version
 import faiss
 import torch
 
-from c2l.runtime.threads import thread_count
+from c2l.runtime.pool import worker_count
 
 
 def describe() -> dict[str, str]:
@@ -26,7 +26,7 @@ def describe() -> dict[str, str]:
     return {
         "processor": model,
         "cores": str(len(os.sched_getaffinity(0))),
-        "threads": str(thread_count()),
+        "threads": str(worker_count()),
         "gpu": gpu,
         "python": platform.python_version(),
         **{name: version(name) for name in (*packages, "torchmetrics")},

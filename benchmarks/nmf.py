@@ -15,7 +15,7 @@ from sklearn.decomposition import NMF
 
 from c2l.clustering.nmf import Factorisation, factorise
 from c2l.options import ClusterOptions
-from c2l.runtime.threads import limit_threads
+from c2l.runtime.threads import prepare_cpu
 
 from .compare import Row, seconds
 from .samples import raw_points
@@ -42,7 +42,7 @@ def _first_near(make: Callable[..., NMF], v: NDArray[np.float32], near: float, m
 
 def measure(store: Path, rounds: int) -> list[Row]:
     """Speed at equal error, and with both sides' own stopping rules."""
-    limit_threads()
+    prepare_cpu()
     v = raw_points(store)
     whole = torch.from_numpy(v)
     rows = []

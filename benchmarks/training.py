@@ -22,8 +22,9 @@ from c2l.data.layouts import Record
 from c2l.model.network import build_network, effective
 from c2l.options import ExtractOptions, FitOptions, recorded
 from c2l.runtime.device import precision, to_batch
+from c2l.runtime.pool import worker_count
 from c2l.runtime.signals import StopRequest
-from c2l.runtime.threads import limit_threads, thread_count
+from c2l.runtime.threads import prepare_cpu
 from c2l.stages.extract import extract
 from c2l.training.epochs import cluster_epoch, train_epoch
 from c2l.training.job import Job
@@ -107,7 +108,7 @@ def _fit(photos: list[Path], method: str, weights: Path | None, work: Path, roun
 
 def _our_epoch(photos: list[Path], weights: Path | None, work: Path) -> float:
     """Seconds of a first epoch of method picie, decoding included."""
-    limit_threads()
+    prepare_cpu()
     started = time.perf_counter()
     with _job(photos, _options("picie", weights, BATCH), work) as job:
         cluster_epoch(job, 0, work / "targets.h5")
@@ -118,7 +119,7 @@ def _our_epoch(photos: list[Path], weights: Path | None, work: Path) -> float:
 
 def _plain_epoch(photos: list[Path], weights: Path | None, work: Path) -> float:
     """The same in PiCIE's order, with the allocator that a plain program has."""
-    torch.set_num_threads(thread_count())
+    torch.set_num_threads(worker_count())
     net, _ = build_network(_options("picie", weights, BATCH), None, 0, seed=0)
     net = net.to(memory_format=torch.contiguous_format)
     work.mkdir(parents=True, exist_ok=True)
@@ -173,7 +174,7 @@ def _extract(photos: list[Path], size: int, weights: Path | None, work: Path, ro
 
 def fit_rows(photos: list[Path], weights: Path | None, work: Path, rounds: int) -> list[Row]:
     """The training pass of both methods, and a whole epoch."""
-    limit_threads()
+    prepare_cpu()
     rounds = max(3, rounds)
     stepped = photos[: STEPS * STEP_BATCH]
     return [
@@ -185,7 +186,7 @@ def fit_rows(photos: list[Path], weights: Path | None, work: Path, rounds: int) 
 
 def extract_rows(photos: list[Path], weights: Path | None, work: Path, rounds: int) -> list[Row]:
     """Each size."""
-    limit_threads()
+    prepare_cpu()
     return [
         _extract(photos[:count], size, weights, work / f"extract-{size}", rounds)
         for size, count in EXTRACTED

@@ -1,4 +1,4 @@
-"""The errors a user can meet, each with the exit code a shell script may rely on."""
+"""Errors shown to the user, each with an exit code that scripts can rely on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class ExitCode(IntEnum):
-    """Exit codes of every command."""
+    """Exit codes of all commands."""
 
     OK = 0
     BUG = 1
@@ -23,10 +23,10 @@ class ExitCode(IntEnum):
 
 
 class C2LError(Exception):
-    """An error with a message for the user and the next step to take.
+    """An error with a message for the user and, if there is one, the next step.
 
     Args:
-        message: what was expected and what was found; names the path where there is one.
+        message: what was expected and what was found; names the path, if any.
         hint: the next step, as a sentence or a command.
     """
 
@@ -39,13 +39,13 @@ class C2LError(Exception):
 
 
 class UsageError(C2LError):
-    """An option or a combination of options that cannot work."""
+    """An invalid option, or options that cannot be combined."""
 
     exit_code = ExitCode.USAGE
 
 
 class BadInputError(C2LError):
-    """A missing, broken, foreign or stale input.
+    """A missing, damaged, foreign or stale input.
 
     Args:
         path: the file or folder at fault.
@@ -61,36 +61,36 @@ class BadInputError(C2LError):
 
 
 class ConfigDiffersError(C2LError):
-    """A run resumed under options that differ from the ones it was started with."""
+    """A run resumed with options other than those it was started with."""
 
     exit_code = ExitCode.CONFIG_DIFFERS
 
 
 class LockedError(C2LError):
-    """An output that another process is writing."""
+    """An output that another process is writing to."""
 
     exit_code = ExitCode.LOCKED
 
 
 class NonFiniteError(C2LError):
-    """A feature, loss or gradient that is NaN or infinite; it is not stored, no step is taken."""
+    """A NaN or infinite feature, loss or gradient: nothing is stored and no step is taken."""
 
     exit_code = ExitCode.NON_FINITE
 
 
 class OutOfMemoryError(C2LError):
-    """Memory of the machine or of the GPU that ran out."""
+    """The machine or the GPU ran out of memory."""
 
     exit_code = ExitCode.OUT_OF_MEMORY
 
 
 class OutputError(C2LError):
-    """An output that cannot be written (disk full, read-only, not permitted)."""
+    """An output that cannot be written (disk full, read-only, permission denied)."""
 
     exit_code = ExitCode.IO_ERROR
 
 
 class StoppedError(C2LError):
-    """A run that stopped on a signal after its state was saved."""
+    """A run that stopped on a signal after saving its state."""
 
     exit_code = ExitCode.STOPPED

@@ -1,1 +1,1 @@
-"""What every room may use: device, threads, signals, progress, files."""
+"""Device, threads, signals, progress and files: helpers for every other package."""

@@ -1,4 +1,4 @@
-"""The device a stage runs on, and its precision."""
+"""The device and the numeric precision of a stage."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from c2l.errors import UsageError
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of that name; ``auto`` takes a GPU when there is one.
+    """The named device; ``auto`` is a GPU if there is one, else the CPU.
 
     Raises:
-        UsageError: an unknown name, or a GPU that is not there.
+        UsageError: the name is unknown, or there is no such GPU.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -30,18 +30,21 @@ def pick_device(name: str) -> torch.device:
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
             raise UsageError(
-                f"--device {name}: this machine shows {count} usable GPUs",
+                f"--device {name}: this machine has {count} usable GPUs",
                 hint="use --device cpu, or check nvidia-smi and the installed torch build",
             )
-        # Else convolutions "in fp32" would round their inputs to 10 bits.
+        # With TF32, convolutions "in fp32" would round their inputs to 10 bits.
         torch.backends.cudnn.allow_tf32 = False
     return device
 
 
 def precision(device: torch.device, amp: str) -> AbstractContextManager[object]:
-    """Autocast to bf16 where asked for and supported, else nothing: fp32, and not TF32.
+    """Autocast to bf16, or a null context for plain fp32 (not TF32).
 
-    ``auto`` takes bf16 on GPUs that have it and on CPUs with AVX-512 bf16 or AMX.
+    Args:
+        device: where the block computes.
+        amp: ``bf16``, ``off``, or ``auto``: bf16 on GPUs with bf16 units and on CPUs with
+            AVX-512 bf16 or AMX.
     """
     if amp == "off":
         return nullcontext()
@@ -52,12 +55,12 @@ def precision(device: torch.device, amp: str) -> AbstractContextManager[object]:
 
 def _has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
-        # Since compute capability 8.0; older GPUs only imitate it, slower than fp32.
+        # From compute capability 8.0; older GPUs emulate bf16, slower than fp32.
         return torch.cuda.get_device_capability(device)[0] >= 8
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def to_batch(images_BHW3: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """(B, 3, H, W) uint8 on the device, from (B, H, W, 3)."""
+    """Images as a (B, 3, H, W) uint8 tensor on the device, from a (B, H, W, 3) array."""
     return torch.from_numpy(images_BHW3).to(device, non_blocking=True).permute(0, 3, 1, 2)

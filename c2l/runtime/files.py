@@ -1,4 +1,4 @@
-"""Files that appear under their final name only when they are complete."""
+"""Files that get their final name only once complete, and hashes to tell files apart."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Identity = tuple[int, int, int, int, int]
 
 
 def first_bytes(path: Path, count: int = 8) -> bytes:
-    """What a regular file begins with; a pipe or a device would keep the reader waiting.
+    """The first bytes of a regular file.
 
     Raises:
-        BadInputError: it cannot be read, or is no regular file.
+        BadInputError: the file cannot be read, or is a pipe or device, which could block.
     """
     try:
         if path.exists() and not path.is_file():
@@ -33,10 +33,10 @@ def first_bytes(path: Path, count: int = 8) -> bytes:
 
 
 def sha256_file(path: Path) -> str:
-    """Hex SHA-256 of a file's bytes.
+    """Hex SHA-256 of a file's content.
 
     Raises:
-        BadInputError: it cannot be read.
+        BadInputError: the file cannot be read.
     """
     digest = hashlib.sha256()
     try:
@@ -49,33 +49,35 @@ def sha256_file(path: Path) -> str:
 
 
 def sha256_folder(folder: Path) -> dict[str, str]:
-    """Hex SHA-256 of every file in a folder, by its path within, in order."""
+    """Hex SHA-256 of every file below a folder, by relative path, sorted."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
 
 
 @contextmanager
 def unchanged(*paths: Path) -> Iterator[None]:
-    """Hold some files to be the same at the end of the block as at its beginning.
+    """Check that no file changes while the block runs.
 
-    What is hashed and read in two openings could otherwise be two files, one of them put into
-    the other's place between the two.
+    A block that opens a file twice, to hash it and to read it, could otherwise see two different
+    files if one replaces the other in between.
 
     Raises:
-        BadInputError: one was written or replaced, or is not there.
+        BadInputError: a file is missing, or was written to or replaced.
     """
     before = [identity(path) for path in paths]
     yield
     for path, then in zip(paths, before, strict=True):
         if identity(path) != then:
-            raise BadInputError(path, "was written while it was read", hint="run it again")
+            raise BadInputError(
+                path, "changed while it was being read", hint="run the command again"
+            )
 
 
 def identity(path: Path) -> Identity:
-    """What changes when a file is written or another one takes its name.
+    """Device, inode, size and times of a file: they change when it is written to or replaced.
 
     Raises:
-        BadInputError: there is none.
+        BadInputError: there is no such file.
     """
     try:
         s = path.stat()
@@ -85,7 +87,7 @@ def identity(path: Path) -> Identity:
 
 
 def sha256_lines(lines: Iterator[str]) -> str:
-    """Hex SHA-256 of some lines, each ended by a newline."""
+    """Hex SHA-256 of the lines, a newline after each."""
     digest = hashlib.sha256()
     for line in lines:
         digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
@@ -94,29 +96,37 @@ def sha256_lines(lines: Iterator[str]) -> str:
 
 @contextmanager
 def output_errors(path: Path, *, needed: int | None = None) -> Iterator[None]:
-    """Turn an OSError while writing into an error that names the output and the bytes needed."""
+    """Turn an OSError into an OutputError that names the output.
+
+    Args:
+        path: the output, for the message.
+        needed: size of the output in bytes, for the message when the disk is full.
+    """
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT) and needed is not None:
-            reason += f" ({needed:,} bytes are needed)"
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        room = "free some space, or name an output on another disk"
-        place = "name an output in a folder that can be written"
+        if full and needed is not None:
+            reason += f" ({needed:,} bytes are needed)"
+        advice = (
+            "free some space, or choose an output on another disk"
+            if full
+            else "choose an output in a writable folder"
+        )
         raise OutputError(
             f"{path}: cannot be written: {reason}",
-            hint=f"{room if full else place}, then run the command again",
+            hint=f"{advice}, then run the command again",
         ) from error
 
 
 def partial_sibling(path: Path) -> Path:
-    """The hidden temporary name beside an output."""
+    """The hidden temporary file beside an output."""
     return path.with_name(f".{path.name}.partial")
 
 
 def sync(path: Path) -> None:
-    """Flush a file or folder to the disk."""
+    """Flush a file or folder to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -125,11 +135,11 @@ def sync(path: Path) -> None:
 
 
 def publish(partial: Path, final: Path) -> None:
-    """Give a complete temporary file or folder its final name."""
+    """Rename a complete temporary file or folder to its final name."""
     if partial.is_file():
         sync(partial)
     elif final.is_dir():
-        # A folder cannot be replaced by a rename; move the old one aside first.
+        # A rename cannot replace a folder that has files: the old one is moved aside first.
         aside = final.with_name(f".{final.name}.replaced")
         shutil.rmtree(aside, ignore_errors=True)
         final.rename(aside)
@@ -145,12 +155,12 @@ def publish(partial: Path, final: Path) -> None:
 def replacing(
     path: Path, *, needed: int | None = None, partial: Path | None = None
 ) -> Iterator[Path]:
-    """A temporary name to write to; it becomes ``path`` when the block ends without an error.
+    """A temporary file to write to, renamed to ``path`` when the block ends without an error.
 
     Args:
         path: the final name.
-        needed: bytes the output takes, for the message when the disk is full.
-        partial: the temporary name where several processes may write the output at once.
+        needed: size of the output in bytes, for the message when the disk is full.
+        partial: another temporary name, for an output that several processes may write at once.
 
     Raises:
         OutputError: the output cannot be written.
@@ -168,12 +178,12 @@ def replacing(
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder to fill; it becomes ``path`` when the block ends without an error.
+    """A temporary folder to fill, renamed to ``path`` when the block ends without an error.
 
     Raises:
-        OutputError: the folder cannot be made or given its name.
+        OutputError: the folder cannot be created or renamed.
     """
-    # A folder that is a link stays one: what it leads to is replaced.
+    # A symbolic link stays one: its target is replaced.
     path = Path(os.path.realpath(path))
     partial = partial_sibling(path)
     with output_errors(path):

@@ -1,4 +1,4 @@
-"""JSON read strictly and written atomically, with a digest of its own content."""
+"""JSON files that are read strictly, written atomically and sealed with a digest."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from c2l import schema
 from c2l.errors import BadInputError
 from c2l.runtime.files import replacing
 
-# Far deeper than any artifact, far from the limit of Python's own recursion.
+# Far deeper than any artifact, far below Python's recursion limit.
 DEEPEST_JSON = 64
-
-
-# Larger than any artifact: the scores of a million photos, photo by photo.
+# In bytes; larger than any artifact: the scores of a million photos, one by one.
 LARGEST_JSON = 256 << 20
 
 
 def write_json(path: Path, value: dict[str, Any], *, sealed: bool = False) -> None:
-    """Write JSON atomically; NaN is refused since JSON has none.
+    """Write a JSON object atomically.
 
     Args:
         path: the final name.
-        value: an object.
-        sealed: add the digest of its content under ``sha256``.
+        value: the object.
+        sealed: add a digest of the content under ``sha256``.
+
+    Raises:
+        ValueError: a number is NaN or infinite, which JSON cannot hold.
+        OutputError: the file cannot be written.
     """
     if sealed:
         value = {**value, schema.JSON_SEAL: digest_of(value)}
@@ -42,12 +44,12 @@ def read_json(
 
     Args:
         path: the file.
-        what: it is expected to be.
-        hint: the command that makes one.
-        sealed: require that its ``sha256`` fits its content, and take it off.
+        what: what the file should be, for the messages ("a run's configuration").
+        hint: the command that makes such a file, for the messages.
+        sealed: check the digest under ``sha256`` and remove it.
 
     Raises:
-        BadInputError: missing, not JSON, not an object, or changed since it was written.
+        BadInputError: the file is missing, is not a JSON object, or changed since it was written.
     """
     try:
         if path.exists() and not path.is_file():
@@ -60,45 +62,46 @@ def read_json(
     except (OSError, ValueError, RecursionError) as error:
         raise BadInputError(path, f"not {what}: {error}", hint=hint) from None
     if not isinstance(value, dict):
-        raise BadInputError(path, f"not {what}: a JSON object is expected", hint=hint)
+        raise BadInputError(path, f"not {what}: expected a JSON object", hint=hint)
     if sealed:
         unseal(path, value, hint=hint)
     return value
 
 
 def unseal(path: Path, value: dict[str, Any], *, hint: str | None = None) -> None:
-    """Take the digest off a JSON object, and hold it against the content.
+    """Remove the digest from a JSON object and check the content against it.
 
     Raises:
-        BadInputError: it is missing or does not match.
+        BadInputError: the digest is missing or does not match.
     """
     if value.pop(schema.JSON_SEAL, None) != digest_of(value):
         raise BadInputError(
             path,
-            f"its content does not match its {schema.JSON_SEAL}: damaged, or changed by hand",
+            f"the content does not match {schema.JSON_SEAL}: damaged, or edited by hand",
             hint=hint,
         )
 
 
 def digest_of(value: dict[str, Any]) -> str:
-    """Hex SHA-256 of a JSON object, whatever the order of its keys."""
-    # Through JSON, since a key may be a number before it is written and a text afterwards.
+    """Hex SHA-256 of a JSON object; the order of the keys does not matter."""
+    # Through JSON once: a key may be a number in memory, but is text in the file.
     text = json.dumps(json.loads(json.dumps(value)), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def strict_json(text: str) -> Any:
-    """JSON as the standard has it, and no more than artifacts need.
+    """Parse standard JSON, limited to what artifacts need.
 
     Raises:
-        ValueError: NaN, a number beyond 64 bits, a key twice, or nested too deep.
+        ValueError: invalid JSON, NaN, a number beyond 64 bits, a duplicate key, or too many
+            levels.
     """
     value = json.loads(
         text,
-        parse_constant=_refuse_constant,
+        parse_constant=_refuse,
         parse_float=_finite,
-        parse_int=_small,
-        object_pairs_hook=_distinct,
+        parse_int=_int64,
+        object_pairs_hook=_unique_keys,
     )
     level = [value] if isinstance(value, dict | list) else []
     for _ in range(DEEPEST_JSON):
@@ -107,12 +110,12 @@ def strict_json(text: str) -> Any:
         if not level:
             break
     else:
-        raise ValueError(f"nested more than {DEEPEST_JSON} deep")
+        raise ValueError(f"nested more than {DEEPEST_JSON} levels deep")
     return value
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _finite(text: str) -> float:
@@ -122,13 +125,13 @@ def _finite(text: str) -> float:
     return number
 
 
-def _small(text: str) -> int:
+def _int64(text: str) -> int:
     if len(text) > 20 or not -(2**63) <= int(text) < 2**63:
         raise ValueError(f"the number {text[:20]} has more than 64 bits")
     return int(text)
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
         raise ValueError("an object has the same key twice")

@@ -1,4 +1,4 @@
-"""Decodes many files at once: a thread pool that holds only a bounded number of results."""
+"""A map over threads, in order and with a bounded look-ahead, for decoding many files."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-_AHEAD = 3  # items in flight a thread: enough that none waits for the one that is consumed
+# Items in flight per thread: enough that no thread waits for the consumer.
+_AHEAD = 3
 
 
 def worker_count(workers: int = 0) -> int:
-    """The number of threads to use; 0 takes SLURM_CPUS_PER_TASK or the cores of this process."""
+    """Number of threads to use; 0 means SLURM_CPUS_PER_TASK, or the cores of this process."""
     if workers > 0:
         return workers
     granted = os.environ.get("SLURM_CPUS_PER_TASK", "")
@@ -25,12 +26,12 @@ def worker_count(workers: int = 0) -> int:
 
 
 def ordered_map(function: Callable[[T], R], items: Iterable[T], *, workers: int = 0) -> Iterator[R]:
-    """``function`` of every item, in the items' order, computed ahead by threads.
+    """``function`` of every item, in order, computed ahead by threads.
 
     Args:
-        function: must be thread-safe; what it raises is raised here in its turn.
-        items: read as results are consumed, a few a thread ahead.
-        workers: threads, as ``worker_count`` takes them.
+        function: must be thread-safe; its exceptions are raised here, in the item's turn.
+        items: read lazily, a few per thread ahead of the results.
+        workers: number of threads, see ``worker_count``.
     """
     threads = worker_count(workers)
     pool = ThreadPoolExecutor(threads)

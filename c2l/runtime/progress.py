@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, elsewhere a plain line now and then."""
+"""Messages and progress on stderr: a bar on a terminal, elsewhere a line now and then."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-# Seconds between plain lines.
+# Seconds between two lines of progress where there is no terminal.
 PLAIN_INTERVAL = 15.0
 
 
 @dataclass
 class Voice:
-    """How much is said: 0 errors only, 1 the usual, 2 details."""
+    """Messages on stderr.
+
+    Attributes:
+        level: 0 for errors only, 1 for the usual messages, 2 for details.
+    """
 
     level: int = 1
 
     def say(self, text: str, *, level: int = 1) -> None:
-        """Print a line to stderr when the level allows it.
+        """Print a line if its level is wanted.
 
-        Work goes on where its reader has gone away (a terminal, or the other end of a pipe).
+        A closed terminal or pipe is not an error: the work continues.
         """
         if level <= self.level:
             with contextlib.suppress(OSError, ValueError):
@@ -33,37 +37,44 @@ voice = Voice()
 
 
 class Steps:
-    """Counts the steps of a long piece of work."""
+    """Progress of a long task, as lines.
+
+    Args:
+        title: name of the task.
+        total: number of steps.
+        unit: what a step is ("images").
+        brief: report the end only if the task took long.
+    """
 
     def __init__(self, title: str, total: int, unit: str, *, brief: bool = False) -> None:
         self.title, self.total, self.unit, self.brief = title, total, unit, brief
         self.done, self.info = 0, ""
         self._before = 0
         self._start = time.monotonic()
-        self._said = self._start
+        self._last_line = self._start
 
     def begin(self, done: int) -> None:
-        """Take what an earlier run did as done; it counts in no rate."""
+        """Start from the steps of an earlier run; they do not count towards the rate."""
         self.done = self._before = done
 
     def advance(self, count: int = 1, info: str = "") -> None:
-        """Count steps; ``info`` is shown beside them."""
+        """Count finished steps; ``info`` is shown beside the count."""
         self.done += count
         self.info = info or self.info
         self._show()
 
     def _show(self) -> None:
         now = time.monotonic()
-        if now - self._said >= PLAIN_INTERVAL:
-            self._said = now
+        if now - self._last_line >= PLAIN_INTERVAL:
+            self._last_line = now
             voice.say(self.line(now))
 
     def rate(self, now: float) -> float:
-        """Steps a second."""
+        """Steps per second."""
         return (self.done - self._before) / max(now - self._start, 1e-9)
 
     def line(self, now: float) -> str:
-        """One line: what is done, the rate and the time left."""
+        """Steps done, rate and time left in one line."""
         rate = self.rate(now)
         left = (self.total - self.done) / rate if rate else 0.0
         text = f"{self.title}: {self.done}/{self.total} {self.unit}, {rate:.1f}/s"
@@ -71,14 +82,14 @@ class Steps:
         return f"{text}, {self.info}" if self.info else text
 
     def close(self) -> None:
-        """Say how it ended."""
+        """Report the end."""
         now = time.monotonic()
         if self.done and not (self.brief and now - self._start < PLAIN_INTERVAL):
             voice.say(f"{self.line(now)}, took {_clock(now - self._start)}")
 
 
 class _BarSteps(Steps):
-    """The same on a terminal, drawn by rich."""
+    """Progress of a long task, as a bar on a terminal."""
 
     def __init__(self, title: str, total: int, unit: str, *, brief: bool = False) -> None:
         super().__init__(title, total, unit, brief=brief)
@@ -118,12 +129,9 @@ def _clock(seconds: float) -> str:
 
 @contextmanager
 def steps(title: str, total: int, unit: str = "images", *, brief: bool = False) -> Iterator[Steps]:
-    """Show the progress of ``total`` steps while the block runs.
-
-    ``brief`` leaves out the line of how it ended where it did not take long.
-    """
-    fancy = voice.level >= 1 and sys.stderr.isatty()
-    counter = (_BarSteps if fancy else Steps)(title, total, unit, brief=brief)
+    """Show the progress of ``total`` steps while the block runs; for arguments see ``Steps``."""
+    on_terminal = voice.level >= 1 and sys.stderr.isatty()
+    counter = (_BarSteps if on_terminal else Steps)(title, total, unit, brief=brief)
     try:
         yield counter
     finally:

@@ -1,4 +1,4 @@
-"""Signals as a request to stop at the next step boundary, after the state is saved."""
+"""Signals that ask a run to save its state and stop at the next step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class StopRequest:
-    """While active, TERM, INT, USR1 and USR2 set a flag; a second INT leaves at once."""
+    """While active, TERM, INT, USR1 and USR2 set a flag; a second INT stops at once."""
 
     def __init__(self) -> None:
         self.received: str | None = None
@@ -20,7 +20,7 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         for number in STOPPING:
-            self._previous[number] = signal.signal(number, self._note)
+            self._previous[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(
@@ -33,19 +33,19 @@ class StopRequest:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def check(self, message: str, hint: str) -> None:
-        """Leave when a signal has come.
+        """Stop if a signal was received.
 
         Args:
-            message: what is saved.
-            hint: how to go on.
+            message: what was saved, for the message.
+            hint: how to resume.
 
         Raises:
-            StoppedError: a signal has come.
+            StoppedError: a signal was received.
         """
         if self.received:
             raise StoppedError(f"{self.received}: {message}", hint=hint)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.received and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.received = signal.Signals(number).name

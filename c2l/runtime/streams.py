@@ -1,4 +1,4 @@
-"""Random numbers as a pure function of (seed, purpose, epoch, image, view)."""
+"""Random numbers as a pure function of seed, purpose, epoch, image and view."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class Purpose(IntEnum):
-    """What a stream of random numbers is for; streams of two purposes never meet."""
+    """What random numbers are used for; streams of two purposes are independent."""
 
     VIEWS = 1
     ORDER = 2
@@ -21,10 +21,10 @@ class Purpose(IntEnum):
 def stream(
     seed: int, purpose: Purpose, epoch: int = 0, image: int = 0, view: int = 0
 ) -> np.random.Generator:
-    """A generator that depends on its arguments alone.
+    """A generator that depends only on the arguments.
 
-    Philox is counter-based: the arguments are its key and the high words of its counter, so
-    any image's numbers can be drawn in any order, by any worker or rank.
+    Philox is counter-based: the arguments are its key and the high words of its counter, so the
+    numbers of any image can be drawn in any order, by any worker or rank.
     """
     key = np.array([np.uint64(seed), np.uint64(purpose)], dtype=np.uint64)
     counter = np.array([0, view, image, epoch], dtype=np.uint64)
@@ -32,5 +32,5 @@ def stream(
 
 
 def epoch_order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
-    """The order in which an epoch's training pass visits ``count`` images."""
+    """The order of ``count`` images in an epoch, (count,) int64."""
     return stream(seed, Purpose.ORDER, epoch).permutation(count).astype(np.int64)

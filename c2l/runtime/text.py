@@ -1,13 +1,14 @@
-"""Text of any origin, made fit for a terminal."""
+"""Untrusted text made safe to print."""
 
 from __future__ import annotations
 
 
 def printable(text: str, *, lines: bool = True) -> str:
-    """A text of any origin, fit for a terminal: what could steer it is escaped.
+    """The text with every character escaped that could control a terminal.
 
-    Line breaks stay where ``lines`` says so; bytes of a path that are no UTF-8 are shown as
-    ``\\xNN``.
+    Args:
+        text: of any origin; bytes of a path that are not UTF-8 become ``\\xNN``.
+        lines: keep line breaks.
     """
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(

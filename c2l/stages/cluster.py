@@ -30,7 +30,7 @@ from c2l.runtime.device import pick_device
 from c2l.runtime.files import sha256_file, unchanged
 from c2l.runtime.progress import Steps, steps, voice
 from c2l.runtime.streams import Purpose, stream
-from c2l.runtime.threads import limit_threads
+from c2l.runtime.threads import prepare_cpu
 from c2l.scoring.health import predictor_health
 
 # Pixels that NMF is fitted on at most, spread evenly over the images: V stays under 1 GiB
@@ -79,7 +79,7 @@ def cluster(
 
 
 def _cluster(features: Path, output: Path, options: ClusterOptions) -> Path:
-    limit_threads()
+    prepare_cpu()
     device = pick_device(options.device)
     with ExitStack() as stack:
         with unchanged(features):

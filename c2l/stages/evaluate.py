@@ -25,7 +25,7 @@ from c2l.runtime.device import pick_device
 from c2l.runtime.files import sha256_file
 from c2l.runtime.json_files import write_json
 from c2l.runtime.progress import steps, voice
-from c2l.runtime.threads import limit_threads
+from c2l.runtime.threads import prepare_cpu
 from c2l.scoring.baselines import BORDER_CLASSES
 from c2l.scoring.bootstrap import bootstrap
 from c2l.scoring.confusion import confusion_matrix
@@ -107,7 +107,7 @@ def evaluate(
 def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[str, Any]:
     if data is None:
         raise UsageError("DATA is missing: a data set with masks is needed")
-    limit_threads()
+    prepare_cpu()
     dataset = labelled(data, options.split)
     space = dataset.space or found_space(dataset)
     merge = load_merge(options.merge, space)

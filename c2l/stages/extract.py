@@ -35,7 +35,7 @@ from c2l.runtime.files import sha256_file
 from c2l.runtime.progress import steps, voice
 from c2l.runtime.signals import StopRequest
 from c2l.runtime.streams import Purpose, stream
-from c2l.runtime.threads import limit_threads
+from c2l.runtime.threads import prepare_cpu
 
 # Images whose features the principal components are computed from, evenly spread.
 PCA_IMAGES = 256
@@ -121,7 +121,7 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
         StoppedError: a signal came; what was done is kept.
     """
     refuse_existing(output, overwrite=overwrite, starts=HDF5)
-    limit_threads()
+    prepare_cpu()
     dataset = open_images(data, options.split)
     encoder = _open_encoder(options)
     layout, projection = _probe(encoder, dataset, options)

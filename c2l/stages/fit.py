@@ -44,9 +44,10 @@ from c2l.options import FitOptions, identity, needs_figures, recorded
 from c2l.runtime.device import pick_device
 from c2l.runtime.files import output_errors, sha256_file, unchanged
 from c2l.runtime.json_files import read_json, write_json
+from c2l.runtime.pool import worker_count
 from c2l.runtime.progress import voice
 from c2l.runtime.signals import StopRequest
-from c2l.runtime.threads import set_threads, thread_count
+from c2l.runtime.threads import prepare_cpu
 from c2l.training.epochs import run_epochs
 from c2l.training.final import store_predictor
 from c2l.training.frozen import FrozenLayer, open_frozen
@@ -314,14 +315,14 @@ def _open_run(
     resume: bool,
     overwrite: bool,
 ) -> Run:
-    """The run folder; torch's threads are those the run began with, since sums depend on them."""
+    """The run folder; torch keeps the run's first number of threads, since sums depend on it."""
     if not resume:
-        full = config | {"threads": thread_count(), "lineage": as_json(made_from)}
+        full = config | {"threads": worker_count(), "lineage": as_json(made_from)}
         run = Run.create(output, full, overwrite=overwrite)
     else:
         run = Run.open(output)
         run.require_same(config | {"options": _compared(options)})
-    set_threads(int(run.config.get("threads", thread_count())))
+    prepare_cpu(int(run.config.get("threads", 0)))
     return run
 
 

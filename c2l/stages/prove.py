@@ -22,8 +22,8 @@ from c2l.data.reading import open_images
 from c2l.errors import BadInputError, C2LError, UsageError
 from c2l.options import FitOptions
 from c2l.runtime.files import output_errors, sha256_file
+from c2l.runtime.pool import worker_count
 from c2l.runtime.progress import voice
-from c2l.runtime.threads import thread_count
 
 # Batches an epoch of the proof has.
 BATCHES = 3
@@ -109,7 +109,7 @@ def _prove(
     result = {
         "proved": not differs,
         "steps": steps,
-        "threads": thread_count(),
+        "threads": worker_count(),
         "stops": stops,
         "compared": ["predictor", "metrics", "last checkpoint's model and optimizer"],
         "differs": differs,

@@ -37,7 +37,7 @@ from c2l.options import RenderOptions, method_name, recorded, resolved
 from c2l.runtime.device import pick_device
 from c2l.runtime.files import output_errors, replacing_folder, sha256_file, sha256_folder, unchanged
 from c2l.runtime.progress import steps, voice
-from c2l.runtime.threads import limit_threads
+from c2l.runtime.threads import prepare_cpu
 from c2l.scoring.ranking import best_median_worst
 
 # Pixels of the longer side of a picture in the report.
@@ -117,7 +117,7 @@ def render(
     refuse_existing(output, overwrite=overwrite)
     if output.exists() and not (output / "masks" / schema.LEGEND).is_file():
         raise UsageError(f"{output}: was not written by render, so --overwrite will not remove it")
-    limit_threads()
+    prepare_cpu()
     dataset = open_images(images, options.split)
     records = _spread(dataset.records, options.limit)
     predictor = load_predictor(

@@ -1,4 +1,4 @@
-"""A final name appears with the whole output or not at all; failures name path and bytes."""
+"""An output gets its final name whole or not at all; errors name the path and the bytes needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from c2l.runtime.files import output_errors, publish, replacing, sha256_file, sh
 from c2l.runtime.json_files import read_json, write_json
 
 
-def test_output_takes_its_name_when_the_block_ends(tmp_path: Path) -> None:
+def test_an_output_gets_its_name_when_the_block_ends(tmp_path: Path) -> None:
     path = tmp_path / "new" / "out.bin"
     with replacing(path) as partial:
         partial.write_bytes(b"whole")
@@ -33,7 +33,7 @@ def write_half(path: Path, error: BaseException, *, needed: int | None = None) -
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_failure_leaves_the_old_file_and_nothing_else(
+def test_a_failure_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, error: type[BaseException]
 ) -> None:
     path = tmp_path / "out.bin"
@@ -44,14 +44,14 @@ def test_failure_leaves_the_old_file_and_nothing_else(
     assert os.listdir(tmp_path) == ["out.bin"]
 
 
-def test_failure_before_anything_is_written_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failure_before_the_first_write_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="early"), replacing(tmp_path / "out.bin"):
         raise ValueError("early")
     assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_says_how_many_bytes_are_needed(tmp_path: Path, number: int) -> None:
+def test_the_error_for_a_full_disk_states_the_bytes_needed(tmp_path: Path, number: int) -> None:
     path = tmp_path / "out.bin"
     with pytest.raises(OutputError) as caught:
         write_half(path, OSError(number, os.strerror(number)), needed=1_234_567)
@@ -63,7 +63,7 @@ def test_a_full_disk_says_how_many_bytes_are_needed(tmp_path: Path, number: int)
     assert os.listdir(tmp_path) == []
 
 
-def test_other_errors_do_not_speak_of_bytes(tmp_path: Path) -> None:
+def test_other_errors_do_not_mention_bytes(tmp_path: Path) -> None:
     with (
         pytest.raises(OutputError, match="Permission denied") as caught,
         output_errors(tmp_path, needed=99),
@@ -98,8 +98,8 @@ def test_an_existing_output_is_refused_without_overwrite(tmp_path: Path) -> None
     assert "--overwrite" in (caught.value.hint or "")
 
 
-def test_sums_are_sha256(tmp_path: Path) -> None:
-    path, data = tmp_path / "data", bytes(range(256)) * 5000  # more than one read
+def test_digests_are_sha256(tmp_path: Path) -> None:
+    path, data = tmp_path / "data", bytes(range(256)) * 5000  # longer than one read
     path.write_bytes(data)
     assert sha256_file(path) == hashlib.sha256(data).hexdigest()
     assert sha256_lines(iter(["a", "b"])) == hashlib.sha256(b"a\nb\n").hexdigest()

@@ -1,4 +1,4 @@
-"""Signals ask for a stop; a second interrupt leaves at once."""
+"""Signals ask a run to stop; a second interrupt stops it at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from c2l.runtime.signals import STOPPING, StopRequest
 
 
 @pytest.mark.parametrize("number", STOPPING)
-def test_a_signal_sets_the_flag_and_the_old_handler_comes_back(
+def test_a_signal_sets_the_flag_and_the_old_handler_is_restored(
     number: signal.Signals, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = signal.getsignal(number)
@@ -26,7 +26,7 @@ def test_a_signal_sets_the_flag_and_the_old_handler_comes_back(
     assert captured.out == ""
 
 
-def test_a_second_interrupt_leaves_at_once() -> None:
+def test_a_second_interrupt_stops_at_once() -> None:
     with StopRequest() as stop:
         os.kill(os.getpid(), signal.SIGINT)
         assert stop.received == "SIGINT"
@@ -34,20 +34,20 @@ def test_a_second_interrupt_leaves_at_once() -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_a_second_request_to_terminate_still_waits_for_the_state() -> None:
+def test_a_second_terminate_signal_still_waits_for_the_step() -> None:
     with StopRequest() as stop:
         os.kill(os.getpid(), signal.SIGUSR1)
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.received == "SIGTERM"
 
 
-def test_a_stop_is_noted_where_nobody_reads_what_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signal_is_handled_even_when_stderr_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    with os.fdopen(writing, "w", buffering=1) as gone, StopRequest() as stop:
-        monkeypatch.setattr("sys.stderr", gone)
+    with os.fdopen(writing, "w", buffering=1) as closed, StopRequest() as stop:
+        monkeypatch.setattr("sys.stderr", closed)
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.received == "SIGTERM"
         monkeypatch.undo()
         with contextlib.suppress(BrokenPipeError):
-            gone.close()
+            closed.close()

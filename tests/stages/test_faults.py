@@ -150,7 +150,7 @@ def test_an_output_that_cannot_be_written_is_74_before_any_work(
         outcome = cli(*words[stage], "-o", sealed / "out")
     assert outcome.code == 74, outcome.err
     assert "Read-only file system" in outcome.err
-    assert "next: name an output in a folder that can be written" in outcome.err
+    assert "next: choose an output in a writable folder" in outcome.err
 
 
 def test_weights_that_changed_are_not_gone_on_with(cli: Cli, few: Path, tmp_path: Path) -> None:

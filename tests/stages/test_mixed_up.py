@@ -20,7 +20,7 @@ def test_what_is_replaced_while_it_is_read_is_refused(tmp_path: Path) -> None:
     other.write_text("one")
     with unchanged(path):
         pass
-    with pytest.raises(BadInputError, match="written while it was read"), unchanged(path):
+    with pytest.raises(BadInputError, match="changed while it was being read"), unchanged(path):
         other.rename(path)
     with pytest.raises(BadInputError, match="No such file"), unchanged(tmp_path / "none"):
         pass
@@ -49,5 +49,5 @@ def test_an_input_replaced_before_it_is_hashed_is_refused(
     monkeypatch.setattr(name, put_another_there)
     outcome = cli(*words, "-o", tmp_path / "out.h5")
     assert outcome.code == 3
-    assert f"{victim}: was written while it was read" in outcome.err
+    assert f"{victim}: changed while it was being read" in outcome.err
     assert not (tmp_path / "out.h5").exists()
