@@ -30,9 +30,6 @@ def option(default: Any, text: str, *, choices: tuple[str, ...] = (), **extra: A
     return field(default=default, metadata={"help": text, "choices": choices, **extra})
 
 
-TRUST = "Open HDF5 files without trying them out in a child process first."
-
-
 def on_error_option() -> Any:
     """What becomes of broken images, in every stage that reads them."""
     return option(
@@ -56,7 +53,6 @@ class CommonOptions:
         minimum=0,
         identity=False,
     )
-    trust: bool = option(False, TRUST, identity=False)
 
 
 @dataclass(frozen=True, kw_only=True)

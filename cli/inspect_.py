@@ -11,17 +11,14 @@ import click
 from c2l.errors import BadInputError
 from c2l.runtime.text import printable
 
-from .shared import SETTINGS, as_json, common, set_voice, trust
+from .shared import SETTINGS, as_json, common, set_voice
 
 
 @click.command("inspect", context_settings=SETTINGS)
 @click.argument("artifacts", nargs=-1, required=True, type=click.Path(path_type=Path))
-@trust
 @as_json
 @common
-def command(
-    artifacts: tuple[Path, ...], trust: bool, as_json: bool, quiet: bool, verbose: bool
-) -> None:
+def command(artifacts: tuple[Path, ...], as_json: bool, quiet: bool, verbose: bool) -> None:
     """Say what is in each ARTIFACT: shapes, units, lineage, health.
 
     \b
@@ -34,7 +31,7 @@ def command(
     found, broken = [], []
     for path in artifacts:
         try:
-            found.append(summarise(path, trust=trust))
+            found.append(summarise(path))
         except BadInputError as error:
             broken.append(error)
     if as_json and found:

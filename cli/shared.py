@@ -13,7 +13,6 @@ from typing import Any, TypeVar, Union
 import click
 
 from c2l.errors import BadInputError, UsageError
-from c2l.options import TRUST
 from c2l.runtime.text import printable
 
 T = TypeVar("T")
@@ -92,7 +91,14 @@ _BACKBONE: dict[str, Any] = {"callback": _check_backbone, "is_eager": True}
 
 
 def common(command: Command) -> Command:
-    """-q, -v, --config: what every command takes."""
+    """-q, -v, --trust, --config: what every command takes."""
+    command = click.option(
+        "--trust/--no-trust",
+        default=False,
+        expose_value=False,
+        callback=_set_trust,
+        help="Open HDF5 files without trying them out in a child process first.",
+    )(command)
     command = click.option("-q", "--quiet", is_flag=True, help="Errors only.")(command)
     command = click.option("-v", "--verbose", is_flag=True, help="Say more.")(command)
     return click.option(
@@ -103,6 +109,12 @@ def common(command: Command) -> Command:
         callback=_read_config,
         help="A TOML file of options; those on the command line win.",
     )(command)
+
+
+def _set_trust(_: click.Context, __: click.Parameter, value: bool) -> None:
+    from c2l.artifacts.untrusted.guard import trust_files
+
+    trust_files(value)
 
 
 def output(what: str) -> Callable[[Command], Command]:
@@ -122,7 +134,6 @@ def output(what: str) -> Callable[[Command], Command]:
 dry_run = click.option(
     "--dry-run", is_flag=True, help="Say what would be done: items, disk, memory."
 )
-trust = click.option("--trust/--no-trust", default=False, help=TRUST)
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 
@@ -200,7 +211,7 @@ def _any_option() -> set[str]:
         options.RenderOptions,
         options.SynthOptions,
     )
-    flags = {"overwrite", "resume", "quiet", "verbose", "as_json", "dry_run"}
+    flags = {"overwrite", "resume", "quiet", "verbose", "trust", "as_json", "dry_run"}
     return flags | {item.name for kind in stages for item in fields(kind)}
 
 

@@ -19,6 +19,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from c2l.artifacts.untrusted.guard import trust_files
 from c2l.nn.views import ViewParameters
 
 if TYPE_CHECKING:
@@ -35,6 +36,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Hashes are not remembered in the user's own folder."""
     with mock.patch.dict(os.environ, XDG_CACHE_HOME=str(tmp_path_factory.mktemp("cache"))):
         yield
+
+
+@pytest.fixture(autouse=True)
+def distrust() -> Iterator[None]:
+    """No test's ``--trust`` reaches the next one."""
+    yield
+    trust_files(False)
 
 
 MakeViews = Callable[..., ViewParameters]

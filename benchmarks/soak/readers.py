@@ -22,15 +22,16 @@ from c2l.artifacts.scores import read_scores
 from c2l.artifacts.summary import summarise
 from c2l.artifacts.targets import read_targets
 from c2l.artifacts.tensors import load_pickled_tensors, load_tensors
+from c2l.artifacts.untrusted.guard import trust_files
 from c2l.data.images import read_header, read_rgb
 from c2l.data.masks import read_mask
 from c2l.errors import C2LError
 from c2l.runtime.json_files import read_json, unseal
 
 
-def _features(path: Path, trust: bool) -> Any:
+def _features(path: Path) -> Any:
     views = ("features", "features_view1", "features_view2")
-    with read_features(path, trust=trust) as reader:
+    with read_features(path) as reader:
         yield [reader.names, reader.grid, reader.shape, reader.config, reader.has_views]
         yield [reader.attribute("backbone"), reader.attribute("inputs_sha256")]
         for index in range(len(reader.names)):
@@ -38,14 +39,14 @@ def _features(path: Path, trust: bool) -> Any:
                 yield reader.read(index, name)
 
 
-def _clusters(path: Path, trust: bool) -> Any:
-    found = read_clusters(path, trust=trust)
+def _clusters(path: Path) -> Any:
+    found = read_clusters(path)
     yield from (found.centroids, found.counts, found.objective, found.config, found.attributes)
     yield from (*(found.views or ()), found.groups)
 
 
-def _targets(path: Path, trust: bool) -> Any:
-    with read_targets(path, trust=trust) as targets:
+def _targets(path: Path) -> Any:
+    with read_targets(path) as targets:
         yield from (*targets.centroids, *targets.counts)
         for view in (0, 1):
             yield targets.labels(view, np.arange(6))
@@ -57,14 +58,14 @@ def _named(tensors: dict[str, Any]) -> Any:
         yield tensors[name].contiguous().numpy()
 
 
-def _read(path: Path, trust: bool) -> Any:
+def _read(path: Path) -> Any:
     kind = path.name.rpartition("-")[2]
     if kind == "features.h5":
-        yield from _features(path, trust)
+        yield from _features(path)
     elif kind in ("kmeans.h5", "nmf.h5"):
-        yield from _clusters(path, trust)
+        yield from _clusters(path)
     elif kind == "targets.h5":
-        yield from _targets(path, trust)
+        yield from _targets(path)
     elif kind.endswith(".safetensors"):
         tensors, metadata = load_tensors(path, sealed=True)
         yield metadata
@@ -84,27 +85,27 @@ def _read(path: Path, trust: bool) -> Any:
         yield read_rgb(path)
 
 
-def digest(path: Path, *, trust: bool = True) -> str:
+def digest(path: Path) -> str:
     """SHA-256 of all that the readers give of a file.
 
     Raises:
         C2LError: the file is refused.
     """
     found = hashlib.sha256()
-    for part in _read(path, trust):
+    for part in _read(path):
         if isinstance(part, np.ndarray):
             found.update(f"{part.dtype} {part.shape} ".encode() + part.tobytes())
         else:
             found.update(json.dumps(part, default=str, sort_keys=True).encode())
     if path.suffix in (".h5", ".safetensors"):
-        summarise(path, trust=trust)
+        summarise(path)
     return found.hexdigest()
 
 
-def answer(path: Path, *, trust: bool) -> dict[str, Any]:
+def answer(path: Path) -> dict[str, Any]:
     """What became of a file, as the worker tells it."""
     try:
-        result: dict[str, Any] = {"digest": digest(path, trust=trust)}
+        result: dict[str, Any] = {"digest": digest(path)}
     except C2LError as error:
         result = {"refused": error.message, "code": int(error.exit_code)}
     except BaseException as error:
@@ -125,9 +126,9 @@ def main() -> None:
     cap = taken + (int(sys.argv[1]) << 20)
     resource.setrlimit(resource.RLIMIT_AS, (cap, cap))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    trust = "--guarded" not in sys.argv
+    trust_files("--guarded" not in sys.argv)
     for line in sys.stdin:
-        print(json.dumps(answer(Path(line.rstrip("\n")), trust=trust)), flush=True)
+        print(json.dumps(answer(Path(line.rstrip("\n")))), flush=True)
 
 
 if __name__ == "__main__":

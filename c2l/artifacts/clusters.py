@@ -91,17 +91,13 @@ def write_clusters(path: Path, *, needed: int | None = None) -> Iterator[Cluster
         yield ClustersWriter(file)
 
 
-def read_clusters(path: Path, *, trust: bool = False) -> Clusters:
+def read_clusters(path: Path) -> Clusters:
     """Read all but the assignments.
-
-    Args:
-        path: the file.
-        trust: see ``open_artifact``.
 
     Raises:
         BadInputError: see ``open_artifact``; or centroids that are not finite (K, C) float32.
     """
-    opened = open_artifact(path, schema.FORMAT_CLUSTERS, hint=HINT, trust=trust)
+    opened = open_artifact(path, schema.FORMAT_CLUSTERS, hint=HINT)
     with opened as file, reading(path, hint=HINT):
         centroids = file[schema.CENTROIDS][:]
         if centroids.ndim != 2 or not centroids.size or not np.isfinite(centroids).all():

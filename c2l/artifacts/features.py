@@ -137,15 +137,11 @@ class FeatureReader:
 
 
 @contextmanager
-def read_features(path: Path, *, trust: bool = False) -> Iterator[FeatureReader]:
+def read_features(path: Path) -> Iterator[FeatureReader]:
     """Open a feature store.
-
-    Args:
-        path: the file.
-        trust: see ``open_artifact``.
 
     Raises:
         BadInputError: see ``open_artifact``.
     """
-    with open_artifact(path, schema.FORMAT_FEATURES, hint=HINT, trust=trust) as file:
+    with open_artifact(path, schema.FORMAT_FEATURES, hint=HINT) as file:
         yield FeatureReader(path, file)

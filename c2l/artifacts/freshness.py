@@ -9,7 +9,6 @@ from c2l import schema
 from c2l.artifacts.chain import Link, read_link
 from c2l.artifacts.lineage import DATA, Source
 from c2l.artifacts.sums import KnownSums
-from c2l.artifacts.untrusted.guard import remember
 from c2l.data.decoding import inputs_digest
 from c2l.data.labelled import joined_sha256
 from c2l.data.layouts import Dataset, open_dataset
@@ -82,19 +81,16 @@ class Freshness:
         return inputs_digest([record.name for record in records], sums)
 
 
-def require_fresh(path: Path, roles: Sequence[str], *, trust: bool = False) -> None:
+def require_fresh(path: Path, roles: Sequence[str]) -> None:
     """Refuse an artifact whose inputs have changed since; one that is gone is no reason.
 
     Args:
         path: of the artifact.
         roles: of the inputs that are looked at.
-        trust: open it without a trial in a child process.
 
     Raises:
         BadInputError: names what has changed, and the command that mends it.
     """
-    if trust:
-        remember(path)
     link = read_link(path)
     there = [s for s in link.sources if s.role in roles and s.located(path).exists()]
     with Freshness(thorough=False) as fresh:

@@ -99,16 +99,13 @@ def _open_checked(path: Path, kinds: tuple[str, ...], hint: str | None) -> h5py.
 
 
 @contextmanager
-def open_artifact(
-    path: Path, *kinds: str, hint: str | None = None, trust: bool = False
-) -> Iterator[h5py.File]:
+def open_artifact(path: Path, *kinds: str, hint: str | None = None) -> Iterator[h5py.File]:
     """Open a complete artifact for reading; what is read from it goes in ``reading``.
 
     Args:
         path: the file.
         kinds: what its ``format`` attribute may be.
         hint: the command that makes such a file.
-        trust: leave out the trial in a child process; all other checks are made.
 
     Raises:
         BadInputError: missing, truncated, not HDF5, of another kind or version, incomplete,
@@ -122,8 +119,7 @@ def open_artifact(
         raise BadInputError(path, f"{problem}; expected a {expected} file", hint=hint) from None
     if signature != SIGNATURE:
         raise BadInputError(path, f"not an HDF5 file; expected a {expected} file", hint=hint)
-    if not trust:
-        require_safe(path, hint=hint)
+    require_safe(path, hint=hint)
     with reading(path, hint=hint):
         file = _open_checked(path, kinds, hint)
     try:

@@ -22,12 +22,11 @@ HDF5_KINDS = (schema.FORMAT_FEATURES, schema.FORMAT_CLUSTERS, schema.FORMAT_TARG
 HEALTH_ROWS = 64
 
 
-def summarise(path: Path, *, trust: bool = False) -> dict[str, Any]:
+def summarise(path: Path) -> dict[str, Any]:
     """Kind, shapes, units, lineage and health of an artifact.
 
     Args:
         path: a file, or a run folder.
-        trust: leave out the trial of an HDF5 file in a child process.
 
     Raises:
         BadInputError: missing, damaged, or of no kind that c2l writes.
@@ -36,7 +35,7 @@ def summarise(path: Path, *, trust: bool = False) -> dict[str, Any]:
         legend = next((p for p in _legends(path) if p.is_file()), None)
         return _json(legend) if legend else _run(path)
     if first_bytes(path) == SIGNATURE:
-        return _hdf5(path, trust=trust)
+        return _hdf5(path)
     if path.suffix == ".json":
         return _json(path)
     if path.suffix == ".safetensors":
@@ -51,8 +50,8 @@ def _legends(folder: Path) -> tuple[Path, Path]:
     return folder / "masks" / schema.LEGEND, folder / schema.LEGEND
 
 
-def _hdf5(path: Path, *, trust: bool) -> dict[str, Any]:
-    with open_artifact(path, *HDF5_KINDS, trust=trust) as file, reading(path):
+def _hdf5(path: Path) -> dict[str, Any]:
+    with open_artifact(path, *HDF5_KINDS) as file, reading(path):
         kind = str(file.attrs[schema.ATTR_FORMAT])
         arrays = {
             name: {

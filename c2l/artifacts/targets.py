@@ -86,7 +86,7 @@ class TargetsReader:
 
 
 @contextmanager
-def read_targets(path: Path, *, trust: bool = False) -> Iterator[TargetsReader]:
-    """Open an epoch's targets; for ``trust`` see ``open_artifact``."""
-    with open_artifact(path, schema.FORMAT_TARGETS, hint=HINT, trust=trust) as file:
+def read_targets(path: Path) -> Iterator[TargetsReader]:
+    """Open an epoch's targets."""
+    with open_artifact(path, schema.FORMAT_TARGETS, hint=HINT) as file:
         yield TargetsReader(path, file)

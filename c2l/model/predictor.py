@@ -186,23 +186,20 @@ def argmax_at(scores_Khw: Tensor, size: tuple[int, int]) -> Tensor:
     return labels
 
 
-def load_predictor(
-    path: Path, device: torch.device, weights: str | None, *, trust: bool = False
-) -> Predictor:
+def load_predictor(path: Path, device: torch.device, weights: str | None) -> Predictor:
     """The predictor of a run folder or of a clusters file.
 
     Args:
         path: a run folder, or a clusters file.
         device: where it will run.
         weights: where the backbone's weights lie now, for a clusters file.
-        trust: open a clusters file without a trial in a child process.
 
     Raises:
         BadInputError: missing, unfinished, damaged, or its weights differ from those it used.
     """
     if path.is_dir():
         return _from_run(path, device)
-    return _from_clusters(path, device, weights, trust=trust)
+    return _from_clusters(path, device, weights)
 
 
 def options_from(kind: type[T], values: dict[str, Any], path: Path) -> T:
@@ -315,13 +312,11 @@ def _without_weights(options: FitOptions) -> FitOptions:
     return replace(options, weights="none")
 
 
-def _from_clusters(
-    path: Path, device: torch.device, weights: str | None, *, trust: bool
-) -> Predictor:
+def _from_clusters(path: Path, device: torch.device, weights: str | None) -> Predictor:
     with unchanged(path):
-        clusters = read_clusters(path, trust=trust)
+        clusters = read_clusters(path)
         sha256 = sha256_file(path)
-    require_fresh(path, (FEATURES,), trust=trust)
+    require_fresh(path, (FEATURES,))
     extract = options_from(ExtractOptions, clusters.config.get("features", {}), path)
     net = network_of(extract, clusters.attributes, path, device, weights)
     return Predictor(

@@ -40,7 +40,7 @@ NMF_PIXELS = 400_000
 
 def plan(features: Path, options: ClusterOptions) -> dict[str, Any]:
     """What ``--dry-run`` says."""
-    with read_features(features, trust=options.trust) as reader:
+    with read_features(features) as reader:
         pixels = int(np.prod(reader.shape[:-1], dtype=np.int64))
         buffered = min(len(reader.names), options.kmeans_batch * options.kmeans_init_batches)
         return {
@@ -83,9 +83,9 @@ def _cluster(features: Path, output: Path, options: ClusterOptions) -> Path:
     device = pick_device(options.device)
     with ExitStack() as stack:
         with unchanged(features):
-            reader = stack.enter_context(read_features(features, trust=options.trust))
+            reader = stack.enter_context(read_features(features))
             digest = sha256_file(features)
-        require_fresh(features, (DATA, WEIGHTS, PREDICTOR), trust=options.trust)
+        require_fresh(features, (DATA, WEIGHTS, PREDICTOR))
         _check(reader, options)
         if options.method == "nmf":
             centroids, objective = _fit_nmf(reader, options, device)

@@ -111,9 +111,7 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
     dataset = labelled(data, options.split)
     space = dataset.space or found_space(dataset)
     merge = load_merge(options.merge, space)
-    predictor = load_predictor(
-        artifact, pick_device(options.device), options.weights, trust=options.trust
-    )
+    predictor = load_predictor(artifact, pick_device(options.device), options.weights)
     trivial = None
     if options.baselines:
         size, labels = predictor.image_size, len(space.names)

@@ -169,7 +169,7 @@ def _open_encoder(options: ExtractOptions) -> Encoder:
     device = pick_device(options.device)
     if options.checkpoint is not None:
         path = Path(options.checkpoint)
-        predictor = load_predictor(path, device, None, trust=options.trust)
+        predictor = load_predictor(path, device, None)
         if predictor.lineage["kind"] != "run":
             raise BadInputError(path, "expected a run folder", hint="make one with: c2l fit")
         if predictor.image_size != options.image_size:

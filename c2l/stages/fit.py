@@ -357,7 +357,7 @@ def _start_centroids(options: FitOptions, device: torch.device) -> tuple[Tensor,
     if options.init is None:
         return None
     path = Path(options.init)
-    stored = read_clusters(path, trust=options.trust)
+    stored = read_clusters(path)
     first, second = stored.views or (stored.centroids, stored.centroids)
     if first.shape != (options.clusters, options.fpn_dim):
         raise BadInputError(

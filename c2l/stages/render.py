@@ -120,9 +120,7 @@ def render(
     prepare_cpu()
     dataset = open_images(images, options.split)
     records = _spread(dataset.records, options.limit)
-    predictor = load_predictor(
-        artifact, pick_device(options.device), options.weights, trust=options.trust
-    )
+    predictor = load_predictor(artifact, pick_device(options.device), options.weights)
     if predictor.clusters > schema.IGNORE:
         raise UsageError(
             f"{artifact}: {predictor.clusters} clusters; an indexed PNG holds {schema.IGNORE}"

@@ -42,7 +42,7 @@ def run_epochs(job: Job) -> None:
             if not trainer.position.batch:
                 cluster_epoch(job, epoch, target)
             trainer.work_on(target)
-            with read_targets(target, trust=options.trust) as targets:
+            with read_targets(target) as targets:
                 train_epoch(job, epoch, targets)
         if not trainer.finished:
             trainer.end_epoch()
@@ -117,7 +117,7 @@ def cluster_epoch(job: Job, epoch: int, path: Path) -> None:
 def _log_health(job: Job, epoch: int, path: Path) -> None:
     clusters = job.options.clusters
     contingency = np.zeros(clusters * clusters, dtype=np.int64)
-    with read_targets(path, trust=job.options.trust) as targets:
+    with read_targets(path) as targets:
         for index in range(job.count):
             one = np.array([index])
             first, second = targets.labels(0, one), targets.labels(1, one)

@@ -100,7 +100,7 @@ def open_frozen(options: FitOptions, device: torch.device, stack: ExitStack) -> 
     if options.warmup:
         raise UsageError("--warmup trains the backbone, which --features leaves frozen")
     path = Path(options.features)
-    reader = stack.enter_context(read_features(path, trust=options.trust))
+    reader = stack.enter_context(read_features(path))
     made = options_from(ExtractOptions, reader.config, path)
     if not reader.has_views or reader.sampled or reader.has_pca or made.checkpoint:
         raise BadInputError(

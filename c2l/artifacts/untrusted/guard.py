@@ -31,6 +31,14 @@ _KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "HDF5_USE_FILE_LOCKING")
 
 # Files that were found safe, or that this very process wrote: looked at once a command.
 _passed: set[Identity] = set()
+# Whether the user vouches for all files of this command.
+_trusting = False
+
+
+def trust_files(on: bool) -> None:
+    """Open HDF5 files without a trial from now on, or with one; all other checks stay."""
+    global _trusting
+    _trusting = on
 
 
 def require_safe(path: Path, *, hint: str | None = None, unfinished: bool = False) -> None:
@@ -47,7 +55,7 @@ def require_safe(path: Path, *, hint: str | None = None, unfinished: bool = Fals
     key = identity(path)
     if not path.is_file():
         raise BadInputError(path, "is not a regular file", hint=hint)
-    if key in _passed:
+    if _trusting or key in _passed:
         return
     problem, hint = _try(path, hint, UNFINISHED if unfinished else COMPLETE)
     if problem is not None:

@@ -22,6 +22,7 @@ from c2l.artifacts.features import read_features
 from c2l.artifacts.seal import content_digest
 from c2l.artifacts.targets import read_targets, write_targets
 from c2l.artifacts.untrusted import guard, structure, trial
+from c2l.artifacts.untrusted.guard import trust_files
 from c2l.artifacts.untrusted.structure import check_structure
 from c2l.errors import BadInputError
 
@@ -47,8 +48,8 @@ def store(tmp_path: Path) -> Path:
     return write_store(tmp_path / "f.h5")
 
 
-def refused(path: Path, problem: str, *, trust: bool = False) -> BadInputError:
-    with pytest.raises(BadInputError, match=problem) as caught, read_features(path, trust=trust):
+def refused(path: Path, problem: str) -> BadInputError:
+    with pytest.raises(BadInputError, match=problem) as caught, read_features(path):
         pass
     assert caught.value.exit_code == 3
     return caught.value
@@ -105,7 +106,8 @@ def test_types_that_c2l_never_writes_are_refused(
     store: Path, make: Callable[[h5py.File], None], trust: bool
 ) -> None:
     path = changed(store, instead("names", make))
-    refused(path, "'names' (is of a|has a named) type|'names' has no shape", trust=trust)
+    trust_files(trust)
+    refused(path, "'names' (is of a|has a named) type|'names' has no shape")
 
 
 def test_a_reference_in_an_attribute_is_refused(store: Path) -> None:
@@ -159,7 +161,8 @@ def test_sizes_beyond_the_file_are_refused_whatever_the_layout(tmp_path: Path) -
     for number, make in enumerate((contiguous, filled)):
         path = changed(write_store(tmp_path / f"{number}.h5"), instead("orig_size", make))
         for trust in (False, True):
-            refused(path, "'orig_size' declares more than the file holds", trust=trust)
+            trust_files(trust)
+            refused(path, "'orig_size' declares more than the file holds")
 
 
 def test_a_chunk_that_is_missing_is_refused_and_not_read_as_zeros(store: Path) -> None:
@@ -253,8 +256,10 @@ def test_a_sound_file_is_tried_out_once_and_with_trust_never(
 ) -> None:
     tried: list[Path] = []
     monkeypatch.setattr(guard, "_try", lambda path, hint, _: (tried.append(path), (None, hint))[1])
-    with read_features(store, trust=True):
+    trust_files(True)
+    with read_features(store):
         assert tried == []
+    trust_files(False)
     for _ in range(2):
         with read_features(store) as reader:
             assert reader.names == NAMES
@@ -297,7 +302,8 @@ def test_a_file_whose_trial_dies_is_refused_and_the_way_round_named(
     monkeypatch.setattr(guard, "_PROGRAM", program)
     monkeypatch.setattr(guard, "WALL_SECONDS", 1)
     assert "--trust" in (refused(store, problem).hint or "")
-    with read_features(store, trust=True) as reader:
+    trust_files(True)
+    with read_features(store) as reader:
         assert reader.names == NAMES
 
 
@@ -372,6 +378,11 @@ def test_the_command_refuses_a_hostile_file_with_code_3(
         assert "SIGSEGV" in outcome.err
         assert "--trust" in outcome.err
     cli.ok("inspect", store, "--trust")
+    assert cli("inspect", store).code == 3
+    config = tmp_path / "c2l.toml"
+    config.write_text("trust = true\n", encoding="utf-8")
+    cli.ok("inspect", store, "--config", config)
+    assert cli("inspect", store, "--config", config, "--no-trust").code == 3
     assert not (tmp_path / "c.h5").exists()
 
 
