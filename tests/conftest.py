@@ -264,10 +264,10 @@ def seeded_backbone(name: str, **options: bool) -> Backbone:
     return build_backbone(name, **options)
 
 
-def assert_trains_without_chance(
+def assert_training_is_deterministic(
     network: Callable[[Tensor], dict[str, Tensor]], first: nn.Module
 ) -> None:
-    """Twice the same in training, torch's random state untouched, the first layer reached."""
+    """In training: equal outputs, torch's random state untouched, gradients in the first layer."""
     import torch
 
     images = torch.rand(2, 3, 64, 64)

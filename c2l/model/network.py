@@ -146,7 +146,7 @@ def _load(backbone: Backbone, tensors: dict[str, Tensor], path: Path) -> None:
     """Copy weights of the names they were published under; the classifier's are not needed."""
     wanted = backbone.state_dict()
     try:
-        given = backbone.own_names(tensors)
+        given = backbone.convert_published(tensors)
     except Exception as error:  # timm's own filters fail on foreign files in any way
         raise BadInputError(path, f"not the weights of this backbone: {error}") from None
     missing = sorted(k for k in wanted if k not in given and not k.endswith("num_batches_tracked"))

@@ -1,1 +1,1 @@
-"""The network of C^2L and its losses: tensors in, tensors out, no paths."""
+"""The network of C^2L and its losses: tensors in, tensors out, no files."""

@@ -1,4 +1,4 @@
-"""The backbones that can be named, and how one is built."""
+"""Backbones by name, from torchvision and timm."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from c2l.nn.timm_maps import TimmMaps, load_timm
 from c2l.nn.torchvision_maps import build_torchvision
 
 TIMM = "timm:"
-# Transformers of one image size alone.
-UNREADABLE = ("maxvit", "vit_")
+# Prefixes of torchvision's transformers that take only one image size.
+FIXED_SIZE = ("maxvit", "vit_")
 
 
 def torchvision_names() -> list[str]:
-    """torchvision's classification networks that give feature maps."""
+    """Names of torchvision's classification networks that have feature maps."""
     known = torchvision.models.list_models(module=torchvision.models)
-    return sorted(n for n in known if not n.startswith(UNREADABLE))
+    return sorted(n for n in known if not n.startswith(FIXED_SIZE))
 
 
 def timm_names() -> list[str]:
-    """timm's architectures under the names that are given here; none where timm is missing."""
+    """Names of timm's networks, as ``timm:NAME``; empty if timm is not installed."""
     try:
         timm = load_timm()
     except UsageError:
@@ -32,10 +32,10 @@ def timm_names() -> list[str]:
 
 
 def require_known(name: str) -> None:
-    """Refuse a backbone that does not exist.
+    """Check that a backbone exists.
 
     Raises:
-        UsageError: an unknown name, with those like it; or timm is missing.
+        UsageError: the name is unknown (similar names are listed), or timm is not installed.
     """
     if name.startswith(TIMM):
         known = load_timm().is_model(name.removeprefix(TIMM))
@@ -46,20 +46,21 @@ def require_known(name: str) -> None:
     names = timm_names() if name.startswith(TIMM) else torchvision_names() + timm_names()
     near = difflib.get_close_matches(name, names, n=4)
     raise UsageError(
-        f"--backbone {name}: no such backbone" + (f"; there are {', '.join(near)}" if near else ""),
-        hint="list them: c2l fit --backbone list",
+        f"--backbone {name}: no such backbone"
+        + (f"; similar names: {', '.join(near)}" if near else ""),
+        hint="list all names: c2l fit --backbone list",
     )
 
 
 def build_backbone(name: str, *, gradients_input: bool = False) -> Backbone:
-    """A backbone of random weights.
+    """A backbone with random weights.
 
     Args:
-        name: in torchvision's register, or ``timm:`` and a name in timm's.
-        gradients_input: two more input channels, the image's gradients.
+        name: a torchvision model name, or ``timm:`` and a timm model name.
+        gradients_input: add two input channels, the gradients of the image.
 
     Raises:
-        UsageError: an unknown name, or no feature maps can be read from it.
+        UsageError: the name is unknown, or the network has no usable feature maps.
     """
     require_known(name)
     if name.startswith(TIMM):

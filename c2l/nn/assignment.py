@@ -1,4 +1,4 @@
-"""Optimal one-to-one assignment for a whole batch of small score matrices."""
+"""Optimal one-to-one assignment for a batch of small score matrices."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# 5! = 120 permutations of a batch are cheaper than one trip to the host.
-LARGEST_BRUTE_FORCE = 5
+# Up to this size all permutations are tried: 5! = 120 cost less than a copy to the host.
+MAX_BRUTE_FORCE = 5
 
 
 @lru_cache(maxsize=8)
@@ -19,16 +19,16 @@ def _permutations(size: int) -> Tensor:
 
 
 def assign_batch(scores_BNN: Tensor) -> Tensor:
-    """The permutation of columns with the largest sum, a matrix at a time.
+    """The permutation of columns with the largest total score, for each matrix.
 
     Args:
-        scores_BNN: (B, N, N) float, no gradient needed.
+        scores_BNN: (B, N, N) float; no gradient is propagated.
 
     Returns:
         (B, N) int64: row i is matched to column ``result[:, i]``.
     """
     size = scores_BNN.shape[-1]
-    if size > LARGEST_BRUTE_FORCE:
+    if size > MAX_BRUTE_FORCE:
         return _hungarian(scores_BNN)
     orders = _permutations(size).to(scores_BNN.device)
     rows = torch.arange(size, device=scores_BNN.device)

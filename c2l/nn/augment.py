@@ -1,4 +1,4 @@
-"""The two views' transforms on whole batches, on the device that trains."""
+"""The transforms P and G of the two views (Eq. 5), batched, on any device."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from c2l.nn.views import BLUR_SIGMA, ViewParameters
 LUMA = (0.299, 0.587, 0.114)
 # RGB to YIQ; a hue shift is a rotation of (I, Q).
 YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
-# Pixels of the photo that a blur's sigma is told in: the size that PiCIE and C^2L train at. The
-# same sigma on a smaller photo would blur it more.
+# Blur sigmas refer to photos of this many pixels a side, the training size of PiCIE and C^2L; the
+# same sigma in pixels would blur a smaller photo more.
 BLUR_SIDE = 320
 
 
@@ -26,8 +26,8 @@ def _tensor(values: NDArray[Any]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
 
 
-def _moved(host: Tensor, like: Tensor) -> Tensor:
-    """A small tensor on the device of another, which the host does not wait for."""
+def _to_device_of(like: Tensor, host: Tensor) -> Tensor:
+    """Copy a small host tensor to the device of ``like`` without waiting."""
     return host.to(like.device, non_blocking=True)
 
 
@@ -48,19 +48,19 @@ def _hue_rotation(turns: Tensor) -> Tensor:
 
 
 def colour_transform(
-    parameters: ViewParameters, view: int, mean_grey: Tensor
+    parameters: ViewParameters, view: int, mean_luma: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Brightness, contrast, saturation, hue and grey as one affine map of colour an image.
+    """Brightness, contrast, saturation, hue and grey as one affine colour map per image.
 
-    All but the mean grey is known on the host: one small copy brings it to the device.
+    Only the mean luma depends on the pixels; the rest is computed on the host and copied once.
 
     Args:
-        parameters: of B images.
+        parameters: transforms of B images.
         view: 0 or 1.
-        mean_grey: (B,) float32, each image's mean luma in [0, 1].
+        mean_luma: (B,) float32 mean luma of each image, in [0, 1].
 
     Returns:
-        (B, 3, 3) matrices and (B, 3, 1) offsets, float32 on the device of ``mean_grey``:
+        (B, 3, 3) matrices and (B, 3, 1) offsets, float32 on the device of ``mean_luma``:
         ``rgb' = matrix @ rgb + offset``.
     """
     pick = {
@@ -75,33 +75,33 @@ def colour_transform(
     grey = pick["grey"][:, None, None]
     tint = grey * (luma @ tint) + (1 - grey) * tint
     matrix = tint @ _scaled_identity(pick["brightness"] * pick["contrast"])
-    # Contrast pulls towards the mean grey of the already brightened image.
+    # Contrast is relative to the mean luma of the brightened image.
     pull = torch.stack([pick["brightness"], 1 - pick["contrast"]], 1)
-    known = _moved(torch.cat([matrix.flatten(1), tint.flatten(1), pull], 1), mean_grey)
-    offset = (mean_grey * known[:, 18] * known[:, 19])[:, None, None]
-    moved, tint = (known[:, i : i + 9].reshape(-1, 3, 3) for i in (0, 9))
-    return moved, tint @ offset.expand(-1, 3, 1)
+    known = _to_device_of(mean_luma, torch.cat([matrix.flatten(1), tint.flatten(1), pull], 1))
+    offset = (mean_luma * known[:, 18] * known[:, 19])[:, None, None]
+    matrix, tint = (known[:, i : i + 9].reshape(-1, 3, 3) for i in (0, 9))
+    return matrix, tint @ offset.expand(-1, 3, 1)
 
 
-def gaussian_blur(images_B3HW: Tensor, sigma_B: NDArray[np.float32], widest: float) -> Tensor:
-    """Gaussian blur with a sigma an image, separable, edges replicated.
+def gaussian_blur(images_B3HW: Tensor, sigma_B: NDArray[np.float32], max_sigma: float) -> Tensor:
+    """Separable Gaussian blur with one sigma per image and replicated borders.
 
     Args:
         images_B3HW: (B, 3, H, W) float.
-        sigma_B: (B,) float32 in pixels, on the host; 0 leaves an image as it is.
-        widest: the largest sigma there can be; kernels reach three times as far.
+        sigma_B: (B,) float32 in pixels, on the host; 0 leaves an image unchanged.
+        max_sigma: the largest possible sigma; kernels extend three times as far.
     """
-    blurred_ones = np.flatnonzero(sigma_B > 0)
-    if not len(blurred_ones):
+    blurred_indices = np.flatnonzero(sigma_B > 0)
+    if not len(blurred_indices):
         return images_B3HW
-    chosen = _moved(torch.from_numpy(blurred_ones), images_B3HW)
+    chosen = _to_device_of(images_B3HW, torch.from_numpy(blurred_indices))
     batch = images_B3HW[chosen]
     count, channels, height, width = batch.shape
-    # Reflection or replication needs no more rows than there are.
-    radius = min(math.ceil(3 * widest), height - 1, width - 1)
+    # A kernel wider than the image would only add copies of its border.
+    radius = min(math.ceil(3 * max_sigma), height - 1, width - 1)
     offsets = torch.arange(-radius, radius + 1)
-    taps = torch.exp(-0.5 * (offsets / torch.from_numpy(sigma_B[blurred_ones])[:, None]) ** 2)
-    taps = _moved((taps / taps.sum(1, keepdim=True)).repeat_interleave(channels, 0), batch)
+    taps = torch.exp(-0.5 * (offsets / torch.from_numpy(sigma_B[blurred_indices])[:, None]) ** 2)
+    taps = _to_device_of(batch, (taps / taps.sum(1, keepdim=True)).repeat_interleave(channels, 0))
     taps = taps.to(batch.dtype)
     flat = batch.reshape(1, count * channels, height, width)
     flat = F.pad(flat, (radius, radius, radius, radius), mode="replicate")
@@ -113,20 +113,20 @@ def gaussian_blur(images_B3HW: Tensor, sigma_B: NDArray[np.float32], widest: flo
 
 
 def photometric(images_B3HW: Tensor, parameters: ViewParameters, view: int) -> Tensor:
-    """P_i^view: colour changes and blur, independent a view.
+    """P_i of one view: colour jitter and blur, drawn independently for each view.
 
     Args:
         images_B3HW: (B, 3, H, W) uint8.
-        parameters: of the same B images.
+        parameters: transforms of the same B images.
         view: 0 or 1.
 
     Returns:
         (B, 3, H, W) float32 in [0, 1].
     """
     x = images_B3HW.float().div_(255)
-    luma = _moved(torch.tensor(LUMA), x)
-    mean_grey = torch.einsum("bcp,c->b", x.flatten(2), luma) / (x.shape[2] * x.shape[3])
-    matrix, offset = colour_transform(parameters, view, mean_grey)
+    luma = _to_device_of(x, torch.tensor(LUMA))
+    mean_luma = torch.einsum("bcp,c->b", x.flatten(2), luma) / (x.shape[2] * x.shape[3])
+    matrix, offset = colour_transform(parameters, view, mean_luma)
     coloured = torch.baddbmm(offset, matrix, x.flatten(2)).clamp_(0, 1).view_as(x)
     scale = x.shape[-1] / BLUR_SIDE
     sigma = parameters.blur[:, view] * np.float32(scale)
@@ -134,36 +134,36 @@ def photometric(images_B3HW: Tensor, parameters: ViewParameters, view: int) -> T
 
 
 def _interpolation(start_B: Tensor, side_B: Tensor, flip_B: Tensor, size: int) -> Tensor:
-    """(B, size, size) float32 rows that interpolate linearly inside [start, start + side]."""
+    """(B, size, size) float32 matrices that resample [start, start + side] linearly."""
     steps = (torch.arange(size, device=start_B.device) + 0.5) / size
     steps = torch.where(flip_B[:, None], 1 - steps, steps)
     source = (start_B[:, None] + side_B[:, None] * steps) * size - 0.5
     cells = torch.arange(size, device=start_B.device)
-    # The hat function is bilinear interpolation; clamping replicates the border.
+    # Hat functions give linear interpolation; clamping replicates the border.
     return (1 - (source.clamp(0, size - 1)[:, :, None] - cells).abs()).clamp_(min=0)
 
 
 def geometric(maps_BCHW: Tensor, parameters: ViewParameters) -> Tensor:
     """G_i: square crop, resize and horizontal flip, shared by both views.
 
-    An axis-aligned crop is separable, so bilinear resampling is two matrix products, whose
-    backward pass is two more and adds nothing by index, as ``grid_sample``'s does.
+    An axis-aligned crop is separable: bilinear resampling is two matrix products. So is its
+    backward pass, without the scatter-add of ``grid_sample``.
 
     Args:
-        maps_BCHW: (B, C, H, W) float: images, or feature maps on any grid of them.
-        parameters: of the same B images.
+        maps_BCHW: (B, C, H, W) float: images, or their feature maps on any grid.
+        parameters: transforms of the same B images.
 
     Returns:
-        (B, C, H, W), the same dtype; channels last where the maps are and have more channels
-        than columns, so that what follows meets the layout that the network left.
+        (B, C, H, W) in the same dtype. Channels-last maps with more channels than columns stay
+        channels last.
     """
     channels, height, width = maps_BCHW.shape[-3:]
     drawn = np.column_stack([parameters.crop, parameters.flip])
-    side, top, left, flipped = _moved(_tensor(drawn), maps_BCHW).unbind(1)
+    side, top, left, flipped = _to_device_of(maps_BCHW, _tensor(drawn)).unbind(1)
     flip = flipped > 0
     rows = _interpolation(top, side, torch.zeros_like(flip), height).to(maps_BCHW.dtype)
     columns = _interpolation(left, side, flip, width).to(maps_BCHW.dtype)
-    # In each case the second product meets one matrix an image, and copies the smaller of both.
+    # The order of the two products lets broadcasting copy the smaller operand.
     if channels > width and maps_BCHW.is_contiguous(memory_format=torch.channels_last):
         maps_BHWC = maps_BCHW.permute(0, 2, 3, 1)
         down = torch.bmm(rows, maps_BHWC.flatten(2)).view_as(maps_BHWC)

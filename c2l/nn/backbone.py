@@ -1,4 +1,4 @@
-"""The backbone and the feature pyramid that turn an image into dense features."""
+"""Dense features of an image: the interface of backbones, ResNet, and the feature pyramid."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
-# What a stage's name stands for, whatever the architecture calls it.
+# Stages are named as in ResNet in every architecture.
 STAGE_STRIDES = {"layer1": 4, "layer2": 8, "layer3": 16, "layer4": 32}
 Triple = tuple[float, float, float]
-# Statistics that torchvision's ImageNet weights were trained with.
+# Input statistics of torchvision's ImageNet weights.
 MEAN: Triple = (0.485, 0.456, 0.406)
 STD: Triple = (0.229, 0.224, 0.225)
 
 
 class Backbone(nn.Module, ABC):
-    """What every backbone gives: feature maps by stage, from images of any size.
+    """Interface of all backbones: feature maps by stage, from images of any size.
 
     Args:
-        mean: of the images that the published weights were trained on, a value a channel.
-        std: their standard deviation.
-        gradients_input: two more input channels, the image's vertical and horizontal
-            gradients, as PiCIE feeds a network without pretrained weights.
+        mean: per-channel mean of the images that the published weights were trained on.
+        std: their per-channel standard deviation.
+        gradients_input: add two input channels, the vertical and horizontal gradients of the
+            image, as PiCIE does for a network without pretrained weights.
 
     Attributes:
-        channels: of each stage's map, by name, finest first; a subset of ``STAGES``.
-        strides: pixels between two positions of each stage's map, by name.
+        channels: channels of each stage, finest stage first; the keys are a subset of ``STAGES``.
+        strides: stride of each stage in pixels.
         statistics: ``mean`` and ``std``.
     """
 
@@ -45,7 +45,7 @@ class Backbone(nn.Module, ABC):
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
     def normalise(self, images_B3HW: Tensor) -> Tensor:
-        """The network's input, (B, 3 or 5, H, W), from images in [0, 1]."""
+        """The input of the network, (B, 3 or 5, H, W), from images in [0, 1]."""
         x = (images_B3HW - self.mean) / self.std
         if self.gradients_input:
             x = torch.cat([x, image_gradients(images_B3HW)], 1)
@@ -53,27 +53,27 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, images_B3HW: Tensor) -> dict[str, Tensor]:
-        """Features of every stage.
+        """Feature maps of all stages.
 
         Args:
             images_B3HW: (B, 3, H, W) float in [0, 1].
 
         Returns:
-            (B, C, h, w) by stage, h and w about H and W by the stage's stride.
+            (B, C, h, w) by stage; h and w are about H and W over the stride.
         """
 
     @abstractmethod
-    def own_names(self, published: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Published weights by this module's names; those of the classifier are left out."""
+    def convert_published(self, published: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Published weights under the names of this module, without the classifier."""
 
 
 class ResNet(Backbone):
-    """A torchvision ResNet (also ResNeXt, wide) without its classifier, its names kept.
+    """A torchvision ResNet, ResNeXt or wide ResNet without its classifier, names unchanged.
 
     Args:
-        net: the whole ResNet.
-        mean, std: of its inputs.
-        gradients_input: two more input channels.
+        net: the whole network.
+        mean, std: statistics of its inputs.
+        gradients_input: add two input channels.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class ResNet(Backbone):
         self.strides = dict(STAGE_STRIDES)
 
     def forward(self, images_B3HW: Tensor) -> dict[str, Tensor]:
-        """``layer1`` to ``layer4`` at strides 4, 8, 16, 32, after ReLU."""
+        """``layer1`` to ``layer4`` after ReLU, at strides 4, 8, 16 and 32."""
         x = self.normalise(images_B3HW)
         x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, stride=2, padding=1)
         stages = {}
@@ -106,36 +106,36 @@ class ResNet(Backbone):
             stages[stage] = x
         return stages
 
-    def own_names(self, published: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The names are torchvision's."""
+    def convert_published(self, published: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Drop the classifier; the names are torchvision's."""
         return {k: v for k, v in published.items() if not k.startswith("fc.")}
 
 
-def quiet(net: nn.Module) -> nn.Module:
-    """Take all chance out of a network's training: dropout, stochastic depth and their kin.
+def disable_random_layers(net: nn.Module) -> nn.Module:
+    """Turn off dropout, stochastic depth and similar layers in training.
 
-    They draw from torch's global random state, which is in no checkpoint: a resumed run would
-    draw other numbers than the run that was never stopped. The two passes over a view, for its
-    clusters and for its loss, would also see two different networks.
+    They draw from torch's global random state, which no checkpoint holds: a resumed run would
+    draw other numbers than an uninterrupted one. Clustering and training would also see two
+    different networks for the same view.
     """
     for module in net.modules():
         for name in ("p", "drop_prob", "prob"):
-            # Dropout and torchvision's stochastic depth; timm's drop path; its patch dropout.
+            # Dropout and torchvision's stochastic depth; timm's drop path; timm's patch dropout.
             if isinstance(getattr(module, name, None), float):
                 setattr(module, name, 0.0)
         for name in ("shift_coords", "jitter_coords", "rescale_coords"):
-            # DINOv3's rotary embedding moves its coordinates at random in training.
+            # DINOv3 jitters the coordinates of its rotary embedding in training.
             if hasattr(module, name):
                 setattr(module, name, None)
-                module.aug_active = False  # type: ignore[assignment]  # a flag of timm's
+                module.aug_active = False  # type: ignore[assignment]  # timm's own flag
     return net
 
 
 def image_gradients(images_B3HW: Tensor) -> Tensor:
-    """Central differences of luma, times 4 so that their spread is near one.
+    """Central differences of the grey image, times 4 so that their spread is near one.
 
     Returns:
-        (B, 2, H, W): vertical, horizontal.
+        (B, 2, H, W): vertical and horizontal.
     """
     grey = F.pad(images_B3HW.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
     vertical = grey[:, :, 2:, 1:-1] - grey[:, :, :-2, 1:-1]
@@ -144,18 +144,18 @@ def image_gradients(images_B3HW: Tensor) -> Tensor:
 
 
 def dense_side(pixels: int) -> int:
-    """Positions of the dense features along a side of so many pixels: stride 4, rounded up.
-
-    Rounded up since that is what a ResNet's padded convolutions give.
-    """
+    """Side of the dense feature map of an image: stride 4, rounded up as in a ResNet."""
     return -(-pixels // 4)
 
 
 class FeaturePyramid(nn.Module):
-    """Lateral 1x1 convolutions, upsampled bilinearly and summed; no output convolution.
+    """Lateral 1x1 convolutions, upsampled bilinearly and summed, without an output convolution.
 
-    PiCIE's reading of the feature pyramid, with ``dim`` channels (section 4.2: 128). A backbone
-    with fewer stages has fewer laterals.
+    PiCIE's variant of the feature pyramid.
+
+    Args:
+        channels: channels of each stage of the backbone; one lateral per stage.
+        dim: channels of the output (section 4.2: 128).
     """
 
     def __init__(self, channels: dict[str, int], dim: int) -> None:
@@ -167,13 +167,13 @@ class FeaturePyramid(nn.Module):
         """The features m of the paper, (B, dim, h, w).
 
         Args:
-            stages: the backbone's maps.
-            size: h and w; without it those of the finest stage.
+            stages: feature maps of the backbone.
+            size: h and w; by default those of the finest stage.
         """
         last = self.stages[-1]
         x: Tensor = self.laterals[last](stages[last])
         for stage in reversed(self.stages[:-1]):
             lateral: Tensor = self.laterals[stage](stages[stage])
             x = lateral + F.interpolate(x, lateral.shape[-2:], mode="bilinear")
-        # Only where the finest stage is not at stride 4 of the image itself.
+        # Needed only if the finest stage is not at stride 4 of the image.
         return F.interpolate(x, size, mode="bilinear") if size not in (None, x.shape[-2:]) else x

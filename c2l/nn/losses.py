@@ -11,13 +11,13 @@ from torch.nn import functional as F
 
 
 def class_weights(counts_K: Tensor, kind: str) -> Tensor | None:
-    """Weights of the clustering loss from the clusters' sizes.
+    """Weights of the clustering loss from the cluster sizes.
 
     Args:
         counts_K: (K,) pixels of each cluster.
-        kind: ``none``; ``frequency``, proportional to the size as PiCIE's program has it; or
-            ``inverse``, as its text reads. Inverse weights drive clusters to equal size, which
-            a scene that is mostly background does not have.
+        kind: ``none``; ``frequency``, proportional to size, as in PiCIE's code; or ``inverse``,
+            as in PiCIE's text. Inverse weights push clusters to equal size, which is wrong for
+            photos that are mostly background.
 
     Returns:
         (K,) float32 with mean 1, or None.
@@ -31,12 +31,12 @@ def class_weights(counts_K: Tensor, kind: str) -> Tensor | None:
 
 @dataclass(frozen=True)
 class Target:
-    """What the pixels of a view are trained on.
+    """The clustering target of the pixels of a view.
 
     Attributes:
         labels: (B, H, W) integer pseudo-labels z.
         centroids: (K, C) float32 mu.
-        weights: (K,) class weights or None.
+        weights: (K,) class weights, or None.
     """
 
     labels: Tensor
@@ -45,17 +45,17 @@ class Target:
 
 
 def clustering_losses(features_BCHW: Tensor, targets: Sequence[Target]) -> list[Tensor]:
-    """Cross-entropy of pixels against frozen centroids: L_clust of Eq. 7, one for each target.
+    """Cross-entropy of pixels against frozen centroids: L_clust of Eq. 7, one loss per target.
 
-    Logits are plain inner products. Those of all targets are one product, and pixels are rows
-    in it: nothing larger than the logits is copied where the features are channels last.
+    Logits are inner products with the centroids. One matrix product computes them for all
+    targets with pixels as rows, so channels-last features are not copied.
 
     Args:
         features_BCHW: (B, C, H, W) normalised features y.
-        targets: the view's own, and with the cross-view loss the other's.
+        targets: the target of the same view and, with the cross-view loss, of the other view.
 
     Returns:
-        Scalars, float32.
+        One float32 scalar per target.
     """
     points_PC = features_BCHW.permute(0, 2, 3, 1).flatten(0, 2).float()
     logits = points_PC @ torch.cat([target.centroids for target in targets]).T

@@ -1,4 +1,4 @@
-"""The whole network of C^2L, put together from its modules."""
+"""The network of C^2L, assembled from its modules."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from c2l.nn.sparse import SparseCode
 
 
 class ParsingNetwork(nn.Module):
-    """Backbone and pyramid f, pixel consistent module S, part contrastive module C.
+    """Backbone with pyramid f, pixel consistent module S and part contrastive module C.
 
-    Without S and C this is PiCIE's network. With a projection it is a head on a frozen layer.
+    Without S and C this is PiCIE's network.
 
     Args:
-        backbone: maps by stage.
+        backbone: feature maps by stage.
         pyramid: dense features at stride 4.
         pixel: S, or None.
         part: C, or None.
-        layer: where the features are read: ``fpn``, or a stage of the backbone.
-        projection: a 1x1 convolution on the normalised features of ``layer``, the first
-            trained layer when the backbone is frozen; None trains everything.
+        layer: source of the features: ``fpn``, or a stage of the backbone.
+        projection: with a frozen backbone, the first trained layer: a 1x1 convolution on the
+            normalised features of ``layer``. None trains the whole network.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class ParsingNetwork(nn.Module):
     def features(self, images_B3HW: Tensor) -> Tensor:
         """m = f(x): (B, C, h, w) from (B, 3, H, W) float images in [0, 1].
 
-        The pyramid gives h and w of ``dense_side``; a frozen stage has its own.
+        For the pyramid, h and w are those of ``dense_side``; a stage has its own grid.
         """
         stages = self.backbone(images_B3HW)
         height, width = images_B3HW.shape[-2:]
@@ -55,14 +55,14 @@ class ParsingNetwork(nn.Module):
         return self.project_frozen(dense)
 
     def project_frozen(self, dense_BCHW: Tensor) -> Tensor:
-        """The projection of a frozen layer's features; without one, the features themselves."""
+        """Project the features of a frozen layer; without a projection they are unchanged."""
         if self.projection is None:
             return dense_BCHW
         projected: Tensor = self.projection(F.normalize(dense_BCHW.float(), dim=1))
         return projected
 
     def embed(self, features_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """y = S(m), of unit length at every position, float32; and the loss L_c."""
+        """y = S(m), float32 of unit length at every position, and the loss L_c."""
         loss = features_BCHW.new_zeros(()).float()
         y = features_BCHW
         if self.pixel is not None:
@@ -74,7 +74,7 @@ class ParsingNetwork(nn.Module):
         return self.embed(self.features(images_B3HW))[0]
 
     def constrain(self) -> None:
-        """Bring the sparse code's dictionary back into its constraint set, after a step."""
+        """Project the dictionary of the sparse code onto its constraint set, after each step."""
         if self.pixel is not None and isinstance(self.pixel.code, SparseCode):
             self.pixel.code.project()
 
@@ -96,7 +96,7 @@ def build_pixel_module(
     code: SparseCode | FeedForward
     if kind == "sparse":
         code = SparseCode(
-            dim, atoms, sparsity=sparsity, ista_steps=ista_steps, loss_input=code_input
+            dim, atoms, sparsity=sparsity, ista_steps=ista_steps, code_input=code_input
         )
     else:
         code = FeedForward(dim, 2 * dim)

@@ -1,4 +1,4 @@
-"""The part contrastive module: one vector a part and view, matched and contrasted (section 3.2)."""
+"""The part contrastive module (section 3.2): part vectors, matched and contrasted across views."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from torch.nn import functional as F
 
 from c2l.nn.assignment import assign_batch
 
-READINGS = ("map", "pooled", "assigned", "global")
+READOUTS = ("map", "pooled", "assigned", "global")
 
 
 class PartContrastiveModule(nn.Module):
-    """A 1x1 convolution, a grouped convolution, and N part vectors of each view.
+    """A 1x1 convolution, a grouped convolution, and N part vectors for each view.
 
-    The paper leaves open how the grouped convolution's output becomes g_0..g_k:
+    The paper does not say how the output of the grouped convolution becomes g_0..g_k. Readouts:
 
-    - ``map``: N spatial maps; g_i is map i over the H x W positions of the aligned views.
+    - ``map``: N spatial maps; g_i is map i, flattened over the H x W positions.
     - ``pooled``: the maps are soft masks; g_i is the mask-weighted mean of the reduced features.
-    - ``assigned``: no weights of its own; g_i is the mean, over the pixels that clustering gave
-      to part i, of the features that are clustered, so N = K.
-    - ``global``: each group's output averaged over the image. Near-orthogonal at initialisation
-      whatever the image shows, so it teaches little; kept for comparison.
+    - ``assigned``: no parameters; g_i is the mean of the clustered features y over the pixels
+      assigned to cluster i, so N = K.
+    - ``global``: the output of each group, averaged over the image. These vectors are nearly
+      orthogonal at initialisation for any image, so the loss teaches little.
 
     Args:
         dim: channels of the features m.
         parts: N, the number of parts.
-        reading: one of the four.
-        reduced: channels a group has after the 1x1 convolution.
+        readout: one of ``READOUTS``.
+        reduced: channels per group after the 1x1 convolution.
     """
 
-    def __init__(self, dim: int, parts: int, reading: str, *, reduced: int = 16) -> None:
+    def __init__(self, dim: int, parts: int, readout: str, *, reduced: int = 16) -> None:
         super().__init__()
-        self.reading, self.parts = reading, parts
-        if reading == "assigned":
+        self.readout, self.parts = readout, parts
+        if readout == "assigned":
             return
-        outputs = parts * reduced if reading == "global" else parts
+        outputs = parts * reduced if readout == "global" else parts
         self.reduce = nn.Conv2d(dim, parts * reduced, 1)
         self.group = nn.Conv2d(parts * reduced, outputs, 1, groups=parts)
 
@@ -45,25 +45,25 @@ class PartContrastiveModule(nn.Module):
         """Part vectors of one view.
 
         Args:
-            features_BCHW: (B, C, H, W) the features m, on the grid both views share.
-            clustered_BCHW: (B, C, H, W) the normalised features y that are clustered.
-            labels_BHW: (B, H, W) integer cluster of each pixel (``assigned`` only).
+            features_BCHW: (B, C, H, W) features m, on the common grid of both views.
+            clustered_BCHW: (B, C, H, W) normalised features y, which are clustered.
+            labels_BHW: (B, H, W) integer cluster of each pixel, for ``assigned``.
 
         Returns:
-            (B, N, D) float32 vectors of unit length and (B, N) bool: which parts occur.
+            (B, N, D) float32 vectors of unit length, and (B, N) bool: the parts that occur.
         """
-        if self.reading == "assigned":
+        if self.readout == "assigned":
             if labels_BHW is None:
-                raise ValueError("the reading 'assigned' needs the pixels' clusters")
+                raise ValueError("the readout 'assigned' needs the clusters of the pixels")
             vectors, present = pool_by_label(clustered_BCHW, labels_BHW, self.parts)
             return F.normalize(vectors, dim=-1), present
         reduced = F.relu(self.reduce(features_BCHW))
         maps = self.group(reduced).float()
-        if self.reading == "map":
-            # Centred: a constant shared by all maps would make them alike whatever they show.
+        if self.readout == "map":
+            # Centred: a common offset would make all maps similar.
             vectors = maps.flatten(2)
             vectors = vectors - vectors.mean(-1, keepdim=True)
-        elif self.reading == "pooled":
+        elif self.readout == "pooled":
             masks = maps.flatten(2).softmax(1)
             masks = masks / masks.sum(-1, keepdim=True).clamp_min(1e-6)
             vectors = masks @ reduced.float().flatten(2).transpose(1, 2)
@@ -77,7 +77,7 @@ def pool_by_label(features_BCHW: Tensor, labels_BHW: Tensor, parts: int) -> tupl
     """Mean feature of each label in each image.
 
     Returns:
-        (B, N, C) float32, zero where a label does not occur, and (B, N) bool: where it does.
+        (B, N, C) float32, zero for labels that do not occur, and (B, N) bool: those that occur.
     """
     masks = F.one_hot(labels_BHW.flatten(1).long(), parts).float()
     sizes = masks.sum(1)
@@ -90,27 +90,24 @@ def part_contrastive_loss(
     queries_BND: Tensor,
     keys_BND: Tensor,
     tau: float,
-    present: tuple[Tensor, Tensor] | None = None,
+    present: tuple[Tensor, Tensor],
 ) -> Tensor:
-    """InfoNCE between matched parts of two views (Eq. 1), a mean over parts.
+    """InfoNCE between matched parts of two views (Eq. 1), averaged over parts.
 
-    Parts are matched an image at a time by the Hungarian method on detached cosine similarity.
-    The other N - 1 parts of the other view of the same image are the negatives.
+    The parts of each image are matched by the Hungarian method on detached cosine similarity.
+    Negatives are the other N - 1 parts of the same image in the other view.
 
     Args:
         queries_BND: (B, N, D) unit vectors g of one view.
-        keys_BND: (B, N, D) unit vectors t of the other.
+        keys_BND: (B, N, D) unit vectors t of the other view.
         tau: temperature.
-        present: (B, N) bool for each view; a part absent from a view is neither a query, a
-            positive nor a negative.
+        present: (B, N) bool for each view; an absent part is neither query, positive nor
+            negative.
 
     Returns:
-        Scalar float32; 0 where no part occurs in both views.
+        Float32 scalar; 0 if no part occurs in both views.
     """
     similarity = queries_BND.float() @ keys_BND.float().transpose(1, 2)
-    if present is None:
-        match = assign_batch(similarity.detach())
-        return F.cross_entropy((similarity / tau).flatten(0, 1), match.flatten())
     both = present[0][:, :, None] & present[1][:, None, :]
     match = assign_batch(similarity.detach().masked_fill(~both, -2.0))
     valid = both.gather(2, match[..., None]).squeeze(-1)

@@ -1,4 +1,4 @@
-"""The pixel consistent module: self-attention over positions, then a sparse code (section 3.3)."""
+"""The pixel consistent module: self-attention over positions and a sparse code (section 3.3)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from c2l.nn.sparse import SparseCode
 
 
 class FeedForward(nn.Module):
-    """The ordinary feed-forward network of a transformer (Table 1, third row)."""
+    """The feed-forward network of a transformer (Table 1, third row)."""
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
         self.net = nn.Sequential(nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, dim))
 
     def forward(self, tokens_BTC: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T, C) and a loss of zero."""
+        """(B, T, C) outputs and a loss of zero."""
         out: Tensor = self.net(tokens_BTC)
         return out, torch.zeros((), device=tokens_BTC.device)
 
@@ -27,10 +27,10 @@ class PixelConsistentModule(nn.Module):
 
     Args:
         dim: channels C.
-        heads: attention heads; few wide ones are as good and faster, since the exponentials
-            grow with their number.
+        heads: attention heads; a few wide heads are as good as many and faster, since each head
+            computes a softmax of its own.
         code: a ``SparseCode`` or ``FeedForward``.
-        attention_stride: attention on the map pooled by this factor, brought back bilinearly.
+        attention_stride: pool the map by this factor for attention, then upsample bilinearly.
     """
 
     def __init__(
@@ -41,13 +41,13 @@ class PixelConsistentModule(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.qkv = nn.Linear(dim, 3 * dim)
         self.out = nn.Linear(dim, dim)
-        # The module starts near the identity, so that what the backbone knows is kept.
+        # Near the identity at the start, so that pretrained features are kept.
         nn.init.normal_(self.out.weight, std=0.1 / dim**0.5)
         nn.init.zeros_(self.out.bias)
         self.code = code
 
     def attend(self, features_BCHW: Tensor) -> Tensor:
-        """Self-attention alone, (B, C, H, W), without the residual."""
+        """Self-attention without the residual, (B, C, H, W)."""
         height, width = features_BCHW.shape[-2:]
         pooled = features_BCHW
         if self.attention_stride > 1:
@@ -64,13 +64,13 @@ class PixelConsistentModule(nn.Module):
         return mixed
 
     def forward(self, features_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """The output y of the module and its loss L_c.
+        """The output y and the loss L_c.
 
         Args:
-            features_BCHW: (B, C, H, W) the features m.
+            features_BCHW: (B, C, H, W) features m.
 
         Returns:
-            (B, C, H, W) y = F + D alpha, and a scalar float32.
+            (B, C, H, W) y = F + D alpha, and a float32 scalar.
         """
         attended = features_BCHW + self.attend(features_BCHW)
         tokens = attended.flatten(2).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""Feature maps of timm's networks, vision transformers among them; timm is an optional extra."""
+"""Feature maps of timm's networks, among them vision transformers; timm is an optional extra."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from c2l.errors import UsageError
-from c2l.nn.backbone import STAGE_STRIDES, Backbone, Triple, quiet
+from c2l.nn.backbone import STAGE_STRIDES, Backbone, Triple, disable_random_layers
 
-# Multiples of the usual patches of 8, 14 and 16 and of stride 32; not square.
+# Height and width of the probe: multiples of the usual patches of 8, 14 and 16 and of stride 32.
 PROBE = (448, 672)
-# What images have to be multiples of: nothing, a Swin's patch, the coarsest stride.
+# Candidates for the multiple that image sides must have: any size, Swin's patch, coarsest stride.
 MULTIPLES = (1, 4, 32)
+# Candidates for the smallest image side.
 SMALLEST = (32, 64, 96, 128)
 
 
 def load_timm() -> Any:
-    """timm.
+    """The timm module.
 
     Raises:
-        UsageError: it is not installed.
+        UsageError: timm is not installed.
     """
     try:
         import timm
@@ -40,14 +41,14 @@ def load_timm() -> Any:
 
 @dataclass(frozen=True)
 class Stages:
-    """What there is to read in an architecture.
+    """The feature maps of an architecture.
 
     Attributes:
-        indices: of each stage's map among timm's.
-        channels, strides: of each stage's map.
-        multiple: that an image's sides have to be of; a vision transformer's patch.
-        smallest: side of an image.
-        norm: whether the final norm belongs to the last map.
+        indices: index of each stage among timm's feature maps.
+        channels, strides: of each stage.
+        multiple: image sides must be a multiple of this, such as the patch of a transformer.
+        smallest: smallest image side.
+        norm: whether the last map goes through the final norm.
     """
 
     indices: dict[str, int]
@@ -61,16 +62,16 @@ class Stages:
 class TimmMaps(Backbone):
     """A timm network up to its last feature map.
 
-    A network of several strides gives a stage for each of 4, 8, 16 and 32. A vision transformer
-    has one stride, its patch: its last block, after the final norm and without class and register
-    tokens, is ``layer4``. Images are brought to the nearest multiple of the patch.
+    A hierarchical network has a stage for each of the strides 4, 8, 16 and 32. A vision
+    transformer has only one stride, its patch: ``layer4`` is its last block after the final norm,
+    without class and register tokens. Images are resized to the nearest multiple of the patch.
 
     Args:
-        name: of the architecture.
-        gradients_input: two more input channels.
+        name: timm's name of the architecture.
+        gradients_input: add two input channels.
 
     Raises:
-        UsageError: timm is missing, or the network takes one image size alone.
+        UsageError: timm is not installed, or the network takes only one image size.
     """
 
     def __init__(self, name: str, *, gradients_input: bool) -> None:
@@ -83,7 +84,7 @@ class TimmMaps(Backbone):
         net.prune_intermediate_layers(
             list(stages.indices.values()), prune_norm=not stages.norm, prune_head=True
         )
-        self.body = quiet(net)
+        self.body = disable_random_layers(net)
 
     def forward(self, images_B3HW: Tensor) -> dict[str, Tensor]:
         """The last map at each stride, (B, C, h, w)."""
@@ -91,13 +92,13 @@ class TimmMaps(Backbone):
         if size != images_B3HW.shape[-2:]:
             images_B3HW = F.interpolate(images_B3HW, size, mode="bilinear")
         indices = list(self.stages.indices.values())
-        maps = _maps(self.body, self.normalise(images_B3HW), indices, self.stages.norm)
+        maps = _feature_maps(self.body, self.normalise(images_B3HW), indices, self.stages.norm)
         return dict(zip(self.channels, maps, strict=True))
 
-    def own_names(self, published: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Names that timm knows, or those its architecture was published under.
+    def convert_published(self, published: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Weights under timm's names or, if timm can convert them, those of the original release.
 
-        timm's filters also bring a position embedding to the network's own grid.
+        timm's filters also resize a position embedding to the grid of the network.
         """
         module = sys.modules[type(self.body).__module__]
         convert = getattr(module, "checkpoint_filter_fn", None)
@@ -107,7 +108,7 @@ class TimmMaps(Backbone):
 
 
 def fit_size(size: Sequence[int], multiple: int, smallest: int) -> tuple[int, int]:
-    """The nearest multiple to an image's sides, not below the smallest."""
+    """Height and width rounded to the nearest multiple, at least ``smallest``."""
     least = -(-smallest // multiple) * multiple
     height, width = (max(least, math.floor(s / multiple + 0.5) * multiple) for s in size)
     return height, width
@@ -115,10 +116,10 @@ def fit_size(size: Sequence[int], multiple: int, smallest: int) -> tuple[int, in
 
 @lru_cache
 def find_stages(name: str) -> Stages:
-    """An architecture's stages, by the shapes of its maps for a few image sizes, uncomputed.
+    """The stages of an architecture, from the shapes of its maps on torch's ``meta`` device.
 
     Raises:
-        UsageError: timm is missing; or maps cannot be read at several image sizes.
+        UsageError: timm is not installed, or the maps cannot be read at several image sizes.
     """
     with torch.device("meta"):
         net = _create(name, 3).eval()
@@ -139,27 +140,27 @@ def find_stages(name: str) -> Stages:
                 channels = {s: int(m.shape[1]) for s, m in maps.items()}
                 strides = {s: found[i] for s, i in indices.items()}
                 return Stages(indices, channels, strides, multiple, smallest[0], single)
-        why = "it takes one image size alone"
+        why = "it takes only one image size"
     raise UsageError(
         f"--backbone timm:{name}: {why}",
-        hint="choose another one; c2l fit --backbone list names them",
+        hint="choose another backbone; c2l fit --backbone list names them all",
     )
 
 
 def _create(name: str, channels: int) -> Any:
     timm = load_timm()
-    # Never from the network: the weights come from a file of the user's.
+    # Nothing is downloaded: weights come from a file of the user.
     common = {"pretrained": False, "num_classes": 0, "in_chans": channels}
     try:
-        # Transformers interpolate their position embedding to the image.
+        # Lets transformers interpolate their position embedding to the image size.
         return timm.create_model(name, **common, dynamic_img_size=True)
     except TypeError:
-        # The argument is refused before any parameter is drawn.
+        # Not a transformer. It refused the argument before drawing any random parameter.
         return timm.create_model(name, **common)
 
 
-def _maps(net: Any, x: Tensor, indices: list[int], norm: bool) -> list[Tensor]:
-    # The final norm belongs to a transformer's last block; CNNs pool before it.
+def _feature_maps(net: Any, x: Tensor, indices: list[int], norm: bool) -> list[Tensor]:
+    # Transformers apply the final norm to the last block; CNNs pool first.
     maps: list[Tensor] = net.forward_intermediates(
         x, indices=indices, norm=norm, output_fmt="NCHW", intermediates_only=True
     )
@@ -169,14 +170,14 @@ def _maps(net: Any, x: Tensor, indices: list[int], norm: bool) -> list[Tensor]:
 def _probe(
     net: nn.Module, size: tuple[int, int], indices: dict[str, int], norm: bool
 ) -> dict[str, Tensor]:
-    """The stages of an image of that size without their values; none where it is refused."""
+    """The shapes of all stages for an image size, as meta tensors; empty if it is refused."""
     try:
         blank = torch.zeros(1, 3, *size, device="meta")
-        maps = _maps(net, blank, list(indices.values()), norm)
+        maps = _feature_maps(net, blank, list(indices.values()), norm)
     except (AssertionError, RuntimeError, ValueError):
         return {}
-    sound = len(maps) == len(indices) and all(m.numel() > 0 for m in maps)
-    return dict(zip(indices, maps, strict=True)) if sound else {}
+    complete = len(maps) == len(indices) and all(m.numel() > 0 for m in maps)
+    return dict(zip(indices, maps, strict=True)) if complete else {}
 
 
 def _triple(values: Sequence[float]) -> Triple:

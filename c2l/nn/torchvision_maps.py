@@ -1,4 +1,4 @@
-"""Feature maps of any torchvision CNN, read inside its traced graph."""
+"""Feature maps of any torchvision CNN, read from its traced graph."""
 
 from __future__ import annotations
 
@@ -16,16 +16,25 @@ from torch.nn import functional as F
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
 from c2l.errors import UsageError
-from c2l.nn.backbone import MEAN, STAGE_STRIDES, STD, Backbone, ResNet, Triple, quiet
+from c2l.nn.backbone import (
+    MEAN,
+    STAGE_STRIDES,
+    STD,
+    Backbone,
+    ResNet,
+    Triple,
+    disable_random_layers,
+)
 
-# Both of these normalise their input once more, as their published weights need it.
+# Their published weights need a second normalisation of the input, which the networks apply.
 INCEPTIONS = ("googlenet", "inception_v3")
-# Height and width of the probe: 3 / 2 is no power of two, so that no other pair of dimensions
-# looks like a map; large, so that unpadded borders hardly count. No value is computed.
+# Height and width of the probe. Their ratio is not a power of two, so that no other pair of
+# dimensions looks like a feature map; they are large, so that unpadded borders hardly matter. Only
+# shapes are computed.
 PROBE = (1024, 1536)
-# Images smaller than an architecture can take are enlarged to the first that it takes.
+# Candidates for the smallest image side; smaller images are enlarged to it.
 SMALLEST = (32, 64, 96, 128)
-# DenseNets were published under names that are no longer legal.
+# Published DenseNet weights have parameter names that torch no longer allows.
 DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)$")
 
 
@@ -34,9 +43,9 @@ class Tap:
     """Where a stage is read.
 
     Attributes:
-        node: of the traced graph.
-        channels: of its map.
-        last: whether the channels are the last dimension.
+        node: name of the node in the traced graph.
+        channels: channels of its map.
+        last: whether channels are the last dimension.
     """
 
     node: str
@@ -48,13 +57,13 @@ class TorchvisionMaps(Backbone):
     """A torchvision network up to its last feature map.
 
     Args:
-        name: in torchvision's register.
-        net: that network.
-        mean, std: of its inputs.
-        gradients_input: whether ``net`` takes two more input channels.
+        name: torchvision's name of the architecture.
+        net: the network.
+        mean, std: statistics of its inputs.
+        gradients_input: whether ``net`` has two more input channels.
 
     Raises:
-        UsageError: no feature maps can be read from it.
+        UsageError: the network has no usable feature maps.
     """
 
     def __init__(
@@ -64,11 +73,12 @@ class TorchvisionMaps(Backbone):
         self.taps, self.smallest = find_stages(name)
         self.channels = {stage: tap.channels for stage, tap in self.taps.items()}
         self.strides = {stage: STAGE_STRIDES[stage] for stage in self.taps}
-        self._whole = frozenset(net.state_dict())
-        self.body = _read(quiet(net), {tap.node: stage for stage, tap in self.taps.items()})
+        self._all_names = frozenset(net.state_dict())
+        nodes = {tap.node: stage for stage, tap in self.taps.items()}
+        self.body = _extractor(disable_random_layers(net), nodes)
 
     def forward(self, images_B3HW: Tensor) -> dict[str, Tensor]:
-        """The last map at each of the strides 4, 8, 16, 32 that the network has."""
+        """The last map at each of the strides 4, 8, 16 and 32 that the network has."""
         height, width = images_B3HW.shape[-2:]
         size = (max(height, self.smallest), max(width, self.smallest))
         if size != (height, width):
@@ -79,30 +89,30 @@ class TorchvisionMaps(Backbone):
             for stage, tap in self.taps.items()
         }
 
-    def own_names(self, published: dict[str, Tensor]) -> dict[str, Tensor]:
-        """torchvision's names, below ``body``."""
+    def convert_published(self, published: dict[str, Tensor]) -> dict[str, Tensor]:
+        """torchvision's names, prefixed by ``body``."""
         own = self.body.state_dict()
         named = {DENSENET.sub(r"\1\2", k): v for k, v in published.items()}
-        return {f"body.{k}": v for k, v in named.items() if k in own or k not in self._whole}
+        return {f"body.{k}": v for k, v in named.items() if k in own or k not in self._all_names}
 
 
 def build_torchvision(name: str, *, gradients_input: bool) -> Backbone:
-    """A torchvision network of random weights.
+    """A torchvision network with random weights.
 
     Raises:
-        UsageError: no feature maps can be read from it.
+        UsageError: the network has no usable feature maps.
     """
     mean, std = _statistics(name)
     net = _create(name, gradients_input=gradients_input)
     if isinstance(net, torchvision.models.ResNet):
         return ResNet(net, mean, std, gradients_input=gradients_input)
     if gradients_input:
-        _widen(net)
+        _add_input_channels(net)
     return TorchvisionMaps(name, net, mean, std, gradients_input=gradients_input)
 
 
 def published_weights(name: str) -> Any:
-    """torchvision's ImageNet weights of an architecture: the paper's era, else its default."""
+    """torchvision's ImageNet weights of an architecture: V1, as in the paper, else the default."""
     known = torchvision.models.get_model_weights(name)
     return getattr(known, "IMAGENET1K_V1", known.DEFAULT)
 
@@ -123,8 +133,8 @@ def _create(name: str, *, gradients_input: bool = False) -> nn.Module:
     return net
 
 
-def _widen(net: nn.Module) -> None:
-    """Replace the first convolution by one of five input channels."""
+def _add_input_channels(net: nn.Module) -> None:
+    """Replace the first convolution by one with two more input channels."""
     for path, module in net.named_modules():
         if isinstance(module, nn.Conv2d):
             parent = net.get_submodule(path.rpartition(".")[0])
@@ -140,73 +150,76 @@ def _widen(net: nn.Module) -> None:
             return
 
 
-def _read(net: nn.Module, nodes: dict[str, str], train: dict[str, str] | None = None) -> nn.Module:
-    """The part of a network that some nodes need."""
+def _extractor(
+    net: nn.Module, nodes: dict[str, str], train: dict[str, str] | None = None
+) -> nn.Module:
+    """The part of a network that computes the given nodes."""
     with warnings.catch_warnings():
-        # Inception's auxiliary heads make its graphs for training and evaluation differ; they
-        # are cut off.
+        # Inception's graphs for training and evaluation differ in auxiliary heads, which are
+        # removed here.
         warnings.simplefilter("ignore")
-        reader: nn.Module = create_feature_extractor(
+        extractor: nn.Module = create_feature_extractor(
             net, train_return_nodes=train or nodes, eval_return_nodes=nodes
         )
-    return reader
+    return extractor
 
 
 @lru_cache
 def find_stages(name: str) -> tuple[dict[str, Tap], int]:
-    """Where an architecture's stages are read, and the smallest image that it takes.
+    """Where the stages of an architecture are read, and its smallest image side.
 
-    A stage is the last feature map at its stride that does not lie inside the block which leaves
-    that stride: a ResNet's ``layer2`` begins at stride 4, and so do the expanded channels of an
-    EfficientNet's next block. Found by the shapes of all nodes for one image, on torch's ``meta``
-    device, so nothing but the architecture decides.
+    A stage is the last feature map at its stride outside the block that reduces the map further:
+    the first nodes of a ResNet's ``layer2`` are still at stride 4, as are the expanded channels of
+    an EfficientNet block. The stages follow from the shapes of all nodes on torch's ``meta``
+    device, so they depend only on the architecture.
 
     Raises:
-        UsageError: it has no such maps.
+        UsageError: there are no such maps.
     """
     try:
-        net = _blank(name)
+        net = _on_meta(name)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             train, names = get_graph_node_names(net)
-        every = _read(net, {n: n for n in names}, {train[-1]: train[-1]}).eval()
-        values = every(torch.zeros(1, 3, *PROBE, device="meta"))
+        extractor = _extractor(net, {n: n for n in names}, {train[-1]: train[-1]}).eval()
+        values = extractor(torch.zeros(1, 3, *PROBE, device="meta"))
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:
-        raise _unreadable(name, str(error).split("\n", 1)[0]) from None
-    taps = _choose(names, [_map_of(values[n]) for n in names])
+        raise _no_maps(name, str(error).split("\n", 1)[0]) from None
+    taps = _choose_taps(names, [_as_map(values[n]) for n in names])
     if not taps:
-        raise _unreadable(name, "no map at stride 4, 8, 16 or 32")
-    reader = _read(net, {tap.node: stage for stage, tap in taps.items()}).eval()
-    return taps, next((s for s in SMALLEST if _takes(reader, s)), PROBE[0])
+        raise _no_maps(name, "no map at stride 4, 8, 16 or 32")
+    extractor = _extractor(net, {tap.node: stage for stage, tap in taps.items()}).eval()
+    return taps, next((s for s in SMALLEST if _accepts(extractor, s)), PROBE[0])
 
 
-def _unreadable(name: str, why: str) -> UsageError:
+def _no_maps(name: str, why: str) -> UsageError:
     return UsageError(
         f"--backbone {name}: no feature maps can be read from it at any image size ({why})",
-        hint="CNNs and Swin can be read; vision transformers come from timm (timm:NAME)",
+        hint="use a CNN or Swin, or a vision transformer of timm (timm:NAME)",
     )
 
 
-def _blank(name: str) -> nn.Module:
-    """The architecture without memory for its parameters."""
+def _on_meta(name: str) -> nn.Module:
+    """The architecture on the ``meta`` device, without memory for its parameters."""
     try:
         with torch.device("meta"):
             return _create(name)
     except NotImplementedError:
-        # RegNet computes its widths with tensors.
+        # RegNet computes its widths with tensors, which needs a real device.
         return _create(name).to("meta")
 
 
-def _takes(reader: nn.Module, side: int) -> bool:
+def _accepts(extractor: nn.Module, side: int) -> bool:
+    """Whether all stages have positions for images of this side."""
     try:
-        maps = reader(torch.zeros(2, 3, side, side, device="meta"))
+        maps = extractor(torch.zeros(2, 3, side, side, device="meta"))
     except RuntimeError:
         return False
     return all(m.numel() > 0 for m in maps.values())
 
 
-def _map_of(value: object) -> tuple[int, Tap] | None:
-    """The stride of a feature map, and how it is read; None for what is no map."""
+def _as_map(value: object) -> tuple[int, Tap] | None:
+    """Stride and layout of a node's value; None if it is not a feature map."""
     if not isinstance(value, Tensor) or value.ndim != 4:
         return None
     for first, last in ((2, False), (1, True)):
@@ -218,7 +231,8 @@ def _map_of(value: object) -> tuple[int, Tap] | None:
     return None
 
 
-def _choose(names: list[str], maps: list[tuple[int, Tap] | None]) -> dict[str, Tap]:
+def _choose_taps(names: list[str], maps: list[tuple[int, Tap] | None]) -> dict[str, Tap]:
+    """The node of each stage, from the names of all nodes and their maps."""
     strides = [found[0] if found and found[0] <= 32 else 0 for found in maps]
     taps = {}
     for stage, stride in STAGE_STRIDES.items():
@@ -226,20 +240,20 @@ def _choose(names: list[str], maps: list[tuple[int, Tap] | None]) -> dict[str, T
         if not at:
             continue
         coarser = [i for i, s in enumerate(strides) if s > stride]
-        # After the last stride comes the global pooling.
-        leaves = coarser[0] if coarser else min(at[-1] + 1, len(names) - 1)
-        chosen = _before(names, at, leaves)
+        # The last stride is followed by global pooling.
+        reducing = coarser[0] if coarser else min(at[-1] + 1, len(names) - 1)
+        chosen = _last_outside(names, at, reducing)
         if found := maps[chosen]:
             taps[stage] = replace(found[1], node=names[chosen])
     return taps
 
 
-def _before(names: list[str], at: list[int], leaves: int) -> int:
-    """The last of some nodes that is outside the outermost block of the node that leaves them."""
-    parts = names[leaves].split(".")
+def _last_outside(names: list[str], at: list[int], reducing: int) -> int:
+    """The last of the nodes ``at`` outside the outermost block that contains ``reducing``."""
+    parts = names[reducing].split(".")
     for depth in range(1, len(parts) + 1):
         block = ".".join(parts[:depth])
-        outside = [i for i in at if i < leaves and not f"{names[i]}.".startswith(f"{block}.")]
+        outside = [i for i in at if i < reducing and not f"{names[i]}.".startswith(f"{block}.")]
         if outside:
             return outside[-1]
     return at[-1]

@@ -1,4 +1,4 @@
-"""The random transforms of the two views, as a pure function of (seed, epoch, image)."""
+"""The random parameters of the two views, a pure function of seed, epoch and image."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from c2l.runtime.streams import Purpose, stream
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
-# Ranges and probabilities of PiCIE's program, with what it meant where it errs
-# (it never applies grey, and scales the blur wrongly).
+# Ranges and probabilities of PiCIE's code, with its two bugs fixed: it never applies grey, and
+# scales the blur wrongly.
 JITTER_PROBABILITY = 0.8
 JITTER = 0.3
 HUE = 0.1
@@ -26,15 +26,15 @@ FLIP_PROBABILITY = 0.5
 
 @dataclass(frozen=True)
 class ViewParameters:
-    """The transforms of B images in two views.
+    """Parameters of the transforms of B images in two views.
 
     Attributes:
-        brightness, contrast, saturation: (B, 2) float32 factors, 1 where not applied.
-        hue: (B, 2) float32 shift in turns, 0 where not applied.
+        brightness, contrast, saturation: (B, 2) float32 factors, 1 if not applied.
+        hue: (B, 2) float32 shift in turns, 0 if not applied.
         grey: (B, 2) bool.
-        blur: (B, 2) float32 sigma in pixels of a photo of 320, 0 where not applied.
-        crop: (B, 3) float32 side, top and left as shares of the image; both views share it.
-        flip: (B,) bool, horizontal; both views share it.
+        blur: (B, 2) float32 sigma in pixels of a photo of side 320, 0 if not applied.
+        crop: (B, 3) float32 side, top and left as fractions of the image, shared by both views.
+        flip: (B,) bool, horizontal flip, shared by both views.
     """
 
     brightness: Floats
@@ -50,13 +50,13 @@ class ViewParameters:
 def view_parameters(
     seed: int, epoch: int, images: NDArray[np.int64], *, purpose: Purpose = Purpose.VIEWS
 ) -> ViewParameters:
-    """Draw the transforms of both views of some images.
+    """Draw the parameters of both views of some images.
 
     Args:
-        seed: the run's seed.
-        epoch: the epoch; clustering and training in one epoch see the same views.
-        images: (B,) indices of the images in the data set's order.
-        purpose: the stream the numbers come from.
+        seed: seed of the run.
+        epoch: clustering and training of one epoch see the same views.
+        images: (B,) indices of the images in the data set.
+        purpose: the random stream.
     """
     count = len(images)
     draws = np.empty((count, 24), dtype=np.float64)
@@ -69,8 +69,8 @@ def view_parameters(
         value = low + (high - low) * photometric[..., column + 1]
         return np.where(on, value, neutral).astype(np.float32)
 
-    # One switch and one strength for each of the four; grey and blur share the last two draws'
-    # remainders, which are uniform again after conditioning on the switch.
+    # Each jitter takes two draws, a switch and a strength. Grey and blur take one each: given that
+    # it switches the blur on, the draw is again uniform and serves as its strength.
     grey_draw, blur_draw = photometric[..., 8], photometric[..., 9]
     blur_on = blur_draw < BLUR_PROBABILITY
     sigma = BLUR_SIGMA[0] + (BLUR_SIGMA[1] - BLUR_SIGMA[0]) * blur_draw / BLUR_PROBABILITY

@@ -1,4 +1,4 @@
-"""Any backbone gives its last maps at strides 4 to 32, exactly and without chance."""
+"""Any torchvision backbone gives its last maps at strides 4 to 32, without randomness."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from conftest import (
     NETWORK,
     PHOTOS,
     Cli,
-    assert_trains_without_chance,
+    assert_training_is_deterministic,
     seeded_backbone,
     stop_after,
 )
@@ -24,10 +24,11 @@ from torch.nn import functional as F
 from c2l.artifacts.features import read_features
 from c2l.errors import BadInputError, UsageError
 from c2l.model.network import load_backbone, read_layer
+from c2l.nn import torchvision_maps
 from c2l.nn.architectures import build_backbone, timm_names, torchvision_names
-from c2l.nn.backbone import STAGES, FeaturePyramid, ResNet, dense_side
+from c2l.nn.backbone import MEAN, STAGES, STD, FeaturePyramid, dense_side
 from c2l.nn.network import ParsingNetwork
-from c2l.nn.torchvision_maps import find_stages
+from c2l.nn.torchvision_maps import find_stages, published_weights
 from c2l.options import NetworkOptions
 
 # The modules whose outputs are the stages, and their channels.
@@ -42,32 +43,31 @@ MODULES: dict[str, dict[str, int]] = {
     "mobilenet_v3_small": {"features.1": 16, "features.3": 24, "features.8": 48}
     | {"features.12": 576},
     "regnet_y_400mf": {f"trunk_output.block{i + 1}": c for i, c in enumerate((48, 104, 208, 440))},
-    "resnext50_32x4d": {f"layer{i + 1}": 256 * 2**i for i in range(4)},
     "shufflenet_v2_x0_5": {"maxpool": 24, "stage2": 48, "stage3": 96, "conv5": 1024},
     "squeezenet1_1": {"features.4": 128, "features.7": 256, "features.12": 512},
     "swin_t": {"features.1": 96, "features.3": 192, "features.5": 384, "permute": 768},
 }
 
 
-def hooked(name: str, images: Tensor) -> list[Tensor]:
-    """The stages as hooks on torchvision's own network of the same weights see them."""
+def stages_by_hooks(name: str, images: Tensor) -> list[Tensor]:
+    """The outputs of ``MODULES`` in torchvision's own network with the same weights."""
     torch.manual_seed(0)
     extra = {"init_weights": True, "transform_input": True} if name == "googlenet" else {}
     net = torchvision.models.get_model(name, weights=None, **extra).eval()
     seen: list[Tensor] = []
     for path in MODULES[name]:
-        # Cloned, since what follows may overwrite it.
+        # Cloned, since an in-place operation may follow.
         net.get_submodule(path).register_forward_hook(lambda _, __, y: seen.append(y.clone()))
     net(images)
     return seen
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_stages_are_the_last_maps_that_hooks_see(name: str) -> None:
+def test_stages_are_the_last_maps_at_their_strides(name: str) -> None:
     images = torch.rand(1, 3, 96, 160)
     backbone = seeded_backbone(name).eval()
     with torch.no_grad():
-        expected = hooked(name, (images - backbone.mean) / backbone.std)
+        expected = stages_by_hooks(name, (images - backbone.mean) / backbone.std)
         found = backbone(images)
     if name == "densenet121":
         expected[-1] = F.relu(expected[-1])
@@ -78,38 +78,18 @@ def test_stages_are_the_last_maps_that_hooks_see(name: str) -> None:
     assert list(backbone.channels.values()) == list(MODULES[name].values())
     for (stage, stride), reference in zip(backbone.strides.items(), expected, strict=True):
         torch.testing.assert_close(found[stage], reference, atol=1e-4, rtol=1e-4)
-        if name not in ("alexnet", "squeezenet1_1"):  # whose borders are not padded
+        if name not in ("alexnet", "squeezenet1_1"):  # do not pad their borders
             assert found[stage].shape[-2:] == (96 // stride, 160 // stride)
 
 
-def test_resnets_keep_their_names_and_every_bit() -> None:
-    torch.manual_seed(0)
-    reference = torchvision.models.get_model("resnet18", weights=None)
-    backbone = seeded_backbone("resnet18")
-    assert isinstance(backbone, ResNet)
-    own = backbone.state_dict()
-    assert list(own) == [k for k in reference.state_dict() if not k.startswith("fc.")]
-    images = torch.rand(2, 3, 64, 96)
-    x = (images - backbone.mean) / backbone.std
-    x = x.contiguous(memory_format=torch.channels_last)
-    x = F.max_pool2d(F.relu(reference.bn1(reference.conv1(x))), 3, stride=2, padding=1)
-    stages = backbone(images)
-    for stage in STAGES:
-        x = getattr(reference, stage)(x)
-        assert torch.equal(stages[stage], x)
-    torch.manual_seed(1)
-    pyramid = FeaturePyramid(backbone.channels, 8)
-    assert torch.equal(pyramid(stages, (16, 24)), pyramid(stages))
-
-
 @pytest.mark.parametrize("name", ["convnext_tiny", "efficientnet_b0", "googlenet", "swin_t"])
-def test_training_has_no_chance_in_it(name: str) -> None:
+def test_training_is_deterministic(name: str) -> None:
     backbone = seeded_backbone(name).train()
-    assert_trains_without_chance(backbone, backbone)
+    assert_training_is_deterministic(backbone, backbone)
 
 
 @pytest.mark.parametrize("name", ["squeezenet1_1", "inception_v3", "mobilenet_v3_small"])
-def test_dense_features_are_at_stride_four_of_any_image(name: str) -> None:
+def test_dense_features_have_stride_four_for_any_image_size(name: str) -> None:
     backbone = seeded_backbone(name).eval()
     net = ParsingNetwork(backbone, FeaturePyramid(backbone.channels, 8), None, None)
     with torch.no_grad():
@@ -118,7 +98,7 @@ def test_dense_features_are_at_stride_four_of_any_image(name: str) -> None:
     torch.testing.assert_close(features.norm(dim=1), torch.ones(1, 18, 21))
 
 
-def test_a_stage_that_a_backbone_lacks_is_refused() -> None:
+def test_a_missing_stage_is_refused() -> None:
     backbone = seeded_backbone("squeezenet1_1").eval()
     net = ParsingNetwork(backbone, FeaturePyramid(backbone.channels, 8), None, None)
     assert read_layer(net, torch.rand(1, 3, 64, 64), "layer3").shape[1] == 512
@@ -126,31 +106,34 @@ def test_a_stage_that_a_backbone_lacks_is_refused() -> None:
         read_layer(net, torch.rand(1, 3, 64, 64), "layer4")
 
 
-def test_gradients_are_two_more_input_channels_of_any_network() -> None:
+def test_any_network_can_take_gradients_as_two_more_channels() -> None:
     backbone = seeded_backbone("mobilenet_v3_small", gradients_input=True)
     assert next(m for m in backbone.modules() if isinstance(m, nn.Conv2d)).in_channels == 5
     backbone(torch.rand(2, 3, 64, 64))
 
 
-def test_inputs_are_normalised_as_the_published_weights_need() -> None:
-    assert build_backbone("efficientnet_v2_s").statistics[0] == (0.485, 0.456, 0.406)
-    from c2l.nn.torchvision_maps import _statistics
+def test_inputs_are_normalised_with_the_statistics_of_the_published_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert seeded_backbone("squeezenet1_1").statistics == (MEAN, STD)
+    half = (0.5, 0.5, 0.5)
+    other = published_weights("efficientnet_v2_l")
+    monkeypatch.setattr(torchvision_maps, "published_weights", lambda name: other)
+    assert seeded_backbone("squeezenet1_1").statistics == (half, half)
 
-    assert _statistics("efficientnet_v2_l") == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
-
-def test_networks_of_one_image_size_are_refused() -> None:
+def test_networks_with_a_fixed_image_size_are_refused() -> None:
     with pytest.raises(UsageError, match="no feature maps can be read"):
         find_stages("vit_b_16")
     assert not {"vit_b_16", "maxvit_t"} & set(torchvision_names())
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v3_small", "densenet121"])
-def test_published_weights_are_read_without_their_classifier(name: str, tmp_path: Path) -> None:
+def test_published_weights_are_loaded_without_the_classifier(name: str, tmp_path: Path) -> None:
     torch.manual_seed(1)
     published = torchvision.models.get_model(name, weights=None).state_dict()
     file = tmp_path / "weights.safetensors"
-    # DenseNets were published under older names.
+    # Published DenseNets have older parameter names.
     old = {
         k.replace("norm1.", "norm.1.").replace("conv2.", "conv.2.") if "denselayer" in k else k: v
         for k, v in published.items()
@@ -166,7 +149,7 @@ def test_published_weights_are_read_without_their_classifier(name: str, tmp_path
         load_backbone(other, seed=0)
 
 
-def test_unknown_names_are_refused_with_those_like_them(cli: Cli, tmp_path: Path) -> None:
+def test_unknown_names_are_refused_with_similar_names(cli: Cli, tmp_path: Path) -> None:
     for command in ("fit", "extract"):
         outcome = cli(command, tmp_path, "-o", tmp_path / "out", "--backbone", "mobilenetv3_small")
         assert outcome.code == 2
@@ -176,9 +159,7 @@ def test_unknown_names_are_refused_with_those_like_them(cli: Cli, tmp_path: Path
     assert {"resnet18", "convnext_tiny", "swin_t"} <= set(named)
 
 
-def test_a_small_mobile_network_goes_through_every_stage(
-    cli: Cli, people: Path, tmp_path: Path
-) -> None:
+def test_a_mobile_network_works_in_every_stage(cli: Cli, people: Path, tmp_path: Path) -> None:
     run, store, clusters = tmp_path / "run", tmp_path / "f.h5", tmp_path / "c.h5"
     backbone = ("--backbone", "mobilenet_v3_small")
     cli.ok("fit", people, "-o", run, *FIT, *backbone, "--epochs", "1", "--split", "train")
@@ -192,7 +173,9 @@ def test_a_small_mobile_network_goes_through_every_stage(
     cli.ok("eval", clusters, people, "-o", tmp_path / "c.json", "--split", "val")
 
 
-def test_stochastic_depth_does_not_break_resuming(cli: Cli, few: Path, tmp_path: Path) -> None:
+def test_a_resumed_run_with_stochastic_depth_equals_an_uninterrupted_one(
+    cli: Cli, few: Path, tmp_path: Path
+) -> None:
     options = (*FIT, "-b", "2", "--epochs", "1", "--backbone", "efficientnet_b0")
     cli.ok("fit", few, "-o", tmp_path / "whole", *options)
     torch.manual_seed(123)
@@ -207,7 +190,7 @@ def test_stochastic_depth_does_not_break_resuming(cli: Cli, few: Path, tmp_path:
     assert all(torch.equal(whole[k], broken[k]) for k in whole)
 
 
-def test_timm_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_without_timm_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
     assert timm_names() == []
     with pytest.raises(UsageError) as error:

@@ -1,4 +1,4 @@
-"""A batch of assignments is the best one of each matrix."""
+"""Each matrix of a batch gets its optimal assignment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from c2l.nn.assignment import assign_batch
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
-def test_assignment_is_the_best_of_all_permutations(size: int) -> None:
+def test_assignment_is_the_best_permutation(size: int) -> None:
     scores = torch.randn(20, size, size, generator=torch.Generator().manual_seed(size))
     for matrix, match in zip(scores, assign_batch(scores), strict=True):
         best = max(
@@ -24,7 +24,7 @@ def test_assignment_is_the_best_of_all_permutations(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [3, 5, 6, 7])
-def test_assignment_is_scipys(size: int) -> None:
+def test_assignment_equals_scipys(size: int) -> None:
     scores = torch.randn(12, size, size, generator=torch.Generator().manual_seed(size))
     expected = [linear_sum_assignment(m.numpy(), maximize=True)[1] for m in scores]
     match = assign_batch(scores)

@@ -1,4 +1,4 @@
-"""The views' transforms equal torchvision's, SciPy's and grid_sample's, image by image."""
+"""The transforms of the views equal those of torchvision, SciPy and grid_sample."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def luma(images: Tensor) -> Tensor:
     return (images * torch.tensor(LUMA).view(3, 1, 1)).sum(-3)
 
 
-def test_nothing_applied_changes_nothing(make_views: Any) -> None:
+def test_neutral_parameters_change_nothing(make_views: Any) -> None:
     images = photos(3)
     out = photometric(images, make_views(3), 0)
     assert out.dtype == torch.float32
@@ -38,7 +38,7 @@ def test_nothing_applied_changes_nothing(make_views: Any) -> None:
     ("name", "factor"),
     [(n, f) for n in ("brightness", "contrast", "saturation") for f in (0.7, 0.9, 1.3)],
 )
-def test_factors_are_torchvisions(make_views: Any, name: str, factor: float) -> None:
+def test_factors_equal_torchvisions(make_views: Any, name: str, factor: float) -> None:
     images = photos(4, low=80, high=160)
     expected = getattr(T, f"adjust_{name}")(images.float() / 255, factor)
     assert float(expected.min()) > 0
@@ -48,20 +48,20 @@ def test_factors_are_torchvisions(make_views: Any, name: str, factor: float) -> 
     torch.testing.assert_close(out, expected, atol=2e-4, rtol=0)
 
 
-def test_clamping_is_to_the_range_of_colours(make_views: Any) -> None:
+def test_colours_are_clamped_to_their_range(make_views: Any) -> None:
     images = photos(2)
     out = photometric(images, make_views(2, brightness=1.3), 0)
     torch.testing.assert_close(out, (images.float() / 255 * 1.3).clamp(0, 1), atol=1e-5, rtol=0)
 
 
-def test_grey_is_torchvisions(make_views: Any) -> None:
+def test_grey_equals_torchvisions(make_views: Any) -> None:
     images = photos(3)
     out = photometric(images, make_views(3, grey=True), 0)
     expected = T.rgb_to_grayscale(images.float() / 255, num_output_channels=3)
     torch.testing.assert_close(out, expected, atol=2e-4, rtol=0)
 
 
-def test_brightness_contrast_and_saturation_compose_in_that_order(make_views: Any) -> None:
+def test_brightness_contrast_and_saturation_are_applied_in_this_order(make_views: Any) -> None:
     images = photos(3, low=90, high=150)
     views = make_views(3, brightness=1.2, contrast=0.75, saturation=0.8)
     expected = images.float() / 255
@@ -81,8 +81,8 @@ def test_hue_keeps_luma_and_grey(make_views: Any, turns: float) -> None:
     torch.testing.assert_close(same, grey.float() / 255, atol=1e-5, rtol=0)
 
 
-def test_hue_turns_in_the_direction_of_the_colour_circle(make_views: Any) -> None:
-    # A muted red: its hue must move by about as much as asked, as HSV measures it.
+def test_hue_turns_around_the_colour_circle(make_views: Any) -> None:
+    # A muted red: by HSV its hue moves by about the requested angle.
     red = torch.tensor([150, 110, 110], dtype=torch.uint8).view(1, 3, 1, 1).expand(1, 3, 2, 2)
     angles = []
     for turns in (-0.1, 0.1):
@@ -91,7 +91,7 @@ def test_hue_turns_in_the_direction_of_the_colour_circle(make_views: Any) -> Non
     assert abs(angles[0] - angles[1]) == pytest.approx(0.2, abs=0.06)
 
 
-def test_a_turn_of_the_hue_and_back_is_nothing(make_views: Any) -> None:
+def test_opposite_hue_shifts_cancel(make_views: Any) -> None:
     mean = torch.tensor([0.5])
     there, _ = colour_transform(make_views(1, hue=0.07), 0, mean)
     back, _ = colour_transform(make_views(1, hue=-0.07), 0, mean)
@@ -108,7 +108,7 @@ def test_each_view_has_its_own_colours(make_views: Any) -> None:
 
 
 @pytest.mark.parametrize("sigma", [0.1, 0.5, 1.3, 2.0])
-def test_blur_is_scipys(sigma: float) -> None:
+def test_blur_equals_scipys(sigma: float) -> None:
     images = torch.rand(2, 3, 32, 40, generator=torch.Generator().manual_seed(0))
     out = gaussian_blur(images, np.array([sigma, sigma], np.float32), 2.0)
     expected = gaussian_filter(
@@ -117,7 +117,7 @@ def test_blur_is_scipys(sigma: float) -> None:
     np.testing.assert_allclose(out, expected, atol=1e-5)
 
 
-def test_blur_keeps_the_sum_and_leaves_images_without_sigma_untouched() -> None:
+def test_blur_keeps_the_sum_and_skips_images_without_sigma() -> None:
     images = torch.zeros(3, 3, 32, 32)
     images[:, :, 16, 16] = 1
     out = gaussian_blur(images, np.array([0.0, 1.5, 0.0], np.float32), 2.0)
@@ -133,8 +133,8 @@ def test_blur_of_an_image_narrower_than_its_kernel_stays_finite() -> None:
 
 
 @pytest.mark.parametrize("size", [160, 320, 480])
-def test_a_photo_of_any_size_is_blurred_alike(make_views: Any, size: int) -> None:
-    """Sigma is in pixels of a photo of 320."""
+def test_blur_scales_with_the_size_of_the_photo(make_views: Any, size: int) -> None:
+    """Sigma is in pixels of a photo of side 320."""
     images = photos(1, size=size)
     out = photometric(images, make_views(1, blur=1.5), 0)
     sigma = 1.5 * size / 320
@@ -146,7 +146,7 @@ def test_a_photo_of_any_size_is_blurred_alike(make_views: Any, size: int) -> Non
 
 
 def grid_sample_crop(maps: Tensor, crop: Any, flip: bool) -> Tensor:
-    """One image's crop, resize and flip by torch's own resampling."""
+    """Crop, resize and flip of one image by torch's resampling."""
     height, width = maps.shape[-2:]
     side, top, left = (float(v) for v in crop)
     across = (torch.arange(width, dtype=torch.float64) + 0.5) / width
@@ -161,7 +161,7 @@ def grid_sample_crop(maps: Tensor, crop: Any, flip: bool) -> Tensor:
 
 @pytest.mark.parametrize("shape", [(4, 16, 16), (4, 9, 14), (19, 16, 16), (19, 9, 14)])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_geometric_is_grid_sample_with_the_border_replicated(
+def test_geometric_equals_grid_sample_with_replicated_borders(
     shape: tuple[int, int, int], layout: torch.memory_format
 ) -> None:
     parameters = view_parameters(1, 2, np.arange(12))
@@ -180,7 +180,7 @@ def test_geometric_is_grid_sample_with_the_border_replicated(
         assert out.is_contiguous(memory_format=layout)
 
 
-def test_whole_crop_is_the_identity_and_flip_mirrors(make_views: Any) -> None:
+def test_a_full_crop_is_the_identity_and_a_flip_mirrors(make_views: Any) -> None:
     maps = torch.rand(2, 3, 8, 10)
     torch.testing.assert_close(geometric(maps, make_views(2)), maps, atol=1e-6, rtol=0)
     flipped = geometric(maps, make_views(2, flip=[True, False]))
@@ -188,7 +188,7 @@ def test_whole_crop_is_the_identity_and_flip_mirrors(make_views: Any) -> None:
     torch.testing.assert_close(flipped[1], maps[1], atol=1e-6, rtol=0)
 
 
-def test_a_quarter_crop_of_a_ramp_is_the_ramp_of_that_quarter(make_views: Any) -> None:
+def test_a_quarter_crop_of_a_ramp_is_a_quarter_of_the_ramp(make_views: Any) -> None:
     size = 16
     centres = (torch.arange(size) + 0.5) / size
     ramp = centres.expand(1, 1, size, size)
@@ -197,7 +197,7 @@ def test_a_quarter_crop_of_a_ramp_is_the_ramp_of_that_quarter(make_views: Any) -
     torch.testing.assert_close(out[0, 0], expected, atol=1e-5, rtol=0)
 
 
-def test_pointwise_linear_functions_commute_with_the_transform() -> None:
+def test_pointwise_linear_maps_commute_with_the_transform() -> None:
     parameters = view_parameters(5, 0, np.arange(4))
     images, weight = torch.rand(4, 3, 12, 12), torch.randn(7, 3)
     after = torch.einsum("dc,bchw->bdhw", weight, geometric(images, parameters))
@@ -206,7 +206,7 @@ def test_pointwise_linear_functions_commute_with_the_transform() -> None:
 
 
 def test_a_coarser_grid_is_cropped_at_the_same_place() -> None:
-    """Averages over cells of a smooth image: crop then average is average then crop."""
+    """Cell averages of a smooth image commute with the crop."""
     parameters = view_parameters(9, 0, np.arange(6))
     y = (torch.arange(64)[:, None] + 0.5) / 64
     x = (torch.arange(64)[None] + 0.5) / 64
@@ -223,5 +223,5 @@ def test_geometric_keeps_the_dtype_and_passes_a_gradient() -> None:
     maps = torch.rand(2, 3, 8, 8, requires_grad=True)
     geometric(maps, parameters).sum().backward()
     assert maps.grad is not None
-    # Rows of the interpolation sum to one, so all weight given is taken from somewhere.
+    # Each row of the interpolation sums to one, so the gradient sums to the number of values.
     assert float(maps.grad.sum()) == pytest.approx(2 * 3 * 8 * 8, rel=1e-4)

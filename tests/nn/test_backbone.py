@@ -1,36 +1,39 @@
-"""Backbone and pyramid are torchvision's ResNet and the sum of its upsampled laterals."""
+"""ResNet equals torchvision's, and the pyramid sums its upsampled laterals."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 import torchvision
+from conftest import seeded_backbone
 from torch.nn import functional as F
 
 from c2l.nn.architectures import build_backbone
-from c2l.nn.backbone import MEAN, STAGES, STD, FeaturePyramid, image_gradients
+from c2l.nn.backbone import MEAN, STAGES, STD, FeaturePyramid, ResNet, image_gradients
 
 
+# One with basic blocks, one with bottlenecks.
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
-def test_stages_are_torchvisions_with_the_same_weights(name: str) -> None:
+def test_resnets_equal_torchvisions_in_names_and_every_bit(name: str) -> None:
     torch.manual_seed(0)
-    reference = torchvision.models.get_model(name, weights=None).double().eval()
-    backbone = build_backbone(name).double().eval()
-    own = {k: v for k, v in reference.state_dict().items() if not k.startswith("fc.")}
-    backbone.load_state_dict(own)
-    images = torch.rand(2, 3, 64, 32, dtype=torch.float64)
-    np.testing.assert_allclose(backbone.mean.ravel(), MEAN)
-    np.testing.assert_allclose(backbone.std.ravel(), STD)
-    x = (images - backbone.mean) / backbone.std
+    reference = torchvision.models.get_model(name, weights=None)
+    backbone = seeded_backbone(name)
+    assert isinstance(backbone, ResNet)
+    assert backbone.statistics == (MEAN, STD)
+    own = [k for k in reference.state_dict() if not k.startswith("fc.")]
+    assert list(backbone.state_dict()) == own
+    images = torch.rand(2, 3, 64, 32)
+    x = (images - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+    x = x.contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
-        x = reference.maxpool(reference.relu(reference.bn1(reference.conv1(x))))
+        x = F.max_pool2d(F.relu(reference.bn1(reference.conv1(x))), 3, stride=2, padding=1)
         stages = backbone(images)
         for number, stage in enumerate(STAGES):
             x = getattr(reference, stage)(x)
             stride = 4 * 2**number
+            assert backbone.strides[stage] == stride
             assert stages[stage].shape == (2, backbone.channels[stage], 64 // stride, 32 // stride)
-            torch.testing.assert_close(stages[stage], x)
+            assert torch.equal(stages[stage], x)
 
 
 def test_pyramid_is_the_sum_of_upsampled_laterals() -> None:
@@ -51,6 +54,10 @@ def test_pyramid_is_the_sum_of_upsampled_laterals() -> None:
         for lower in maps[2::-1]:
             expected = lower + F.interpolate(expected, scale_factor=2, mode="bilinear")
         torch.testing.assert_close(pyramid(stages), expected, atol=1e-5, rtol=1e-4)
+        # The size of the finest stage, if given, changes nothing; another one is interpolated.
+        assert torch.equal(pyramid(stages, sizes[0]), pyramid(stages))
+        larger = F.interpolate(pyramid(stages), (20, 30), mode="bilinear")
+        assert torch.equal(pyramid(stages, (20, 30)), larger)
 
 
 def test_gradients_of_ramps_are_their_slopes() -> None:

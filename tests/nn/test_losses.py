@@ -1,4 +1,4 @@
-"""The clustering loss and its weights are what loops over pixels give."""
+"""The clustering loss and its weights equal loops over pixels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_inverse_weights_are_inversely_proportional_and_zero_for_empty_clusters(
     assert float(weights.mean()) == pytest.approx(1)
 
 
-def test_weights_of_empty_clusters_alone_are_finite() -> None:
+def test_weights_are_finite_when_all_clusters_are_empty() -> None:
     for kind in ("frequency", "inverse"):
         weights = class_weights(torch.zeros(3, dtype=torch.int64), kind)
         assert weights is not None

@@ -1,4 +1,4 @@
-"""Part vectors and InfoNCE are what loops over parts and pixels give."""
+"""Part vectors and InfoNCE equal loops over parts and pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from c2l.nn.part import READINGS, PartContrastiveModule, part_contrastive_loss, pool_by_label
+from c2l.nn.part import READOUTS, PartContrastiveModule, part_contrastive_loss, pool_by_label
 
 
 def unit(*shape: int, seed: int) -> Tensor:
@@ -22,14 +22,14 @@ def info_nce_by_loops(
     queries: Tensor,
     keys: Tensor,
     tau: float,
-    present: tuple[Tensor, Tensor] | None = None,
+    present: tuple[Tensor, Tensor],
 ) -> float:
-    """Every image by itself: all permutations tried, most matched parts first, then similarity."""
+    """Image by image, over all permutations: most matched parts first, then similarity."""
     losses = []
     for b in range(len(queries)):
         count = queries.shape[1]
-        rows = [i for i in range(count) if present is None or present[0][b, i]]
-        columns = [j for j in range(count) if present is None or present[1][b, j]]
+        rows = [i for i in range(count) if present[0][b, i]]
+        columns = [j for j in range(count) if present[1][b, j]]
         cosine = (queries[b].double() @ keys[b].double().T).tolist()
 
         def score(order: tuple[int, ...]) -> tuple[int, float]:
@@ -44,12 +44,18 @@ def info_nce_by_loops(
     return sum(losses) / len(losses) if losses else 0.0
 
 
+def all_present(vectors: Tensor) -> tuple[Tensor, Tensor]:
+    everywhere = torch.ones(vectors.shape[:2], dtype=torch.bool)
+    return everywhere, everywhere
+
+
 @pytest.mark.parametrize("parts", [2, 3, 5, 6])
 @pytest.mark.parametrize("tau", [0.07, 0.5])
 def test_loss_is_info_nce_over_matched_parts(parts: int, tau: float) -> None:
     queries, keys = unit(4, parts, 8, seed=1), unit(4, parts, 8, seed=2)
-    loss = part_contrastive_loss(queries, keys, tau)
-    assert float(loss) == pytest.approx(info_nce_by_loops(queries, keys, tau), rel=1e-4)
+    present = all_present(queries)
+    loss = part_contrastive_loss(queries, keys, tau, present)
+    assert float(loss) == pytest.approx(info_nce_by_loops(queries, keys, tau, present), rel=1e-4)
 
 
 @pytest.mark.parametrize("parts", [3, 5, 6])
@@ -62,26 +68,19 @@ def test_absent_parts_are_neither_queries_nor_keys(parts: int) -> None:
     assert float(loss) == pytest.approx(info_nce_by_loops(queries, keys, 0.2, pair), rel=1e-4)
 
 
-def test_presence_of_all_parts_changes_nothing() -> None:
-    queries, keys = unit(3, 4, 6, seed=5), unit(3, 4, 6, seed=6)
-    everywhere = torch.ones(3, 4, dtype=torch.bool)
-    torch.testing.assert_close(
-        part_contrastive_loss(queries, keys, 0.1, (everywhere, everywhere)),
-        part_contrastive_loss(queries, keys, 0.1),
-    )
-
-
-def test_order_of_the_parts_does_not_matter() -> None:
+def test_the_order_of_the_parts_does_not_matter() -> None:
     queries, keys = unit(3, 5, 16, seed=7), unit(3, 5, 16, seed=8)
     shuffled = keys[:, torch.tensor([3, 0, 4, 1, 2])]
+    present = all_present(queries)
     torch.testing.assert_close(
-        part_contrastive_loss(queries, keys, 0.1), part_contrastive_loss(queries, shuffled, 0.1)
+        part_contrastive_loss(queries, keys, 0.1, present),
+        part_contrastive_loss(queries, shuffled, 0.1, present),
     )
 
 
-def test_loss_vanishes_for_the_same_orthogonal_parts_in_another_order() -> None:
+def test_loss_vanishes_for_equal_orthogonal_parts_in_another_order() -> None:
     parts = torch.eye(4)[None]
-    assert float(part_contrastive_loss(parts, parts.flip(1), 0.05)) < 1e-6
+    assert float(part_contrastive_loss(parts, parts.flip(1), 0.05, all_present(parts))) < 1e-6
 
 
 def test_no_common_part_gives_zero_and_a_finite_gradient() -> None:
@@ -95,7 +94,7 @@ def test_no_common_part_gives_zero_and_a_finite_gradient() -> None:
     assert torch.equal(queries.grad, torch.zeros_like(queries))
 
 
-def test_gradient_with_absent_parts_is_finite_and_spares_them() -> None:
+def test_absent_parts_get_no_gradient() -> None:
     queries = unit(2, 4, 5, seed=11).requires_grad_()
     keys = unit(2, 4, 5, seed=12).requires_grad_()
     first = torch.tensor([[True, True, False, True]] * 2)
@@ -110,7 +109,7 @@ def test_gradient_with_absent_parts_is_finite_and_spares_them() -> None:
     assert queries.grad[:, [0, 1, 3]].abs().sum(-1).gt(0).all()
 
 
-def test_pooling_is_the_mean_of_each_labels_pixels() -> None:
+def test_pooling_is_the_mean_over_the_pixels_of_each_label() -> None:
     random = np.random.default_rng(0)
     features = random.normal(size=(3, 4, 5, 6)).astype(np.float32)
     labels = random.integers(0, 3, size=(3, 5, 6))
@@ -126,10 +125,10 @@ def test_pooling_is_the_mean_of_each_labels_pixels() -> None:
             np.testing.assert_allclose(means[b, label], expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("reading", READINGS)
-def test_every_reading_gives_unit_vectors_and_a_gradient_to_its_input(reading: str) -> None:
+@pytest.mark.parametrize("readout", READOUTS)
+def test_every_readout_gives_unit_vectors_and_a_gradient_to_its_input(readout: str) -> None:
     torch.manual_seed(0)
-    module = PartContrastiveModule(12, 3, reading, reduced=4)
+    module = PartContrastiveModule(12, 3, readout, reduced=4)
     features = torch.randn(2, 12, 6, 6, requires_grad=True)
     clustered = torch.randn(2, 12, 6, 6, requires_grad=True)
     labels = torch.arange(36).view(1, 6, 6).expand(2, 6, 6) % 3
@@ -139,13 +138,13 @@ def test_every_reading_gives_unit_vectors_and_a_gradient_to_its_input(reading: s
     assert present.all()
     torch.testing.assert_close(vectors.norm(dim=-1), torch.ones(2, 3))
     (vectors * torch.randn(vectors.shape)).sum().backward()
-    used, unused = (clustered, features) if reading == "assigned" else (features, clustered)
+    used, unused = (clustered, features) if readout == "assigned" else (features, clustered)
     assert used.grad is not None
     assert float(used.grad.abs().max()) > 0
     assert unused.grad is None
 
 
-def test_a_map_is_the_groups_response_at_every_position_centred() -> None:
+def test_a_map_is_the_centred_response_of_its_group() -> None:
     torch.manual_seed(0)
     module = PartContrastiveModule(8, 3, "map", reduced=2)
     features = torch.randn(2, 8, 4, 5)
@@ -158,7 +157,7 @@ def test_a_map_is_the_groups_response_at_every_position_centred() -> None:
         reduced = torch.relu(weight @ features[b].reshape(8, 20) + bias[:, None]).detach()
         for part in range(3):
             own = module.group.weight[part, :, 0, 0].detach() @ reduced[2 * part : 2 * part + 2]
-            own = own - own.mean()  # the bias of the map goes with the mean
+            own = own - own.mean()  # removes the bias of the map too
             torch.testing.assert_close(vectors[b, part], own / own.norm(), atol=1e-5, rtol=1e-4)
 
 
@@ -178,7 +177,7 @@ def test_pooled_vectors_are_mask_weighted_means_of_the_reduced_features() -> Non
         torch.testing.assert_close(vectors[0, part], total / total.norm(), atol=1e-5, rtol=1e-4)
 
 
-def test_global_vectors_are_near_orthogonal_at_initialisation_whatever_the_image() -> None:
+def test_global_vectors_are_nearly_orthogonal_at_initialisation() -> None:
     torch.manual_seed(0)
     module = PartContrastiveModule(64, 3, "global", reduced=64)
     with torch.no_grad():
@@ -187,7 +186,7 @@ def test_global_vectors_are_near_orthogonal_at_initialisation_whatever_the_image
     cosine = first @ first.transpose(1, 2)
     assert float((cosine - torch.eye(3)).abs().max()) < 0.4
     # Different images already give matching vectors: nothing is left to learn.
-    assert float(part_contrastive_loss(first, second, 0.1)) < 0.05
+    assert float(part_contrastive_loss(first, second, 0.1, all_present(first))) < 0.05
 
 
 def test_assigned_needs_the_clusters_of_the_pixels() -> None:
@@ -197,7 +196,7 @@ def test_assigned_needs_the_clusters_of_the_pixels() -> None:
         module(torch.zeros(1, 4, 2, 2), torch.zeros(1, 4, 2, 2), None)
 
 
-def test_assigned_marks_clusters_that_do_not_occur() -> None:
+def test_assigned_marks_absent_clusters() -> None:
     module = PartContrastiveModule(4, 3, "assigned")
     labels = torch.tensor([[[0, 2], [2, 0]]])
     vectors, present = module(torch.zeros(1, 4, 2, 2), torch.rand(1, 4, 2, 2), labels)
@@ -205,7 +204,7 @@ def test_assigned_marks_clusters_that_do_not_occur() -> None:
     assert not vectors[0, 1].any()
 
 
-def test_features_of_a_label_are_averaged_in_float32_under_autocast() -> None:
+def test_pooling_is_in_float32_under_autocast() -> None:
     features = torch.randn(2, 5, 6, 7, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(84).view(2, 6, 7) % 3
     plain = pool_by_label(features, labels, 3)[0]

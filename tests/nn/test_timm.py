@@ -1,4 +1,4 @@
-"""timm's networks as backbones: vision transformers on any image size, weights from files."""
+"""timm's networks as backbones: vision transformers at any image size, weights from files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from conftest import (
     NETWORK,
     PHOTOS,
     Cli,
-    assert_trains_without_chance,
+    assert_training_is_deterministic,
     seeded_backbone,
 )
 from safetensors.torch import save_file
@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from c2l.artifacts.features import read_features
 from c2l.errors import BadInputError, UsageError
 from c2l.model.network import load_backbone
-from c2l.nn.backbone import FeaturePyramid, quiet
+from c2l.nn.backbone import FeaturePyramid, disable_random_layers
 from c2l.nn.network import ParsingNetwork
 from c2l.options import NetworkOptions
 
@@ -31,7 +31,7 @@ def timm() -> Any:
     return pytest.importorskip("timm", reason="timm, an optional extra, is not installed")
 
 
-# A patch of 14 with register tokens; rotary embedding; a hierarchy.
+# Plain; patch 14 with register tokens; rotary embedding; hierarchical.
 @pytest.mark.parametrize(
     ("name", "stages"),
     [
@@ -43,7 +43,7 @@ def timm() -> Any:
         ("resnet10t", {f"layer{i + 1}": (64 * 2**i, 4 * 2**i) for i in range(4)}),
     ],
 )
-def test_timm_networks_give_their_maps(
+def test_stages_are_timms_feature_maps(
     timm: Any, name: str, stages: dict[str, tuple[int, int]]
 ) -> None:
     backbone = seeded_backbone(f"timm:{name}").eval()
@@ -66,20 +66,22 @@ def test_timm_networks_give_their_maps(
         torch.testing.assert_close(found["layer4"], tokens)
     net = ParsingNetwork(backbone, FeaturePyramid(backbone.channels, 8), None, None)
     assert net(images).shape == (1, 8, 17, 25)
-    assert_trains_without_chance(backbone.train(), backbone)
+    assert_training_is_deterministic(backbone.train(), backbone)
 
 
-def test_transformers_that_train_with_chance_are_quieted(timm: Any) -> None:
-    chances = {"rope_rescale_coords": 2.0, "drop_path_rate": 0.5, "proj_drop_rate": 0.5}
+def test_random_layers_of_transformers_are_disabled(timm: Any) -> None:
+    random_layers = {"rope_rescale_coords": 2.0, "drop_path_rate": 0.5, "proj_drop_rate": 0.5}
     torch.manual_seed(0)
-    net = timm.create_model("vit_small_patch16_dinov3", dynamic_img_size=True, **chances).train()
+    net = timm.create_model(
+        "vit_small_patch16_dinov3", dynamic_img_size=True, **random_layers
+    ).train()
     images = torch.rand(1, 3, 64, 64)
     assert not torch.equal(net.forward_features(images), net.forward_features(images))
-    quiet(net)
-    assert_trains_without_chance(lambda x: {"layer4": net.forward_features(x)}, net)
+    disable_random_layers(net)
+    assert_training_is_deterministic(lambda x: {"layer4": net.forward_features(x)}, net)
 
 
-def test_timm_weights_come_from_a_file_alone(timm: Any, tmp_path: Path) -> None:
+def test_timm_weights_come_from_a_file(timm: Any, tmp_path: Path) -> None:
     name = "timm:vit_tiny_patch16_224"
     with pytest.raises(UsageError, match="--weights none or a file"):
         load_backbone(NetworkOptions(backbone=name), seed=0)
@@ -95,7 +97,7 @@ def test_timm_weights_come_from_a_file_alone(timm: Any, tmp_path: Path) -> None:
         load_backbone(NetworkOptions(backbone=name, weights=str(file)), seed=0)
 
 
-def test_a_vision_transformer_goes_through_every_stage(
+def test_a_vision_transformer_works_in_every_stage(
     timm: Any, cli: Cli, people: Path, tmp_path: Path
 ) -> None:
     run, store = tmp_path / "run", tmp_path / "f.h5"

@@ -1,4 +1,4 @@
-"""The views' random numbers depend on seed, epoch and image alone, and cover their ranges."""
+"""The parameters of the views depend only on seed, epoch and image, and cover their ranges."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def same(a: ViewParameters, b: ViewParameters) -> bool:
     return all(np.array_equal(getattr(a, n), getattr(b, n)) for n in NAMES)
 
 
-def test_transforms_of_an_image_do_not_depend_on_its_batch() -> None:
+def test_parameters_of_an_image_do_not_depend_on_its_batch() -> None:
     whole = view_parameters(7, 3, np.arange(20))
     order = np.array([13, 2, 19, 2])
     part = view_parameters(7, 3, order)
@@ -25,7 +25,7 @@ def test_transforms_of_an_image_do_not_depend_on_its_batch() -> None:
         np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[order])
 
 
-def test_transforms_repeat_and_differ_by_seed_epoch_and_purpose() -> None:
+def test_parameters_repeat_and_differ_by_seed_epoch_and_purpose() -> None:
     images = np.arange(8)
     first = view_parameters(0, 0, images)
     assert same(first, view_parameters(0, 0, images))
@@ -40,14 +40,22 @@ def many() -> ViewParameters:
     return view_parameters(0, 0, np.arange(4000))
 
 
-@pytest.mark.parametrize("name", ["brightness", "contrast", "saturation"])
-def test_factors_are_uniform_and_applied_four_times_in_five(
-    many: ViewParameters, name: str
+@pytest.mark.parametrize(
+    ("name", "neutral", "low", "high"),
+    [
+        ("brightness", 1, 0.7, 1.3),
+        ("contrast", 1, 0.7, 1.3),
+        ("saturation", 1, 0.7, 1.3),
+        ("hue", 0, -0.1, 0.1),
+    ],
+)
+def test_jitter_is_uniform_and_applied_with_its_probability(
+    many: ViewParameters, name: str, neutral: float, low: float, high: float
 ) -> None:
     values = getattr(many, name)
-    applied = values[values != 1]
+    applied = values[values != neutral]
     assert len(applied) / values.size == pytest.approx(0.8, abs=0.02)
-    check_uniform(applied, 0.7, 1.3)
+    check_uniform(applied, low, high)
 
 
 def check_uniform(values: np.ndarray, low: float, high: float) -> None:  # type: ignore[type-arg]
@@ -57,13 +65,7 @@ def check_uniform(values: np.ndarray, low: float, high: float) -> None:  # type:
     np.testing.assert_allclose(deciles, np.linspace(low, high, 11), atol=0.05 * (high - low))
 
 
-def test_hue_is_uniform_and_applied_four_times_in_five(many: ViewParameters) -> None:
-    applied = many.hue[many.hue != 0]
-    assert len(applied) / many.hue.size == pytest.approx(0.8, abs=0.02)
-    check_uniform(applied, -0.1, 0.1)
-
-
-def test_grey_and_blur_have_their_probabilities(many: ViewParameters) -> None:
+def test_grey_and_blur_are_applied_with_their_probabilities(many: ViewParameters) -> None:
     assert many.grey.mean() == pytest.approx(0.2, abs=0.02)
     applied = many.blur[many.blur != 0]
     assert len(applied) / many.blur.size == pytest.approx(0.5, abs=0.02)
@@ -85,12 +87,15 @@ def test_draws_are_independent_of_each_other(many: ViewParameters) -> None:
     columns = [getattr(many, n).reshape(4000, -1).astype(np.float64) for n in NAMES]
     together = np.corrcoef(np.concatenate(columns, axis=1).T)
     side, top, left = 12, 13, 14
-    together[[side, top, side, left], [top, side, left, side]] = 0  # a small crop has more room
+    # Except the crop: a smaller one can lie further away from the corner.
+    together[[side, top, side, left], [top, side, left, side]] = (
+        0  # a smaller crop can lie further away
+    )
     together[[top, left], [left, top]] = 0
     np.testing.assert_allclose(together, np.eye(len(together)), atol=0.07)
 
 
-def test_order_is_a_permutation_that_changes_with_epoch_and_seed() -> None:
+def test_order_is_a_permutation_that_depends_on_epoch_and_seed() -> None:
     orders = [epoch_order(0, 0, 50), epoch_order(0, 1, 50), epoch_order(1, 0, 50)]
     for order in orders:
         assert order.dtype == np.int64
@@ -100,7 +105,7 @@ def test_order_is_a_permutation_that_changes_with_epoch_and_seed() -> None:
     np.testing.assert_array_equal(orders[0], epoch_order(0, 0, 50))
 
 
-def test_streams_of_neighbouring_arguments_do_not_overlap() -> None:
+def test_streams_of_neighbouring_arguments_share_no_numbers() -> None:
     seen = np.concatenate(
         [
             stream(seed, purpose, epoch, image, view).random(50)
