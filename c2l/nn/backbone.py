@@ -111,7 +111,7 @@ class ResNet(Backbone):
         return {k: v for k, v in published.items() if not k.startswith("fc.")}
 
 
-def disable_random_layers(net: nn.Module) -> nn.Module:
+def remove_randomness(net: nn.Module) -> nn.Module:
     """Turn off dropout, stochastic depth and similar layers in training.
 
     They draw from torch's global random state, which no checkpoint holds: a resumed run would

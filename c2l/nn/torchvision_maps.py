@@ -16,15 +16,7 @@ from torch.nn import functional as F
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
 from c2l.errors import UsageError
-from c2l.nn.backbone import (
-    MEAN,
-    STAGE_STRIDES,
-    STD,
-    Backbone,
-    ResNet,
-    Triple,
-    disable_random_layers,
-)
+from c2l.nn.backbone import MEAN, STAGE_STRIDES, STD, Backbone, ResNet, Triple, remove_randomness
 
 # Their published weights need a second normalisation of the input, which the networks apply.
 INCEPTIONS = ("googlenet", "inception_v3")
@@ -75,7 +67,7 @@ class TorchvisionMaps(Backbone):
         self.strides = {stage: STAGE_STRIDES[stage] for stage in self.taps}
         self._all_names = frozenset(net.state_dict())
         nodes = {tap.node: stage for stage, tap in self.taps.items()}
-        self.body = _extractor(disable_random_layers(net), nodes)
+        self.body = _extractor(remove_randomness(net), nodes)
 
     def forward(self, images_B3HW: Tensor) -> dict[str, Tensor]:
         """The last map at each of the strides 4, 8, 16 and 32 that the network has."""

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from c2l.artifacts.features import read_features
 from c2l.errors import BadInputError, UsageError
 from c2l.model.network import load_backbone
-from c2l.nn.backbone import FeaturePyramid, disable_random_layers
+from c2l.nn.backbone import FeaturePyramid, remove_randomness
 from c2l.nn.network import ParsingNetwork
 from c2l.options import NetworkOptions
 
@@ -77,7 +77,7 @@ def test_random_layers_of_transformers_are_disabled(timm: Any) -> None:
     ).train()
     images = torch.rand(1, 3, 64, 64)
     assert not torch.equal(net.forward_features(images), net.forward_features(images))
-    disable_random_layers(net)
+    remove_randomness(net)
     assert_training_is_deterministic(lambda x: {"layer4": net.forward_features(x)}, net)
 
 
