@@ -42,7 +42,7 @@ ROOMS: dict[str, set[str]] = {
     "nn": {"runtime"},
     "clustering": {"runtime"},
     "figure": {"runtime", "data", "nn"},
-    "scoring": {"runtime", "data", "figure"},
+    "scoring": {"runtime", "clustering", "data", "figure"},
     "drawing": {"runtime"},
     "artifacts": {"runtime", "data"},
     "model": {"runtime", "artifacts", "clustering", "figure", "nn"},

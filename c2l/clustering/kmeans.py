@@ -1,4 +1,4 @@
-"""Mini-batch k-means as PiCIE runs it: FAISS for the start, exact sums in torch after."""
+"""Mini-batch k-means as in PiCIE: initialised by FAISS, then updated with exact sums in torch."""
 
 from __future__ import annotations
 
@@ -13,52 +13,52 @@ from torch import Tensor
 
 from c2l.options import KMeansOptions
 
-# Values of a chunk of points, and of its scores, at most. On a CPU both stay in the last cache
-# between the passes over them; a GPU wants few large kernels.
+# Largest number of values in a chunk of points, or of its scores. On a CPU both stay in the last
+# level of cache between passes; a GPU needs few large kernels.
 CPU_CHUNK = 1 << 21
 GPU_CHUNK = 1 << 25
 
 
 @dataclass(frozen=True)
 class InitialClustering:
-    """The full k-means on the buffered pixels.
+    """Result of the full k-means on a sample of pixels.
 
     Attributes:
         centroids: (K, C) float32.
-        objective: sum of squared distances at each iteration.
+        objective: sum of squared distances after each iteration.
     """
 
     centroids: NDArray[np.float32]
     objective: list[float]
 
 
-def start_pixels(options: KMeansOptions, clusters: int, images: int) -> int:
-    """Random pixels that each of ``images`` gives to the initial k-means.
+def sample_size(options: KMeansOptions, clusters: int, images: int) -> int:
+    """Number of random pixels per image for the initial k-means.
 
-    ``--kmeans-pixels`` at most, and in all ``--kmeans-points``, so that memory does not grow with
-    the images; but enough that every cluster can have 256.
+    At most ``--kmeans-pixels`` per image and ``--kmeans-points`` in total, so that memory does not
+    grow with the number of images; the total may be larger to allow 256 pixels per cluster.
     """
-    enough = max(options.kmeans_points, 256 * clusters)
-    wanted = min(options.kmeans_pixels, enough // images)
-    return max(wanted, -(-clusters // images), 1)
+    total = max(options.kmeans_points, 256 * clusters)
+    per_image = min(options.kmeans_pixels, total // images)
+    return max(per_image, -(-clusters // images), 1)
 
 
 def initial_centroids(
     points_PC: NDArray[np.float32], clusters: int, *, iterations: int, seed: int
 ) -> InitialClustering:
-    """Full k-means by FAISS on all the points given.
+    """Full k-means by FAISS on all given points.
 
-    FAISS by itself silently trains on 256 points a centroid; that limit is lifted, so that the
-    pixel budget is what the caller gave. It splits large clusters to refill empty ones.
+    By default FAISS silently trains on at most 256 points per centroid; here it uses all of them.
+    FAISS splits large clusters to refill empty ones.
 
     Args:
         points_PC: (P, C) float32, P >= K.
         clusters: K.
         iterations: of Lloyd's algorithm.
-        seed: of the initial choice of points.
+        seed: for the initial choice of points.
 
     Raises:
-        ValueError: fewer points than clusters.
+        ValueError: there are fewer points than clusters.
     """
     import faiss
 
@@ -103,7 +103,7 @@ def _half_norms(centroids_KC: Tensor) -> Tensor:
 
 
 def _chunks(points_PC: Tensor, clusters: int) -> Iterator[slice]:
-    """Slices of points that go through the passes over them together."""
+    """Slices of points that are processed together."""
     values = CPU_CHUNK if points_PC.device.type == "cpu" else GPU_CHUNK
     rows = max(1, values // max(points_PC.shape[1], clusters))
     for start in range(0, len(points_PC), rows):
@@ -117,17 +117,17 @@ def sums_by_label(points_PC: Tensor, labels_P: Tensor, clusters: int) -> Tensor:
         (K, C) float32.
     """
     if points_PC.device.type == "cpu":
-        # A product with the one-hot labels costs K times what adding costs.
+        # A product with one-hot labels would cost K times as much as the additions.
         sums = torch.zeros(clusters, points_PC.shape[1])
         return sums.index_add_(0, labels_P, points_PC.float())
-    # On a GPU, adding by index is atomic: its order, and so its rounding, would be by chance.
+    # On a GPU, index_add_ is atomic: its order, and so its rounding, would be random.
     return torch.nn.functional.one_hot(labels_P, clusters).float().T @ points_PC.float()
 
 
 def count_labels(labels_P: Tensor, clusters: int) -> Tensor:
-    """How many points each cluster has, (K,) int64, without a wait for the device.
+    """Number of points in each cluster, (K,) int64, without synchronising with the device.
 
-    ``torch.bincount`` on a GPU looks up the largest label on the host first.
+    On a GPU, ``torch.bincount`` would first copy the largest label to the host.
     """
     if labels_P.device.type == "cpu":
         return torch.bincount(labels_P, minlength=clusters)
@@ -139,13 +139,13 @@ def count_labels(labels_P: Tensor, clusters: int) -> Tensor:
 class MiniBatchKMeans:
     """Running means of the clusters over mini-batches.
 
-    ``n_k += m_k; c_k += (m_k / n_k) (mean_k - c_k)``, so that after all batches a centroid is
-    the mean of what was assigned to it.
+    ``n_k += m_k; c_k += (m_k / n_k) (mean_k - c_k)``: after all batches, a centroid is the mean
+    of the points assigned to it.
 
     Attributes:
         centroids: (K, C) float32.
-        counts: (K,) int64, points seen by each.
-        half_inertia: float64 scalar on the centroids' device, half of ``inertia``.
+        counts: (K,) int64 points assigned to each centroid so far.
+        half_inertia: float64 scalar on the device of the centroids, half of ``inertia``.
     """
 
     centroids: Tensor
@@ -154,7 +154,7 @@ class MiniBatchKMeans:
 
     @classmethod
     def start(cls, centroids_KC: Tensor) -> MiniBatchKMeans:
-        """From initial centroids that have seen no points yet."""
+        """From initial centroids, which have no points yet."""
         device = centroids_KC.device
         counts = torch.zeros(len(centroids_KC), dtype=torch.int64, device=device)
         nothing = torch.zeros((), dtype=torch.float64, device=device)
@@ -162,7 +162,7 @@ class MiniBatchKMeans:
 
     @property
     def inertia(self) -> float:
-        """Sum of squared distances of the points of all updates; waits for the device."""
+        """Sum of squared distances over the points of all updates; synchronises with the device."""
         return 2 * float(self.half_inertia)
 
     def update(self, points_PC: Tensor) -> Tensor:
@@ -172,33 +172,33 @@ class MiniBatchKMeans:
             points_PC: (P, C) floating point.
 
         Returns:
-            (P,) int64 clusters under the centroids before the move.
+            (P,) int64 cluster of each point, by the centroids before the move.
         """
-        labels, sums, counts = self._sweep(points_PC)
+        labels, sums, counts = self._assign(points_PC)
         self._move(sums, counts)
         return labels
 
     def update_as_one(self, batches: Iterable[Tensor]) -> None:
-        """Take several mini-batches as one: those that the start was fitted to.
+        """Update with several mini-batches at once: those the initial centroids were fitted to.
 
-        One by one, the first would outweigh the start, which has seen no points yet.
+        One at a time, the first would replace the initial centroids, which have no points yet.
 
         Args:
             batches: each (P, C) floating point.
         """
         total, seen = torch.zeros_like(self.centroids), torch.zeros_like(self.counts)
         for points in batches:
-            _, sums, counts = self._sweep(points)
+            _, sums, counts = self._assign(points)
             total, seen = total + sums, seen + counts
         self._move(total, seen)
 
-    def _sweep(self, points_PC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Labels (P,), sums (K, C) and counts (K,) under the centroids; adds to the inertia."""
+    def _assign(self, points_PC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Labels (P,), sums (K, C) and counts (K,) by the current centroids; adds the inertia."""
         clusters = len(self.centroids)
         half_norms = _half_norms(self.centroids)
         labels = torch.empty(len(points_PC), dtype=torch.int64, device=points_PC.device)
         sums = torch.zeros_like(self.centroids)
-        # The sum of |x - c|^2 / 2 over all points, without a pass of its own.
+        # Sums |x - c|^2 / 2 over all points in the same pass.
         half = torch.zeros((), dtype=torch.float64, device=points_PC.device)
         for part in _chunks(points_PC, clusters):
             rows = points_PC[part].float()

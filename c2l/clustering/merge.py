@@ -1,4 +1,4 @@
-"""Joining many clusters to background, upper and lower by where they lie, without labels."""
+"""Merging of many clusters into background, upper and lower without labels."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-# Width of the border, as a share of the image.
+from c2l.schema import PARTS
+
+# Width of the border, as a fraction of the image.
 BORDER = 1 / 16
 
 
 @dataclass
 class PositionStatistics:
-    """Where the pixels of each cluster lie, summed over images.
+    """Positions of the pixels of each cluster, summed over images.
 
     Attributes:
         pixels: (K,) number of pixels.
-        border: (K,) of those on the image's outer sixteenth.
-        rows: (K,) sum of the pixels' rows in [0, 1].
+        border: (K,) number of pixels in the outer sixteenth of the image.
+        rows: (K,) sum of the vertical positions of the pixels, in [0, 1].
     """
 
     clusters: int
@@ -30,7 +32,7 @@ class PositionStatistics:
         self.pixels, self.border, self.rows = (np.zeros(self.clusters) for _ in range(3))
 
     def add(self, labels_NHW: NDArray[np.integer]) -> None:
-        """Count a batch of images' clusters.
+        """Add the cluster maps of some images.
 
         Args:
             labels_NHW: (N, h, w) integer clusters.
@@ -46,22 +48,35 @@ class PositionStatistics:
             self.border += np.bincount(labels, weights=ring.ravel(), minlength=self.clusters)
             self.rows += np.bincount(labels, weights=row.ravel(), minlength=self.clusters)
 
+    def add_points(self, xy_P2: NDArray[np.floating], labels_P: NDArray[np.integer]) -> None:
+        """Add single pixels.
+
+        Args:
+            xy_P2: (P, 2) horizontal and vertical positions in [0, 1].
+            labels_P: (P,) integer clusters.
+        """
+        at_border = ((xy_P2 < BORDER) | (xy_P2 >= 1 - BORDER)).any(axis=1)
+        self.pixels += np.bincount(labels_P, minlength=self.clusters)
+        self.border += np.bincount(labels_P[at_border], minlength=self.clusters)
+        self.rows += np.bincount(labels_P, weights=xy_P2[:, 1], minlength=self.clusters)
+
 
 def merge_by_border(statistics: PositionStatistics, threshold: float) -> NDArray[np.uint8]:
-    """Background by its share of the image border, people's parts by height.
+    """Background by the share of the image border, upper and lower by height.
 
-    A cluster is background when its share of the border's pixels is at least ``threshold`` times
-    its share of all pixels; what is left is people, and upper or lower as its mean row lies above
-    or below the mean row of all people. It takes people to stand upright and mostly away from
-    the border; where a person fills the picture it calls the person background.
+    A cluster is background if its share of the border pixels is at least ``threshold`` times its
+    share of all pixels. The other clusters are people: upper or lower, as their mean row lies
+    above or below the mean row of all people. The rule assumes people who stand upright and
+    mostly away from the border; a person who fills the photo becomes background.
 
     Returns:
-        (K,) uint8: 0 background, 1 upper, 2 lower. Clusters without pixels are background.
+        (K,) uint8: 0 background, 1 upper, 2 lower. Clusters without pixels are background, and so
+        are all clusters if no pixel lies at the border.
     """
     pixels, border = statistics.pixels, statistics.border
     share = pixels / max(pixels.sum(), 1)
     border_share = border / max(border.sum(), 1)
-    people = (pixels > 0) & (border_share < threshold * share)
+    people = border.any() & (pixels > 0) & (border_share < threshold * share)
     groups = np.zeros(len(pixels), dtype=np.uint8)
     if people.any():
         middle = statistics.rows[people].sum() / pixels[people].sum()
@@ -72,63 +87,62 @@ def merge_by_border(statistics: PositionStatistics, threshold: float) -> NDArray
 
 @dataclass
 class FigureStatistics:
-    """How much of each cluster lies in the photos' figures, and where in them.
+    """Overlap of each cluster with the figures of the photos, summed over images.
 
     Attributes:
-        shares: (K, 3) sums of the probabilities of ground, upper and lower.
+        sums: (K, 3) sums of the probabilities of background, upper and lower.
     """
 
     clusters: int
-    shares: NDArray[np.float64] = field(init=False)
+    sums: NDArray[np.float64] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.shares = np.zeros((self.clusters, 3))
+        self.sums = np.zeros((self.clusters, len(PARTS)))
 
-    def add(self, labels_NHW: NDArray[np.integer], sides_N3HW: NDArray[np.floating]) -> None:
-        """Count a batch.
+    def add(self, labels_NHW: NDArray[np.integer], parts_N3HW: NDArray[np.floating]) -> None:
+        """Add some images.
 
         Args:
             labels_NHW: (N, h, w) integer clusters.
-            sides_N3HW: (N, 3, h, w) probabilities of ground, upper and lower.
+            parts_N3HW: (N, 3, h, w) probabilities of background, upper and lower.
         """
         flat = labels_NHW.ravel()
-        for side in range(3):
-            weights = sides_N3HW[:, side].ravel().astype(np.float64)
-            self.shares[:, side] += np.bincount(flat, weights=weights, minlength=self.clusters)
+        for part in range(len(PARTS)):
+            weights = parts_N3HW[:, part].ravel().astype(np.float64)
+            self.sums[:, part] += np.bincount(flat, weights=weights, minlength=self.clusters)
+
+    def shares(self) -> NDArray[np.float32]:
+        """(K, 3) shares of the parts in each cluster; an empty cluster is all background."""
+        total = self.sums.sum(1, keepdims=True)
+        empty = np.array([1.0, 0.0, 0.0])
+        shares = np.where(total > 0, self.sums / np.maximum(total, 1e-12), empty)
+        return shares.astype(np.float32)
 
 
-def figure_shares(statistics: FigureStatistics) -> NDArray[np.float32]:
-    """Shares of ground, upper and lower in each cluster, (K, 3); an empty one is all ground."""
-    total = statistics.shares.sum(1, keepdims=True)
-    empty = np.array([1.0, 0.0, 0.0])
-    shares = np.where(total > 0, statistics.shares / np.maximum(total, 1e-12), empty)
-    return shares.astype(np.float32)
+def merge_background(statistics: FigureStatistics) -> NDArray[np.uint8]:
+    """Merge the clusters that are mostly background and keep the others apart.
 
-
-def merge_ground(statistics: FigureStatistics) -> NDArray[np.uint8]:
-    """The clusters that are mostly ground as one; every other one stays a part of its own.
-
-    For more classes than three: a scene takes most clusters for what surrounds the people, and one
-    to one, all but one of those would count as errors.
+    This is for more than three classes: most clusters of a photo lie in the background, and in a
+    one-to-one matching all but one of those would count as errors.
 
     Returns:
-        (K,) uint8: 0 ground, from 1 on the others in their order. Clusters without pixels are
-        ground.
+        (K,) uint8: 0 for background, then 1, 2, ... for the other clusters in order. Clusters
+        without pixels are background.
     """
-    ground, upper, lower = statistics.shares.T
-    people = upper + lower > ground
+    background, upper, lower = statistics.sums.T
+    people = upper + lower > background
     return np.where(people, np.cumsum(people), 0).astype(np.uint8)
 
 
 def merge_by_figure(statistics: FigureStatistics) -> NDArray[np.uint8]:
-    """Background where most of a cluster is ground; else upper or lower, whichever is more.
+    """Background if most of a cluster lies outside the figures, else upper or lower.
 
-    It takes each photo's figure to be right more often than wrong; where most photos' figures
-    are off (people in the colours of their surroundings, or lying down), so is it.
+    The rule assumes that most figures are right. It fails where most are wrong: people in the
+    colours of their surroundings, or lying down.
 
     Returns:
         (K,) uint8: 0 background, 1 upper, 2 lower. Clusters without pixels are background.
     """
-    ground, upper, lower = statistics.shares.T
-    people = upper + lower > ground
+    background, upper, lower = statistics.sums.T
+    people = upper + lower > background
     return np.where(people, np.where(upper >= lower, 1, 2), 0).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""A Gaussian mixture whose components share one covariance, by sums over batches of points."""
+"""A Gaussian mixture with one shared covariance, fitted from sums over batches of points."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# Added to the covariance's diagonal, as a share of its mean: points of unit length have none
-# along their mean.
+# Added to the diagonal of the covariance, relative to its mean: points of unit length have hardly
+# any variance along their mean.
 RIDGE = 1e-3
-# Points whose products are summed in float32 before they enter a float64 sum.
+# Points that are summed in float32 before they are added to a float64 sum.
 CHUNK = 1 << 14
 
 
 @dataclass(frozen=True)
 class Discriminant:
-    """What decides between the components: ``score_k(x) = weights_k . x + bias_k``.
+    """The linear discriminant of a mixture: ``score_k(x) = weights_k . x + bias_k``.
 
-    The score is the log of the component's weight and density, less what all share, so that a
-    softmax over the components is the posterior.
+    The score is the log of mixing weight times density, up to a term common to all components,
+    so a softmax over the scores is the posterior.
 
     Attributes:
         weights: (K, C) float32.
@@ -40,7 +40,7 @@ class Discriminant:
 
 
 class MixtureSums:
-    """What a maximisation step needs of the points and their responsibilities.
+    """Sufficient statistics of a maximisation step.
 
     Args:
         components: K.
@@ -54,7 +54,7 @@ class MixtureSums:
         self._outer = torch.zeros(channels, channels, dtype=torch.float64, device=device)
 
     def add(self, points_PC: Tensor, responsibilities_PK: Tensor) -> None:
-        """Count a batch; a point's responsibilities sum to 1."""
+        """Add a batch of points; the responsibilities of each point sum to 1."""
         for start in range(0, len(points_PC), CHUNK):
             points = points_PC[start : start + CHUNK].float()
             shares = responsibilities_PK[start : start + CHUNK].float()
@@ -65,8 +65,8 @@ class MixtureSums:
     def fit(self) -> Discriminant:
         """The maximisation step.
 
-        ``S = E[x x'] - sum_k pi_k m_k m_k'``, since the responsibilities of a point sum to 1.
-        A component without points keeps a mean of 0 and is never chosen.
+        The covariance is ``E[x x'] - sum_k pi_k m_k m_k'``, since the responsibilities of each
+        point sum to 1. A component without points has mean 0 and is never chosen.
         """
         total = self._sizes.sum().clamp_min(1e-12)
         shares = self._sizes / total
@@ -82,11 +82,11 @@ class MixtureSums:
 def expectation_maximisation(
     start: Discriminant, batches: Iterable[Iterable[Tensor]]
 ) -> Discriminant:
-    """Iterations from a first fit.
+    """Iterations of expectation maximisation.
 
     Args:
-        start: the first fit.
-        batches: for each iteration all points, each batch (P, C).
+        start: the initial fit.
+        batches: for each iteration, batches of all points, each (P, C).
     """
     found = start
     for iteration in batches:

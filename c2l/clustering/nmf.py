@@ -1,4 +1,4 @@
-"""Non-negative matrix factorisation, as in Deep Feature Factorization, by alternating blocks."""
+"""Non-negative matrix factorisation for Deep Feature Factorization (DFF)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 EPSILON = 1e-9
-# Values of a chunk of V, at most: in a CPU's last cache it is read twice.
+# Largest number of values in a chunk of V. It is read twice, on a CPU from the last level of cache.
 CPU_CHUNK = 1 << 21
 GPU_CHUNK = 1 << 27
 
@@ -20,11 +20,11 @@ class Factorisation:
     """V ~ W H.
 
     Attributes:
-        parts_KC: (K, C) float32 H, the factors.
-        errors: |V - W H|_F before the first iteration and after each one that was checked.
+        factors_KC: (K, C) float32 H.
+        errors: |V - W H|_F before the first iteration and after every tenth one.
     """
 
-    parts_KC: Tensor
+    factors_KC: Tensor
     errors: list[float]
 
 
@@ -53,28 +53,28 @@ def _chunks(v_PC: Tensor) -> Iterator[slice]:
 def factorise(
     v_PC: Tensor, clusters: int, *, iterations: int, tolerance: float, generator: torch.Generator
 ) -> Factorisation:
-    """Fit W and H of ``min |V - W H|_F``, both non-negative.
+    """Minimise |V - W H|_F over non-negative W and H.
 
-    By hierarchical alternating least squares (Cichocki and Phan, IEICE E92-A(3), 2009): each
-    column of W, then each row of H, takes its best value given all others. DFF uses Lee and
-    Seung's multiplicative updates, which lower the same error in several times the iterations.
-    An iteration reads V once: it updates W chunk by chunk and takes each chunk's share of W'V
-    and W'W while it is in the cache.
+    Hierarchical alternating least squares (Cichocki and Phan, IEICE E92-A(3), 2009): each column
+    of W, then each row of H, takes its best value given all others. The multiplicative updates
+    of Lee and Seung, which DFF uses, need several times as many iterations for the same error.
+    An iteration reads V once: it updates W chunk by chunk and adds each chunk to W'V and W'W
+    while it is in the cache.
 
-    Starts from ``|N(0, 1)| sqrt(mean(V) / K)``; stops when the error fell by less than
-    ``tolerance`` times the initial error over ten iterations.
+    W and H start from ``|N(0, 1)| sqrt(mean(V) / K)``.
 
     Args:
         v_PC: (P, C) float32, non-negative.
         clusters: K.
-        iterations: at most.
-        tolerance: see above.
+        iterations: the most iterations.
+        tolerance: stop when ten iterations lower the error by less than this fraction of the
+            initial error.
         generator: a CPU generator.
     """
     scale = float(v_PC.mean().clamp_min(EPSILON) / clusters) ** 0.5
     h = torch.randn(clusters, v_PC.shape[1], generator=generator).abs().to(v_PC.device) * scale
     w = torch.randn(len(v_PC), clusters, generator=generator).abs().to(v_PC.device) * scale
-    # One row a factor, so that what updates a factor lies together.
+    # One row per factor, so that the update of a factor reads contiguous memory.
     w = w.T.contiguous()
     square = _square(v_PC)
     errors = [_error(square, w @ v_PC, w @ w.T, h)]
@@ -89,9 +89,9 @@ def factorise(
 
 
 def _update_factors(x_KN: Tensor, target_KN: Tensor, gram_KK: Tensor) -> None:
-    """One sweep over the rows of X, in place, each the best non-negative one given the others.
+    """Set each row of X in turn to its non-negative optimum given the others, in place.
 
-    A factor is never quite zero, so that one which dies can come back.
+    Values stay above zero, so that a vanished factor can grow again.
     """
     for k in range(len(x_KN)):
         step = (target_KN[k] - gram_KK[k] @ x_KN) / (gram_KK[k, k] + EPSILON)
@@ -99,12 +99,12 @@ def _update_factors(x_KN: Tensor, target_KN: Tensor, gram_KK: Tensor) -> None:
 
 
 def _update_activations(v_PC: Tensor, w_KP: Tensor, h_KC: Tensor) -> tuple[Tensor, Tensor]:
-    """Update W in place; W'V and W'W after it."""
+    """Update W in place; returns W'V and W'W."""
     gram = h_KC @ h_KC.T
     wv, ww = torch.zeros_like(h_KC), torch.zeros_like(gram)
     for part in _chunks(v_PC):
         rows, w = v_PC[part], w_KP[:, part].contiguous()
-        # V on the left: the other way round the product is at a tenth of the memory's speed.
+        # V on the left: in the other order the product runs at a tenth of the memory bandwidth.
         _update_factors(w, (rows @ h_KC.T).T.contiguous(), gram)
         w_KP[:, part] = w
         wv += w @ rows
@@ -113,15 +113,15 @@ def _update_activations(v_PC: Tensor, w_KP: Tensor, h_KC: Tensor) -> tuple[Tenso
 
 
 def activations(v_PC: Tensor, h_KC: Tensor, *, iterations: int = 100) -> Tensor:
-    """W alone for new pixels with H fixed, in H's unit-norm rows, so that factors compare.
+    """W of new pixels for a fixed H, whose rows are scaled to unit norm to make factors comparable.
 
     Args:
         v_PC: (P, C) float, non-negative.
         h_KC: (K, C) float32.
-        iterations: multiplicative updates from the projection of V on H.
+        iterations: multiplicative updates, starting from the projection of V on H.
 
     Returns:
-        (P, K) float32; all zero where V is (such a pixel goes to cluster 0).
+        (P, K) float32; all zero for a pixel of zeros, which its argmax puts into cluster 0.
     """
     h = h_KC / h_KC.norm(dim=1, keepdim=True).clamp_min(EPSILON)
     v = v_PC.float()

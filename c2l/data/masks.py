@@ -66,6 +66,19 @@ def check_mask_size(mask: Mask, size: tuple[int, int], path: Path) -> None:
         )
 
 
+def resize_labels(labels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Resize a label map by nearest neighbour.
+
+    Args:
+        labels: (H, W) uint8.
+        size: (height, width) of the result.
+    """
+    rows = (np.arange(size[0]) + 0.5) * labels.shape[0] / size[0]
+    columns = (np.arange(size[1]) + 0.5) * labels.shape[1] / size[1]
+    resized: NDArray[np.uint8] = labels[rows.astype(np.int64)[:, None], columns.astype(np.int64)]
+    return resized
+
+
 def _read_png(path: Path, max_pixels: int) -> Mask:
     with open_image(path, ("PNG",), max_pixels) as image:
         spread = _grey_spread(image)

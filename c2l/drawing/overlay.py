@@ -91,11 +91,3 @@ def reduced(image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
     picture = Image.fromarray(image)
     picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     return np.asarray(picture)
-
-
-def at_size_of(photo: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A mask of any size at a photo's, nearest neighbour, (h, w) uint8."""
-    rows = (np.arange(photo.shape[0]) + 0.5) * mask.shape[0] / photo.shape[0]
-    columns = (np.arange(photo.shape[1]) + 0.5) * mask.shape[1] / photo.shape[1]
-    found: NDArray[np.uint8] = mask[rows.astype(int)[:, None], columns.astype(int)]
-    return found

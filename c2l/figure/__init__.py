@@ -1,1 +1,1 @@
-"""A photo's own figure, guessed without labels."""
+"""The figure of a photo: the person against the background, estimated without labels."""

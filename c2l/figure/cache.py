@@ -1,4 +1,4 @@
-"""Every photo's own figure, guessed once and kept beside the decoded pixels."""
+"""The figures of all photos, computed once and cached beside the decoded pixels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from c2l.data.cache import AGAIN, PixelCache, partial_of, read_at
 from c2l.data.decoding import evenly
 from c2l.errors import BadInputError
-from c2l.figure.model import GUESS, figure_evidence, figure_sides
+from c2l.figure.model import FIGURE_VERSION, figure_evidence, figure_parts
 from c2l.figure.place import Places
 from c2l.nn.backbone import dense_side
 from c2l.runtime.device import to_batch
@@ -27,23 +27,23 @@ from c2l.runtime.progress import steps, voice
 from c2l.runtime.signals import StopRequest
 
 Indices = NDArray[np.int64]
-# Photos whose colour histograms and edges are held at once.
+# Photos whose colour histograms and edges are in memory at once.
 BATCH = 8
-# Photos from which it is learned where people stand, at most, evenly spread.
+# Most photos that places are learned from, evenly spread over the data set.
 PLACE_PHOTOS = 400
-# Middles that spread over more of the width than this bring a warning.
-WIDE = 0.35
-# Nats between the best and the worst place below which colours say nothing of the place.
+# Warn if four fifths of the centres span more than this, relative to the width.
+WIDE_SPAN = 0.35
+# Warn if the evidence for the best and the worst place differs by less than this, in nats.
 LEAST_INFORMATION = 0.01
 
 
 class FigureCache:
-    """Upper and lower of every photo at stride 4, a byte a pixel and side, read by position.
+    """Upper and lower of every photo at stride 4, one byte per pixel and part, read by index.
 
     Args:
         path: the raw file.
-        side: of a photo's grid, S / 4.
-        device: that figures are wanted on.
+        side: side of the grid of a photo, S / 4.
+        device: device of the returned tensors.
     """
 
     def __init__(self, path: Path, side: int, device: torch.device) -> None:
@@ -54,11 +54,11 @@ class FigureCache:
         """Close the file."""
         os.close(self._file)
 
-    def sides(self, indices: Indices) -> Tensor:
-        """Ground, upper and lower of some photos, (B, 3, S / 4, S / 4) float32.
+    def parts(self, indices: Indices) -> Tensor:
+        """Probabilities of background, upper and lower, (B, 3, S / 4, S / 4) float32.
 
         Raises:
-            BadInputError: the file is shorter than it should be.
+            BadInputError: the file is too short.
         """
         length = 2 * self._side * self._side
         rows = [read_at(self._file, length, int(index), self._path) for index in indices]
@@ -70,82 +70,86 @@ class FigureCache:
 def build_figures(
     cache: PixelCache, device: torch.device, stop: StopRequest | None = None
 ) -> FigureCache:
-    """Guess every photo's figure; what is there already for the same photos, and sound, is used.
+    """Compute the figures of all photos, or reuse an intact cache of the same photos.
 
     Raises:
+        BadInputError: a folder or special file has the name of the cache.
         OutputError: the file cannot be written.
-        StoppedError: a signal came.
+        StoppedError: a signal was received.
     """
     side = dense_side(cache.size)
-    key = hashlib.sha256(f"{cache.inputs_sha256} {GUESS}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{cache.inputs_sha256} {FIGURE_VERSION}".encode()).hexdigest()[:16]
     final = cache.path.with_name(f"figures-{cache.size}-{key}.u8")
     manifest = final.with_suffix(".json")
-    known = read_json(manifest, what="a cache manifest", sealed=True) if _is_there(manifest) else {}
-    if not _is_there(final) or known.get("figures_sha256") != sha256_file(final):
+    known = read_json(manifest, what="a cache manifest", sealed=True) if _exists(manifest) else {}
+    if not _exists(final) or known.get("figures_sha256") != sha256_file(final):
         places, known = _learn_places(cache, device, stop)
         content = hashlib.sha256()
         needed = 2 * len(cache) * side * side
         with (
-            replacing(final, needed=needed, partial=partial_of(final)) as place,
-            place.open("wb") as file,
+            replacing(final, needed=needed, partial=partial_of(final)) as partial,
+            partial.open("wb") as file,
             steps("figures", len(cache)) as bar,
         ):
-            for group in _groups(len(cache), stop):
-                sides = figure_sides(to_batch(cache.read(group), device), places)
-                small = F.interpolate(sides[:, 1:], (side, side), mode="area")
-                found = (small * 255).round().to(torch.uint8).cpu().numpy().tobytes()
-                file.write(found)
-                content.update(found)
-                bar.advance(len(group))
+            for batch in _batches(len(cache), stop):
+                parts = figure_parts(to_batch(cache.read(batch), device), places)
+                small = F.interpolate(parts[:, 1:], (side, side), mode="area")
+                stored = (small * 255).round().to(torch.uint8).cpu().numpy().tobytes()
+                file.write(stored)
+                content.update(stored)
+                bar.advance(len(batch))
         known["figures_sha256"] = content.hexdigest()
         write_json(manifest, known, sealed=True)
     _report(known)
     return FigureCache(final, side, device)
 
 
-def _is_there(path: Path) -> bool:
-    """Whether a file of the cache is there; what is there and no file is in the way.
+def _exists(path: Path) -> bool:
+    """Whether a file of the cache exists.
 
     Raises:
-        BadInputError: a folder or the like has the file's name.
+        BadInputError: a folder or special file has its name.
     """
     if path.exists() and not path.is_file():
-        raise BadInputError(path, "is no file", hint="remove it; the cache is made again")
+        raise BadInputError(path, "is not a file", hint="remove it; the cache is made again")
     return path.is_file()
 
 
 def _learn_places(
     cache: PixelCache, device: torch.device, stop: StopRequest | None
 ) -> tuple[Places, dict[str, Any]]:
-    """Where the people of these photos stand, and what is told of it."""
+    """The places of the people in these photos, and the values that ``_report`` shows."""
     chosen = evenly(len(cache), PLACE_PHOTOS)
     evidence = []
     with steps("places", len(chosen)) as bar:
-        for group in _groups(len(chosen), stop):
-            evidence.append(figure_evidence(to_batch(cache.read(chosen[group]), device)).cpu())
-            bar.advance(len(group))
-    said = torch.cat(evidence)
-    places = Places.learn(said)
-    middles = places.find(said)[0]
-    range_ = torch.quantile(middles, torch.tensor([0.1, 0.5, 0.9])).tolist()
-    tells = (said.amax((1, 2)) - said.amin((1, 2))).median()
-    return places, {"middles": [round(m, 4) for m in range_], "information": float(tells)}
+        for batch in _batches(len(chosen), stop):
+            evidence.append(figure_evidence(to_batch(cache.read(chosen[batch]), device)).cpu())
+            bar.advance(len(batch))
+    evidence_BSC = torch.cat(evidence)
+    places = Places.learn(evidence_BSC)
+    centres = places.find(evidence_BSC)[0]
+    quantiles = torch.quantile(centres, torch.tensor([0.1, 0.5, 0.9])).tolist()
+    information = (evidence_BSC.amax((1, 2)) - evidence_BSC.amin((1, 2))).median()
+    return places, {
+        "middles": [round(q, 4) for q in quantiles],
+        "information": float(information),
+    }
 
 
 def _report(known: dict[str, Any]) -> None:
-    """Say where people were found; where that cannot be trusted, say so."""
+    """Print where people were found, with a warning if that is unreliable."""
     first, _, last = known["middles"]
     if known["information"] < LEAST_INFORMATION:
-        voice.say("warning: colours do not tell where people stand; the middle is taken")
+        voice.say("warning: colours do not show where people stand; assuming the middle")
         return
-    text = f"four of five people are found at {100 * first:.0f} to {100 * last:.0f} % of the width"
-    if last - first > WIDE:
-        text = f"warning: {text}; where it varies so much, more photos are misread"
+    text = f"four of five people stand at {100 * first:.0f} to {100 * last:.0f} % of the width"
+    if last - first > WIDE_SPAN:
+        text = f"warning: {text}; with such a wide range more figures are wrong"
     voice.say(text)
 
 
-def _groups(count: int, stop: StopRequest | None) -> Iterator[Indices]:
+def _batches(count: int, stop: StopRequest | None) -> Iterator[Indices]:
     for first in range(0, count, BATCH):
         if stop:
-            stop.check("stopped while the figures were guessed", AGAIN)
+            stop.check("stopped while computing the figures", AGAIN)
         yield np.arange(first, min(first + BATCH, count))

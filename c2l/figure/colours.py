@@ -1,4 +1,4 @@
-"""Figure and ground of a photo by its own colours: soft histograms, fitted to a prior in rounds."""
+"""Figure and background of a photo by its colours: soft histograms fitted to a prior."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# Levels of the soft colour histogram in luma and each chroma.
+# Levels of the soft colour histogram in luma and both chroma channels.
 LEVELS = (8, 8, 8)
-# Chroma spans less of its range than luma does; this stretch fills the levels evenly.
+# Chroma uses less of its range than luma; this gain spreads it over all levels.
 CHROMA_GAIN = 2.0
 ROUNDS = 5
 COLOUR_WEIGHT = 1.4
-# A pseudo-count, so that a colour seen once does not decide.
+# Pseudo-count of each colour, so that a rare colour does not decide.
 SMOOTHING = 0.5
 YUV = ((0.299, 0.587, 0.114), (-0.169, -0.331, 0.5), (0.5, -0.419, -0.081))
-# The outer ring speaks for the ground wherever the prior gives the figure less than this.
-OPEN = 0.2
-# What a pixel says for the figure at least: of a prior, and in the ring.
-LEAST = 0.02
+# The outer ring counts as background where the prior of the figure is below this.
+RING_PRIOR = 0.2
+# Lower bound of the prior, and the weight of the ring in the figure's histogram.
+MIN_WEIGHT = 0.02
 
 
 def colour_codes(images_B3HW: Tensor, height: int, width: int) -> Tensor:
-    """Soft membership of every grid pixel in the cells of a YUV histogram.
+    """Trilinear weights of each grid pixel in the cells of a YUV histogram.
 
     Args:
         images_B3HW: (B, 3, H, W) uint8.
-        height, width: of the grid.
+        height, width: size of the grid.
 
     Returns:
-        (B, height * width, 512) float32, rows summing to 1 (trilinear weights).
+        (B, height * width, 512) float32; each row sums to 1.
     """
     small = F.interpolate(images_B3HW.float() / 255, (height, width), mode="area")
     to_yuv = torch.tensor(YUV, device=small.device)
@@ -45,33 +45,34 @@ def colour_codes(images_B3HW: Tensor, height: int, width: int) -> Tensor:
 
 
 def sharpen(codes_BPM: Tensor, priors_BHW: Tensor, *, rounds: int = ROUNDS) -> Tensor:
-    """Fit figure and ground colours of each photo to a prior, in turns with the pixels' labels.
+    """Sharpen a prior of the figure by the colours of the photo.
 
-    Expectation maximisation with the photo's own colour histograms: the prior says which pixels
-    speak for which side, the histograms then say where the colours fit better. The outer ring
-    speaks for the ground, but where the prior expects the figure there.
+    Expectation maximisation with two colour histograms per photo, of figure and background: the
+    current probabilities weight the pixels in the histograms, and the histograms and the prior
+    give new probabilities. The outer ring counts as background unless the prior expects the
+    figure there.
 
     Args:
         codes_BPM: from ``colour_codes``.
-        priors_BHW: (B, H, W) float in (0, 1), probability of the figure; or (J, B, H, W), each
-            fitted on its own.
-        rounds: of fitting.
+        priors_BHW: (B, H, W) float in (0, 1), prior probability of the figure; or (J, B, H, W)
+            with J independent hypotheses.
+        rounds: iterations.
 
     Returns:
-        Float32 probability of the figure, shaped as the priors.
+        Float32 probability of the figure, in the shape of ``priors_BHW``.
     """
     priors_JBHW = priors_BHW.float().view(-1, *priors_BHW.shape[-3:])
     hypotheses, batch, height, width = priors_JBHW.shape
     ring = torch.zeros(height, width, dtype=torch.bool, device=priors_BHW.device)
     side, top = max(1, width // 12), max(1, height // 16)
     ring[:top] = ring[:, :side] = ring[:, -side:] = True
-    shut = ring & (priors_JBHW < OPEN)
-    logit = torch.logit(priors_JBHW.clamp(LEAST, 1 - LEAST))
+    background_ring = ring & (priors_JBHW < RING_PRIOR)
+    logit = torch.logit(priors_JBHW.clamp(MIN_WEIGHT, 1 - MIN_WEIGHT))
     figure = priors_JBHW
     whole_B1M = codes_BPM.sum(1, keepdim=True)
     for _ in range(rounds):
-        speaks = figure.masked_fill(shut, LEAST).flatten(2).transpose(0, 1)
-        inside_BJM = speaks @ codes_BPM + SMOOTHING
+        weights = figure.masked_fill(background_ring, MIN_WEIGHT).flatten(2).transpose(0, 1)
+        inside_BJM = weights @ codes_BPM + SMOOTHING
         outside_BJM = whole_B1M - inside_BJM + 2 * SMOOTHING
         inside_BJM = inside_BJM / inside_BJM.sum(2, True)
         outside_BJM = outside_BJM / outside_BJM.sum(2, True)
@@ -83,36 +84,37 @@ def sharpen(codes_BPM: Tensor, priors_BHW: Tensor, *, rounds: int = ROUNDS) -> T
     return figure.view(priors_BHW.shape)
 
 
-def information(codes_BPM: Tensor, figures_JBHW: Tensor) -> Tensor:
-    """Mutual information of a pixel's side, figure or ground, and its colour.
+def figure_information(codes_BPM: Tensor, figures_JBHW: Tensor) -> Tensor:
+    """Mutual information between the colour of a pixel and whether it belongs to the figure.
 
     Args:
         codes_BPM: from ``colour_codes``.
         figures_JBHW: (J, B, H, W) probability of the figure.
 
     Returns:
-        (B, J) float32 nats.
+        (B, J) float32 nats per pixel.
     """
     inside = figures_JBHW.flatten(2).transpose(0, 1) @ codes_BPM
     whole = codes_BPM.sum(1, keepdim=True)
-    return shared_information(inside, whole)
+    return region_information(inside, whole)
 
 
-def shared_information(one_M: Tensor, whole_M: Tensor) -> Tensor:
-    """Mutual information of the side that something lies on and its colour.
+def region_information(region_M: Tensor, whole_M: Tensor) -> Tensor:
+    """Mutual information between the colour of a pixel and whether it lies in a region.
 
     Args:
-        one_M: (..., M) colours of one side.
-        whole_M: (..., M) colours of both sides.
+        region_M: (..., M) colour histogram of the region.
+        whole_M: (..., M) colour histogram of the region and the rest.
 
     Returns:
-        (...,) nats for each unit of the whole's weight.
+        (...,) nats per unit of weight in ``whole_M``.
     """
-    coded = _coded(one_M) + _coded(whole_M - one_M) - _coded(whole_M)
-    return coded / whole_M.sum(-1).clamp_min(1e-6)
+    total = _log_likelihood(region_M) + _log_likelihood(whole_M - region_M)
+    total = total - _log_likelihood(whole_M)
+    return total / whole_M.sum(-1).clamp_min(1e-6)
 
 
-def _coded(histograms_M: Tensor) -> Tensor:
+def _log_likelihood(histograms_M: Tensor) -> Tensor:
     """Sum of n log(n / N) over the colours of each histogram, (...,)."""
     counts = histograms_M.clamp_min(0)
     total = counts.sum(-1)

@@ -1,40 +1,33 @@
-"""The guided filter: a soft mask that follows the edges of its photo."""
+"""The guided filter: aligns a soft mask with the edges of its photo."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-# Of the side of the photo. Compared at 1/32 to 3/16 on labelled training photos.
+# Radius of the window, as a fraction of the side of the photo. The best of 1/32 to 3/16 on labelled
+# training photos.
 RADIUS = 3 / 32
-# Regularisation, in squared intensities of [0, 1]; 3e-4 and 1e-2 were no better.
+# Regularisation, in squared intensities; 3e-4 and 1e-2 were not better.
 EPSILON = 1e-3
 
 
-def guided_filter(
-    guides_B3HW: Tensor,
-    masks_BCHW: Tensor,
-    *,
-    radius: float = RADIUS,
-    epsilon: float = EPSILON,
-) -> Tensor:
-    """Filter masks so that in every window each is an affine function of the photo's colour.
+def guided_filter(guides_B3HW: Tensor, masks_BCHW: Tensor) -> Tensor:
+    """Filter masks so that in every window each mask is an affine function of the colour.
 
     He, Sun and Tang, "Guided Image Filtering" (TPAMI 2013), Eqs. 14 to 16. Box means are two
-    products with band matrices, so that the cost does not grow with the radius.
+    products with band matrices, so the cost does not grow with the radius.
 
     Args:
         guides_B3HW: (B, 3, H, W) float32 photos in [0, 1].
         masks_BCHW: (B, C, H, W) float32 of the same size.
-        radius: half the window's side, as a share of the photo's side.
-        epsilon: what keeps an even window's mask at its mean.
 
     Returns:
-        (B, C, H, W) float32; values may lie a little outside those of the mask.
+        (B, C, H, W) float32; values may lie slightly outside the range of the mask.
     """
     height, width = guides_B3HW.shape[-2:]
-    down = _band(height, max(1, round(radius * height)), guides_B3HW.device)
-    across = _band(width, max(1, round(radius * width)), guides_B3HW.device).T
+    down = _band(height, max(1, round(RADIUS * height)), guides_B3HW.device)
+    across = _band(width, max(1, round(RADIUS * width)), guides_B3HW.device).T
 
     def mean(x: Tensor) -> Tensor:
         return down @ (x @ across)
@@ -42,7 +35,7 @@ def guided_filter(
     guide = mean(guides_B3HW)
     first, second = [0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2]
     products = guides_B3HW[:, first] * guides_B3HW[:, second]
-    inverse = _inverse(mean(products) - guide[:, first] * guide[:, second], epsilon)
+    inverse = _inverse(mean(products) - guide[:, first] * guide[:, second])
     filtered = []
     for mask in masks_BCHW.unbind(1):
         mask = mask[:, None]
@@ -55,16 +48,16 @@ def guided_filter(
 
 
 def _band(size: int, radius: int, device: torch.device) -> Tensor:
-    """(size, size) float32: each row the mean over the window around its place."""
-    place = torch.arange(size, device=device)
-    window = ((place[:, None] - place).abs() <= radius).float()
+    """(size, size) float32 matrix that averages over the window around each position."""
+    position = torch.arange(size, device=device)
+    window = ((position[:, None] - position).abs() <= radius).float()
     return window / window.sum(1, True)
 
 
-def _inverse(covariance_B6HW: Tensor, epsilon: float) -> Tensor:
-    """Inverse of symmetric 3 x 3 matrices plus epsilon I, (B, 3, 3, H, W), by cofactors."""
+def _inverse(covariance_B6HW: Tensor) -> Tensor:
+    """Inverse of symmetric 3 x 3 matrices plus ``EPSILON`` I, (B, 3, 3, H, W), by cofactors."""
     a, b, c, d, e, f = covariance_B6HW.unbind(1)
-    a, d, f = a + epsilon, d + epsilon, f + epsilon
+    a, d, f = a + EPSILON, d + EPSILON, f + EPSILON
     first = [d * f - e * e, c * e - b * f, b * e - c * d]
     second = [first[1], a * f - c * c, b * c - a * e]
     third = [first[2], second[2], a * d - b * b]

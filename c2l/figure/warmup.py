@@ -1,4 +1,4 @@
-"""A start without labels: the network learns what the photos' own figures have in common."""
+"""The label-free warm-up: the network learns to predict the figures of the photos."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# Ground, upper part of the figure, lower part of the figure.
-SIDES = 3
-# Cosines span [-1, 1]; a tenth lets the softmax be certain.
+from c2l.schema import PARTS
+
+# Cosines lie in [-1, 1]; a temperature of 0.1 lets the softmax come close to 0 and 1.
 TEMPERATURE = 0.1
 
 
 class FigureHead(nn.Module):
-    """A prototype each for ground, upper and lower, compared with the features by cosine.
+    """Prototypes of background, upper and lower, compared with the features by cosine.
 
-    Each photo's figure is a guess from place and colour (``clustering.figure``), wrong in its
-    own way; a network that sees many of them under random crops and colours keeps what they
-    share, which is people. Prototypes on the unit-length features that are clustered, not a
-    free linear layer, so that what is learned is where k-means looks for it.
+    Each figure is a guess with errors of its own; a network that sees many of them under random
+    crops and colours learns what they have in common: people. The head compares the unit-length
+    features y with prototypes instead of using a linear layer, so that the parts become clusters
+    that k-means can find.
 
     Args:
         dim: channels of the features y.
@@ -28,7 +28,7 @@ class FigureHead(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.prototypes = nn.Parameter(torch.randn(SIDES, dim))
+        self.prototypes = nn.Parameter(torch.randn(len(PARTS), dim))
 
     def forward(self, clustered_BCHW: Tensor) -> Tensor:
         """(B, 3, H, W) logits from unit-length features y."""
@@ -37,13 +37,13 @@ class FigureHead(nn.Module):
 
 
 def figure_loss(logits_B3HW: Tensor, targets_B3HW: Tensor) -> Tensor:
-    """Cross-entropy with soft targets that sum to 1, a mean over pixels."""
+    """Cross-entropy with soft targets that sum to 1, averaged over pixels."""
     return -(targets_B3HW * logits_B3HW.float().log_softmax(1)).sum(1).mean()
 
 
 def warmup_rate(rate: float, step: int, steps: int) -> float:
-    """Learning rate after ``step`` of ``steps``: half a cosine from ``rate`` to near zero.
+    """Learning rate at ``step`` of ``steps``: half a cosine from ``rate`` to ``rate`` / 100.
 
-    A function of the step alone, so that a resumed run has the same.
+    It depends only on the step, so that a resumed run has the same rates.
     """
     return rate * max(0.5 * (1 + math.cos(math.pi * step / max(steps, 1))), 0.01)

@@ -22,7 +22,7 @@ from c2l.artifacts.runs import Run
 from c2l.artifacts.tensors import load_tensors
 from c2l.clustering.nmf import activations
 from c2l.errors import BadInputError, UsageError
-from c2l.figure.model import sharpen_sides, side_labels
+from c2l.figure.model import part_labels, sharpen_parts
 from c2l.model.network import build_network, check_backbone, effective, read_layer
 from c2l.nn.network import ParsingNetwork
 from c2l.options import ExtractOptions, FitOptions, NetworkOptions, names_parts, stored
@@ -156,9 +156,9 @@ class Predictor:
         results = []
         for first in range(0, len(maps), SHARP_PHOTOS):
             group = slice(first, first + SHARP_PHOTOS)
-            sides = sharpen_sides(to_batch(images_BHW3[group], self.device), maps[group])
-            for side, size in zip(sides, sizes[group], strict=True):
-                results.append(side_labels(side, size).cpu().numpy())
+            parts = sharpen_parts(to_batch(images_BHW3[group], self.device), maps[group])
+            for part, size in zip(parts, sizes[group], strict=True):
+                results.append(part_labels(part, size).cpu().numpy())
         return results
 
 

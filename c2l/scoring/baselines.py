@@ -1,35 +1,34 @@
-"""The predictors without any learning that every learned method has to beat."""
+"""Trivial predictors, without a network, that every learned method has to beat."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from c2l.clustering.merge import PositionStatistics, merge_by_border
 from c2l.errors import UsageError
 from c2l.schema import PARTS
 from c2l.scoring.kmeans import kmeans_fit, nearest
-from c2l.scoring.matching import hungarian, identity
+from c2l.scoring.matching import hungarian, identity_matching
 
 BORDER_CLUSTERS = 32
 BORDER_THRESHOLD = 0.5
-BORDER_WIDTH = 1 / 16
 
 EVERYTHING_BACKGROUND = "everything-background"
 XY_BORDER = "xy-border"
 CENTRE_THIRD = "centre-third"
 
-# The columns of the pixel features (red, green, blue, x, y) each predictor clusters, and the
-# weight of place against colour.
-_COLOUR, _PLACE, _BOTH = slice(0, 3), slice(3, 5), slice(0, 5)
+# The columns of the pixel features (red, green, blue, x, y) that each predictor clusters, and the
+# weight of x and y.
+_RGB, _XY, _RGBXY = slice(0, 3), slice(3, 5), slice(0, 5)
 _FEATURES: dict[str, tuple[slice, float]] = {
-    "kmeans-rgb": (_COLOUR, 1.0),
-    "kmeans-xy": (_PLACE, 1.0),
-    "kmeans-rgb+2xy": (_BOTH, 2.0),
-    XY_BORDER: (_PLACE, 1.0),
+    "kmeans-rgb": (_RGB, 1.0),
+    "kmeans-xy": (_XY, 1.0),
+    "kmeans-rgb+2xy": (_RGBXY, 2.0),
+    XY_BORDER: (_XY, 1.0),
 }
 
 _PIXELS_PER_IMAGE = 256
@@ -41,17 +40,17 @@ class TrivialBaselines:
     """Trivial predictors fitted to a bounded sample of pixels, without labels.
 
     - ``everything-background``: class 0 everywhere.
-    - ``kmeans-rgb``, ``kmeans-xy``, ``kmeans-rgb+2xy``: k-means on colour (0..1), on place
-      (0..1 of the width and height) or on both, with as many clusters as classes.
-    - ``centre-third``: the middle third of the columns is the person, upper above half the
-      height and lower below; only for three classes. No image is looked at.
-    - ``xy-border``: k-means on place with 32 clusters, joined to background, upper and lower
-      by the label-free border rule: how far position alone goes.
+    - ``kmeans-rgb``, ``kmeans-xy``, ``kmeans-rgb+2xy``: k-means on colour, on position or on
+      both, each in 0..1, with as many clusters as classes.
+    - ``centre-third``: the middle third of the columns is a person, upper in the upper half of
+      the image and lower in the lower half; only for the classes ``PARTS``.
+    - ``xy-border``: k-means on position with 32 clusters, merged into background, upper and
+      lower by the border rule; only for the classes ``PARTS``.
 
     Attributes:
         classes: number of classes N.
-        centroids: (K, D) float32 of each k-means predictor, in its own features.
-        groups: (32,) uint8 class of each cluster of ``xy-border``; None without it.
+        centroids: (K, D) float32 centroids of each k-means predictor, in its own features.
+        groups: (32,) uint8 class of each cluster of ``xy-border``, or None.
     """
 
     classes: int
@@ -67,19 +66,16 @@ class TrivialBaselines:
         *,
         border: bool = False,
     ) -> TrivialBaselines:
-        """Fit to images one at a time; memory does not grow with their number.
+        """Fit to a stream of images; memory does not grow with their number.
 
         Args:
-            images: (H, W, 3) uint8 RGB images of any sizes.
+            images: (H, W, 3) uint8 RGB images of any size.
             classes: number of classes N.
-            seed: decides the sample and the k-means starts.
-            border: also fit ``xy-border``; only where the classes are ``PARTS``.
-
-        Returns:
-            The fitted predictors.
+            seed: for the sample and the k-means initialisations.
+            border: the classes are ``PARTS``; also fit ``xy-border``.
 
         Raises:
-            UsageError: no images, or ``border`` without three classes.
+            UsageError: there are no images, or ``border`` without three classes.
         """
         if border and classes != len(PARTS):
             raise UsageError(
@@ -93,47 +89,48 @@ class TrivialBaselines:
         }
         groups = None
         if border:
-            place = _features_of(XY_BORDER, sample)
-            centroids[XY_BORDER] = kmeans_fit(place, BORDER_CLUSTERS, seed)
-            clusters = nearest(place, centroids[XY_BORDER])
-            groups = border_groups(place, clusters, BORDER_CLUSTERS)
+            xy = _features_of(XY_BORDER, sample)
+            centroids[XY_BORDER] = kmeans_fit(xy, BORDER_CLUSTERS, seed)
+            positions = PositionStatistics(BORDER_CLUSTERS)
+            positions.add_points(xy, nearest(xy, centroids[XY_BORDER]))
+            groups = merge_by_border(positions, BORDER_THRESHOLD)
         return cls(classes, centroids, groups)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The predictors there are, in the order they are shown."""
+        """Names of the predictors, in display order."""
         third = (CENTRE_THIRD,) if self.groups is not None else ()
         return (EVERYTHING_BACKGROUND, *third, *self.centroids)
 
     def clusters(self, name: str) -> int:
-        """Number of ids that ``predict`` may give for a predictor: that of the classes."""
+        """Number of ids in the maps of a predictor: that of the classes."""
         if name not in self.names:
             raise UsageError(f"expected one of {', '.join(self.names)}, found {name}")
         return self.classes
 
     def matching(self, name: str, confusion: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The class of each cluster of a predictor on the scored set.
+        """The class of each cluster of a predictor.
 
         Args:
-            name: a predictor.
-            confusion: (N, N) int64 pixel counts of that predictor.
+            name: the predictor.
+            confusion: (N, N) int64 confusion matrix of the predictor on the scored set.
 
         Returns:
-            (N,) int64: the Hungarian matching, or the identity where the predictor names
-            its classes itself.
+            (N,) int64: the Hungarian matching, or the identity if the predictor's ids are
+            classes already.
         """
         if name in (EVERYTHING_BACKGROUND, CENTRE_THIRD, XY_BORDER):
-            return identity(self.clusters(name), confusion.shape[1])
+            return identity_matching(self.clusters(name), confusion.shape[1])
         return hungarian(confusion)
 
     def predict(self, image: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
-        """The cluster map of every predictor.
+        """The maps of all predictors.
 
         Args:
             image: (H, W, 3) uint8 RGB.
 
         Returns:
-            (H, W) uint8 ids in 0..N-1 by predictor name.
+            (H, W) uint8 ids in 0..N-1, by name.
         """
         shape = image.shape[:2]
         features = _pixel_features(image, np.arange(shape[0] * shape[1]))
@@ -149,7 +146,7 @@ class TrivialBaselines:
 
 
 def centre_third(height: int, width: int) -> NDArray[np.uint8]:
-    """A person in the middle third of the columns, upper above half the height, lower below.
+    """The map of ``centre-third``.
 
     Returns:
         (height, width) uint8: 0 background, 1 upper, 2 lower.
@@ -161,48 +158,14 @@ def centre_third(height: int, width: int) -> NDArray[np.uint8]:
     return mask
 
 
-def border_groups(
-    place: NDArray[np.float32],
-    clusters: NDArray[np.integer[Any]],
-    count: int,
-    threshold: float = BORDER_THRESHOLD,
-) -> NDArray[np.uint8]:
-    """Join clusters to background (0), upper (1) and lower (2) by where their pixels lie.
-
-    A cluster is background when its share of the pixels in the outer sixteenth of the image is
-    at least ``threshold`` times its share of all pixels. The others are people, split at the
-    people's mean row.
-
-    Args:
-        place: (P, 2) float32 x and y of each pixel, in 0..1.
-        clusters: (P,) cluster of each pixel.
-        count: number of clusters K.
-        threshold: ratio of the two shares from which a cluster is background.
-
-    Returns:
-        (K,) uint8 group of each cluster; an empty one is background.
-    """
-    at_border = ((place < BORDER_WIDTH) | (place >= 1 - BORDER_WIDTH)).any(axis=1)
-    size = np.bincount(clusters, minlength=count)
-    touching = np.bincount(clusters[at_border], minlength=count)
-    rows = np.bincount(clusters, weights=place[:, 1], minlength=count)
-    # Shares compared without dividing, so that an empty border or cluster needs no case.
-    people = touching * size.sum() < threshold * size * touching.sum()
-    groups = np.zeros(count, dtype=np.uint8)
-    if people.any():
-        mean_row = rows[people].sum() / size[people].sum()
-        groups[people] = np.where(rows[people] < mean_row * size[people], 1, 2)
-    return groups
-
-
 def _features_of(name: str, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    columns, place_weight = _FEATURES[name]
-    weights = np.array([1, 1, 1, place_weight, place_weight], dtype=np.float32)
+    columns, xy_weight = _FEATURES[name]
+    weights = np.array([1, 1, 1, xy_weight, xy_weight], dtype=np.float32)
     return pixels[:, columns] * weights[columns]
 
 
 def _pixel_features(image: NDArray[np.uint8], index: NDArray[np.int64]) -> NDArray[np.float32]:
-    """(P, 5) float32 red, green, blue, x, y in 0..1 of pixels by their flat index."""
+    """(P, 5) float32 red, green, blue, x and y in 0..1 of the pixels with these flat indices."""
     height, width = image.shape[:2]
     row, column = np.divmod(index, width)
     features = np.empty((len(index), 5), dtype=np.float32)
@@ -214,10 +177,10 @@ def _pixel_features(image: NDArray[np.uint8], index: NDArray[np.int64]) -> NDArr
 
 
 def _sample_pixels(images: Iterable[NDArray[np.uint8]], seed: int) -> NDArray[np.float32]:
-    """A uniform sample of at most ``_SAMPLE`` from ``_PIXELS_PER_IMAGE`` pixels an image.
+    """A uniform sample of at most ``_SAMPLE`` of ``_PIXELS_PER_IMAGE`` pixels per image.
 
-    Each candidate draws a key; those with the smallest keys stay. So the sample is uniform
-    over all images without knowing their number.
+    Each candidate draws a random key, and those with the smallest keys are kept: the sample is
+    uniform over all images although their number is unknown.
     """
     rng = np.random.default_rng(seed)
     kept = np.empty((0, 5), dtype=np.float32)

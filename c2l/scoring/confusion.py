@@ -1,4 +1,4 @@
-"""Counting which true class the pixels of each cluster belong to."""
+"""Confusion matrices of clusters and true classes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from c2l.errors import BadInputError, UsageError
 from c2l.schema import IGNORE
 
-# Labels are bytes, so one row of the joint histogram holds every value a mask can have:
-# ignored and foreign labels land in columns of their own and cost no masked copies.
+# Labels are bytes, so one row of the joint histogram holds every value of a mask: ignored and
+# unknown labels get columns of their own, without masked copies of the arrays.
 _LABELS = 256
 
 
@@ -21,7 +21,6 @@ def confusion_matrix(
     target: NDArray[np.uint8],
     clusters: int,
     classes: int,
-    ignore: int = IGNORE,
     *,
     source: str | Path = "prediction",
 ) -> NDArray[np.int64]:
@@ -29,18 +28,17 @@ def confusion_matrix(
 
     Args:
         pred: (H, W) integers in 0..clusters-1.
-        target: (H, W) uint8 in 0..classes-1, or ``ignore``.
+        target: (H, W) uint8 in 0..classes-1; pixels labelled ``IGNORE`` are not counted.
         clusters: number of clusters K.
         classes: number of classes N.
-        ignore: the label whose pixels are not counted.
-        source: what is being scored (a path), named by the errors.
+        source: name of what is scored, such as a path, for the messages.
 
     Returns:
-        (K, N) int64, rows predicted clusters, columns true classes.
+        (K, N) int64; rows are predicted clusters, columns true classes.
 
     Raises:
-        BadInputError: shapes that differ, or cluster or class ids outside their range.
-        UsageError: ``clusters`` or ``classes`` that no mask can have.
+        BadInputError: the shapes differ, or ids are out of range.
+        UsageError: ``clusters`` or ``classes`` is out of range.
     """
     if clusters < 1 or not 1 <= classes <= _LABELS:
         raise UsageError(
@@ -49,14 +47,13 @@ def confusion_matrix(
         )
     _check_arrays(pred, target, clusters, source)
     table = _joint_histogram(pred, target, clusters)
-    if 0 <= ignore < _LABELS:
-        table[:, ignore] = 0
+    table[:, IGNORE] = 0
     if table[:, classes:].any():
         label = classes + int(np.flatnonzero(table[:, classes:].any(axis=0))[0])
         raise BadInputError(
             source,
-            f"expected labels 0 to {classes - 1} or {ignore} (ignored), found label {label}",
-            hint="choose the label merge (--merge) that belongs to these masks",
+            f"expected labels 0 to {classes - 1} or {IGNORE} (ignored), found label {label}",
+            hint="choose the label merge (--merge) that fits these masks",
         )
     return np.ascontiguousarray(table[:, :classes])
 
@@ -82,7 +79,7 @@ def _check_arrays(
         raise BadInputError(
             source,
             f"expected a cluster map of the mask's shape {target.shape}, found {pred.shape}",
-            hint="resize the prediction to the size of its mask before it is scored",
+            hint="resize the prediction to the size of its mask before scoring",
         )
     if target.dtype != np.uint8 or not np.issubdtype(pred.dtype, np.integer):
         raise BadInputError(

@@ -1,4 +1,4 @@
-"""Label-free health: cluster sizes, agreement of views, pull of the losses, a collapse alarm."""
+"""Label-free diagnostics of a clustering: sizes, agreement of the views, and signs of collapse."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from c2l import schema
 from c2l.scoring.matching import hungarian
 
-# A cluster with more than this share of the pixels leaves nothing to tell apart.
+# A clustering has collapsed if one cluster holds more than this share of the pixels.
 COLLAPSE_SHARE = 0.99
-# Centroids that all point one way, by the least cosine of two of them, are those of features that
-# have shrunk to a point: k-means still cuts it into clusters of any sizes.
+# The features have collapsed if all pairs of centroids have a larger cosine. Cluster sizes do not
+# show it: k-means splits even a point-like cloud into clusters of similar size.
 COLLAPSE_COSINE = 0.999
 
 
 def entropy(counts: NDArray[np.int64]) -> float:
-    """Entropy of the clusters' sizes relative to that of equal sizes, in [0, 1]."""
+    """Entropy of the cluster sizes relative to that of equal sizes, in [0, 1]."""
     shares = counts[counts > 0] / max(int(counts.sum()), 1)
     if len(counts) < 2 or not len(shares):
         return 0.0
@@ -27,10 +27,10 @@ def entropy(counts: NDArray[np.int64]) -> float:
 
 
 def agreement(contingency: NDArray[np.int64]) -> float:
-    """Share of pixels whose clusters in the two views match, clusters matched one to one.
+    """Share of pixels with matching clusters in both views, after one-to-one matching.
 
     Args:
-        contingency: (K, K) pixels by cluster in view 1 and in view 2.
+        contingency: (K, K) pixels by their clusters in view 1 and view 2.
     """
     match = hungarian(contingency)
     rows = np.flatnonzero(match >= 0)
@@ -39,7 +39,7 @@ def agreement(contingency: NDArray[np.int64]) -> float:
 
 
 def least_cosine(centroids_KC: NDArray[np.float32]) -> float:
-    """The least cosine between two centroids: 1 where all point one way."""
+    """The smallest cosine between two centroids; 1 if all have the same direction."""
     lengths = np.linalg.norm(centroids_KC, axis=1, keepdims=True)
     unit = centroids_KC / np.maximum(lengths, 1e-12)
     return float((unit @ unit.T).min())
@@ -50,11 +50,11 @@ def health(
     centroids: tuple[NDArray[np.float32], NDArray[np.float32]],
     contingency: NDArray[np.int64],
 ) -> dict[str, Any]:
-    """The record of an epoch's clustering; ``collapsed`` names what collapsed.
+    """Diagnostics of the clustering of an epoch; ``collapsed`` lists the signs of collapse.
 
     Args:
-        counts: (K,) pixels of each cluster, by view.
-        centroids: (K, C), by view.
+        counts: (K,) pixels of each cluster, for each view.
+        centroids: (K, C), for each view.
         contingency: see ``agreement``.
     """
     sizes = counts[0] + counts[1]
@@ -70,8 +70,8 @@ def health(
     for view, cosine in enumerate(cosines, start=1):
         if cosine > COLLAPSE_COSINE:
             collapsed.append(
-                f"view {view}: the features have shrunk to a point "
-                f"(all centroids within a cosine of {cosine:.4f})"
+                f"view {view}: the features have collapsed to a point "
+                f"(the cosine of any two centroids is at least {cosine:.4f})"
             )
     return {
         "cluster_sizes": [round(float(s), 6) for s in shares],
@@ -89,13 +89,13 @@ def predictor_health(
     named: bool = True,
     shares: NDArray[np.float32] | None = None,
 ) -> dict[str, Any]:
-    """The record of the predictor's clustering; ``collapsed`` names what is lost for good.
+    """Diagnostics of the clustering of a predictor; ``collapsed`` lists the signs of collapse.
 
     Args:
         counts: (K,) pixels of each cluster.
         groups: (K,) group of each cluster after the label-free merge, or None.
-        named: whether the groups are the three parts, or the ground and others.
-        shares: (K, 3) shares of the parts in each cluster, which then decide in place of groups.
+        named: whether the groups are ``PARTS``, or background (0) and any others.
+        shares: (K, 3) shares of the parts in each cluster, which replace the groups if given.
     """
     sizes = counts / max(int(counts.sum()), 1)
     collapsed = []
@@ -106,13 +106,13 @@ def predictor_health(
     if shares is not None:
         missing = [n for n, share in zip(schema.PARTS, shares.sum(0), strict=True) if share == 0]
         if missing:
-            collapsed.append(f"no cluster holds any {' or '.join(missing)}")
+            collapsed.append(f"no cluster overlaps with {' or '.join(missing)}")
     elif groups is not None:
         kept = set(groups.tolist() if named else np.minimum(groups, 1).tolist())
-        wanted = schema.PARTS if named else ("ground", "people")
+        wanted = schema.PARTS if named else ("background", "people")
         missing = [name for part, name in enumerate(wanted) if part not in kept]
         if missing:
-            collapsed.append(f"no cluster was taken for {' or '.join(missing)}")
+            collapsed.append(f"no cluster became {' or '.join(missing)}")
     return {
         "cluster_sizes": [round(float(s), 6) for s in sizes],
         "cluster_entropy": round(entropy(counts), 6),

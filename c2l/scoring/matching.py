@@ -1,4 +1,4 @@
-"""Deciding which class each cluster stands for."""
+"""Matching of clusters to classes."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ UNMATCHED = -1
 def hungarian(confusion: NDArray[np.int64]) -> NDArray[np.int64]:
     """The one-to-one matching with the most matched pixels.
 
-    Exact while no count exceeds 2**53. Among equally good matchings the same input always
-    gives the same one.
+    Exact for counts up to 2**53, and deterministic if several matchings are optimal.
 
     Args:
-        confusion: (K, N) int64 pixel counts; K may be below, equal to or above N.
+        confusion: (K, N) int64 pixel counts.
 
     Returns:
-        (K,) int64 class of each cluster; -1 for the K - N clusters left over when K > N.
+        (K,) int64 class of each cluster; -1 for the K - N unmatched clusters if K > N.
 
     Raises:
-        UsageError: ``confusion`` is not a table.
+        UsageError: ``confusion`` is not a (K, N) table.
     """
-    # Loading scipy.optimize takes a quarter of a second; only scoring needs it.
+    # Importing scipy.optimize takes a quarter of a second, and only scoring needs it.
     from scipy.optimize import linear_sum_assignment
 
     check_confusion(confusion)
@@ -42,18 +41,18 @@ def majority(confusion: NDArray[np.int64]) -> NDArray[np.int64]:
         confusion: (K, N) int64 pixel counts.
 
     Returns:
-        (K,) int64 class of each cluster, the lowest one of equals; -1 for an empty cluster.
+        (K,) int64 class of each cluster; ties go to the lower class, -1 for an empty cluster.
 
     Raises:
-        UsageError: ``confusion`` is not a table.
+        UsageError: ``confusion`` is not a (K, N) table.
     """
     check_confusion(confusion)
     best = confusion.argmax(axis=1).astype(np.int64, copy=False)
     return np.where(confusion.any(axis=1), best, UNMATCHED)
 
 
-def identity(clusters: int, classes: int) -> NDArray[np.int64]:
-    """Cluster i is class i, for predictors whose clusters are named already.
+def identity_matching(clusters: int, classes: int) -> NDArray[np.int64]:
+    """Cluster i is class i, for predictors whose clusters are classes already.
 
     Args:
         clusters: number of clusters K.
@@ -67,7 +66,7 @@ def identity(clusters: int, classes: int) -> NDArray[np.int64]:
 
 
 def check_confusion(confusion: NDArray[np.int64]) -> None:
-    """Refuse what is not a (K, N) table of counts with a UsageError."""
+    """Raise a UsageError unless ``confusion`` is a (K, N) table."""
     if confusion.ndim != 2 or 0 in confusion.shape:
         raise UsageError(
             f"expected a confusion matrix of clusters x classes, found shape {confusion.shape}"

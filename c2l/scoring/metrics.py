@@ -1,4 +1,4 @@
-"""The scores of a matched confusion matrix."""
+"""Scores of a matched confusion matrix: IoU and accuracies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from c2l.scoring.matching import UNMATCHED, check_confusion
 
 
 class NothingToScoreError(C2LError):
-    """Not one pixel has a label that counts."""
+    """No pixel has a label that counts."""
 
     exit_code = ExitCode.BAD_INPUT
 
@@ -23,16 +23,16 @@ class NothingToScoreError(C2LError):
 class Scores:
     """Scores as fractions in 0..1.
 
-    Every pixel with a label counts: the pixels of an unmatched cluster stay in the union of
-    their true class as errors. So each union is at most all pixels, and
-    ``miou >= pixel_accuracy / N`` for N classes whatever the matching.
+    Every labelled pixel counts: pixels of an unmatched cluster are errors in the union of their
+    true class. No union exceeds all pixels, so ``miou >= pixel_accuracy / N`` for N classes and
+    any matching.
 
     Attributes:
         miou: mean IoU over the classes present in the ground truth.
-        pixel_accuracy: share of the pixels whose cluster is matched to their class.
-        mean_class_accuracy: mean over the present classes of the share found of each.
+        pixel_accuracy: share of pixels whose cluster is matched to their class.
+        mean_class_accuracy: mean recall over the classes present in the ground truth.
         iou: IoU by class name, in class order; None for a class absent from the ground truth.
-        class_accuracy: share found of each class, likewise.
+        class_accuracy: recall by class name; None for a class absent from the ground truth.
     """
 
     miou: float
@@ -42,7 +42,7 @@ class Scores:
     class_accuracy: dict[str, float | None]
 
     def as_dict(self) -> dict[str, Any]:
-        """The scores as plain values that JSON can hold."""
+        """The scores as values for JSON."""
         return {
             "miou": self.miou,
             "pixel_accuracy": self.pixel_accuracy,
@@ -55,17 +55,17 @@ class Scores:
 def matched_counts(
     confusion: NDArray[np.int64], matching: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Pixels hit, predicted and true of each class.
+    """Correct, predicted and true pixels of each class.
 
     Args:
         confusion: (..., K, N) int64 pixel counts.
-        matching: (K,) int64 class of each cluster or -1.
+        matching: (K,) int64 class of each cluster, or -1.
 
     Returns:
         Three (..., N) int64 arrays: correctly predicted, predicted, and true pixels.
 
     Raises:
-        UsageError: a matching of another length, or of classes outside -1..N-1.
+        UsageError: the matching has the wrong length or classes outside -1..N-1.
     """
     clusters, classes = confusion.shape[-2:]
     if matching.shape != (clusters,):
@@ -89,15 +89,12 @@ def score(
 
     Args:
         confusion: (K, N) int64 pixel counts, clusters x classes.
-        matching: (K,) int64 class of each cluster or -1 for an unmatched one.
+        matching: (K,) int64 class of each cluster, or -1 for an unmatched one.
         class_names: N names in class order.
 
-    Returns:
-        The scores.
-
     Raises:
-        UsageError: sizes that do not fit each other.
-        NothingToScoreError: no pixel counts (all are ignored).
+        UsageError: the sizes do not fit each other.
+        NothingToScoreError: all pixels are ignored.
     """
     check_confusion(confusion)
     if len(class_names) != confusion.shape[1]:
@@ -107,7 +104,7 @@ def score(
     if total == 0:
         raise NothingToScoreError(
             "expected labelled pixels to score, found none: every pixel is ignored",
-            hint="choose the label merge (--merge) that belongs to these masks",
+            hint="choose the label merge (--merge) that fits these masks",
         )
     iou = _ratios(hit, true + predicted - hit, true)
     recall = _ratios(hit, true, true)
@@ -123,13 +120,13 @@ def score(
 def rates(
     hit: NDArray[np.number[Any]], predicted: NDArray[np.number[Any]], true: NDArray[np.number[Any]]
 ) -> NDArray[np.float64]:
-    """The three scores of many sets of pixels at once, each as ``score`` has it.
+    """mIoU, pixel accuracy and mean class accuracy of many sets of pixels at once.
 
     Args:
-        hit, predicted, true: (r, N) pixels of each class, as ``matched_counts`` gives them.
+        hit, predicted, true: (r, N) pixels of each class, from ``matched_counts``.
 
     Returns:
-        (3, r) mIoU, pixel accuracy and mean class accuracy; NaN for a set without any pixel.
+        (3, r) scores as in ``score``; NaN for a set without pixels.
     """
     present = true > 0
     classes = present.sum(axis=1)
@@ -149,16 +146,16 @@ def rates(
 def score_images(
     names: Sequence[str], per_image: NDArray[np.int64], matching: NDArray[np.int64]
 ) -> list[dict[str, Any]]:
-    """Each image's own scores under one matching: its mIoU is over the classes present in it.
+    """Scores of single images under a common matching.
 
     Args:
-        names: of the M images.
-        per_image: (M, K, N) int64 confusion matrix of each.
-        matching: (K,) int64 class of each cluster or -1.
+        names: names of the M images.
+        per_image: (M, K, N) int64 confusion matrix of each image.
+        matching: (K,) int64 class of each cluster, or -1.
 
     Returns:
-        ``name``, ``miou`` and ``pixel_accuracy`` of each image, as fractions rounded to six
-        places; None for an image without a labelled pixel.
+        ``name``, ``miou`` over the classes present in the image, and ``pixel_accuracy`` of each
+        image, rounded to six places; None for an image without labelled pixels.
     """
     miou, accuracy, _ = rates(*matched_counts(per_image, matching)).round(6).tolist()
     return [

@@ -1,4 +1,4 @@
-"""Which images stand for the best, the middle and the worst of many."""
+"""Examples of the best, median and worst images of a ranking."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# Images of each kind, at most; with fewer than three times as many, a third of what there is.
-EACH = 3
+# Most images of each kind.
+MOST = 3
 
 
-def best_median_worst(ranked: Sequence[T], each: int = EACH) -> dict[str, list[T]]:
-    """The first, the middle and the last of a ranking; none of them twice.
+def best_median_worst(ranked: Sequence[T]) -> dict[str, list[T]]:
+    """The first, middle and last items of a ranking, without duplicates.
 
     Args:
-        ranked: from the best to the worst.
-        each: how many of each kind, at most.
+        ranked: from best to worst.
 
     Returns:
-        ``best``, ``median`` and ``worst``, each in the ranking's order; empty lists for fewer
-        than three.
+        ``best``, ``median`` and ``worst``, each in the order of the ranking: ``MOST`` of each, or
+        a third of a short ranking.
     """
-    count = min(each, len(ranked) // 3)
+    count = min(MOST, len(ranked) // 3)
     middle, last = (len(ranked) - count) // 2, len(ranked) - count
     starts = {"best": 0, "median": middle, "worst": last}
     return {kind: list(ranked[start : start + count]) for kind, start in starts.items()}

@@ -1,4 +1,4 @@
-"""The trivial predictors over a labelled set, counted in the pass that scores the real one."""
+"""Evaluation of the trivial predictors, in the same pass as the learned one."""
 
 from __future__ import annotations
 
@@ -16,42 +16,43 @@ from c2l.data.images import read_rgb
 from c2l.data.labelled import Labelled, none_read, raw_ids
 from c2l.data.labels import Merge
 from c2l.data.layouts import Dataset
+from c2l.data.masks import resize_labels
 from c2l.data.reading import read_in_batches
-from c2l.figure.model import figure_evidence, figure_sides, side_labels
+from c2l.figure.model import figure_evidence, figure_parts, part_labels
 from c2l.figure.place import Places
 from c2l.options import EvalOptions
 from c2l.runtime.device import to_batch
 from c2l.scoring.baselines import TrivialBaselines
 from c2l.scoring.bootstrap import bootstrap_difference
 from c2l.scoring.confusion import confusion_matrix
-from c2l.scoring.matching import identity as same_class
+from c2l.scoring.matching import identity_matching
 
 Counts = NDArray[np.int64]
-# Images that the trivial predictors are fitted on at most, evenly spread.
+# Most images that the trivial predictors are fitted to, evenly spread over the data set.
 BASELINE_IMAGES = 200
 FIGURE = "place-and-colour"
 
 
 def by_class(raw: Counts, merge: Merge) -> Counts:
-    """(..., K, N) counts by class from (..., K, R) counts by raw label."""
+    """(..., K, N) pixel counts by class, from (..., K, R) counts by raw label."""
     table = np.asarray(merge.table)[: raw.shape[-1]]
     return np.stack(
         [raw[..., table == index].sum(-1) for index in range(len(merge.classes))], axis=-1
     )
 
 
-class TrivialRows:
-    """The trivial predictors, fitted without labels, and what they find in labelled photos.
+class TrivialEvaluation:
+    """The trivial predictors, fitted without labels, and their confusion matrices.
 
     Args:
-        dataset: that is scored.
-        size: S of its photos as the real predictor sees them.
+        dataset: the scored data set.
+        size: side S of its photos, as the learned predictor sees them.
         labels: number of raw labels R.
-        merge: of the raw labels.
-        options: of ``eval``.
+        merge: merge of the raw labels into classes.
+        options: options of ``eval``.
 
     Raises:
-        BadInputError: a broken photo under ``--on-error fail``, or none that can be read.
+        BadInputError: a photo is damaged and ``--on-error`` is ``fail``, or no photo is readable.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class TrivialRows:
         self._labels, self._merge = labels, merge
         self._named = tuple(merge.classes) == schema.PARTS
         chosen = [dataset.records[i] for i in evenly(len(dataset.records), BASELINE_IMAGES)]
-        # What is broken is said by the pass that scores.
+        # Quiet, since the scoring pass reports damaged photos.
         skips = Skips(options.on_error, quiet=True)
         photos = read_in_batches(
             lambda r: read_rgb(r.image, size=size),
@@ -71,22 +72,22 @@ class TrivialRows:
         )
         evidence: list[Tensor] = []
         self._trivial = TrivialBaselines.fit(
-            self._looked_at(chain.from_iterable(photos), evidence, dataset),
+            self._with_evidence(chain.from_iterable(photos), evidence, dataset),
             len(merge.classes),
             options.seed,
             border=self._named,
         )
-        self._places = Places.learn(torch.cat(evidence)) if evidence else Places.expected()
+        self._places = Places.learn(torch.cat(evidence)) if evidence else Places.prior()
         clusters = {name: self._trivial.clusters(name) for name in self._trivial.names}
         if self._named:
             clusters[FIGURE] = len(schema.PARTS)
         self._counts = {n: np.zeros((k, labels), dtype=np.int64) for n, k in clusters.items()}
         self._per_image: dict[str, list[Counts]] = {name: [] for name in clusters}
 
-    def _looked_at(
+    def _with_evidence(
         self, photos: Iterable[NDArray[np.uint8]], evidence: list[Tensor], dataset: Dataset
     ) -> Iterator[NDArray[np.uint8]]:
-        """The photos, and what each says of the place of its figure."""
+        """Pass the photos on, and append the evidence for the place of each figure."""
         photo = None
         for photo in photos:
             if self._named:
@@ -96,57 +97,51 @@ class TrivialRows:
             raise none_read(dataset)
 
     def add(self, group: Sequence[Labelled]) -> None:
-        """Count what each of them finds in some photos."""
+        """Add some labelled photos to the confusion matrices."""
         figures = self._figures([item.pixels for item in group]) if self._named else []
         for number, item in enumerate(group):
             target = raw_ids(item.mask, self._labels)
-            found_by = self._trivial.predict(item.pixels)
+            predictions = self._trivial.predict(item.pixels)
             if self._named:
-                found_by[FIGURE] = figures[number]
-            for name, found in found_by.items():
-                counts = self._counts[name]
-                full = _nearest(found, target.shape)
-                own = confusion_matrix(full, target, len(counts), self._labels, source=item.name)
-                counts += own
-                self._per_image[name].append(by_class(own, self._merge))
+                predictions[FIGURE] = figures[number]
+            for name, prediction in predictions.items():
+                total = self._counts[name]
+                full = resize_labels(prediction, (target.shape[0], target.shape[1]))
+                counts = confusion_matrix(full, target, len(total), self._labels, source=item.name)
+                total += counts
+                self._per_image[name].append(by_class(counts, self._merge))
 
-    def rows(self) -> dict[str, tuple[Counts, NDArray[np.int64]]]:
-        """(K, R) counts and (K,) class of each cluster, by name."""
+    def results(self) -> dict[str, tuple[Counts, NDArray[np.int64]]]:
+        """(K, R) confusion matrix and (K,) class of each cluster, by predictor."""
         return {name: (raw, self._matching(name, raw)) for name, raw in self._counts.items()}
 
     def differences(
         self, per_image: Counts, matching: NDArray[np.int64], options: EvalOptions
     ) -> dict[str, dict[str, list[float]]]:
-        """Paired intervals of what a predictor scores above each of them, by name.
+        """Paired intervals of the score of a predictor minus that of each trivial one, by name.
 
         Args:
-            per_image: (M, K, N) counts of the predictor, of the photos that were added.
+            per_image: (M, K, N) confusion matrix of the predictor for each added photo.
             matching: (K,) class of each of its clusters.
-            options: of ``eval``: resamples and seed.
+            options: options of ``eval``, for resamples and seed.
         """
-        found = {}
-        for name, (_, own) in self.rows().items():
-            trivial = np.stack(self._per_image[name]), own
-            found[name] = bootstrap_difference(
-                (per_image, matching), trivial, options.bootstrap, options.seed
+        return {
+            name: bootstrap_difference(
+                (per_image, matching),
+                (np.stack(self._per_image[name]), trivial_matching),
+                options.bootstrap,
+                options.seed,
             )
-        return found
+            for name, (_, trivial_matching) in self.results().items()
+        }
 
     def _figures(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-        """Each photo's own figure from place and colour: 0 ground, 1 upper, 2 lower."""
+        """The figure of each photo: 0 background, 1 upper, 2 lower."""
         size = (images[0].shape[0], images[0].shape[1])
-        sides = figure_sides(to_batch(np.stack(images), torch.device("cpu")), self._places)
-        return [side_labels(one, size).numpy() for one in sides]
+        parts = figure_parts(to_batch(np.stack(images), torch.device("cpu")), self._places)
+        return [part_labels(one, size).numpy() for one in parts]
 
     def _matching(self, name: str, raw: Counts) -> NDArray[np.int64]:
         if name == FIGURE:
-            return same_class(len(schema.PARTS), len(schema.PARTS))
+            return identity_matching(len(schema.PARTS), len(schema.PARTS))
         return self._trivial.matching(name, by_class(raw, self._merge))
-
-
-def _nearest(labels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Labels at another size, nearest neighbour."""
-    rows = (np.arange(shape[0]) + 0.5) * labels.shape[0] / shape[0]
-    columns = (np.arange(shape[1]) + 0.5) * labels.shape[1] / shape[1]
-    found: NDArray[np.uint8] = labels[rows.astype(np.int64)[:, None], columns.astype(np.int64)]
-    return found

@@ -21,7 +21,7 @@ from c2l.artifacts.features import FeatureReader, read_features
 from c2l.artifacts.freshness import require_fresh
 from c2l.artifacts.lineage import DATA, FEATURES, PREDICTOR, WEIGHTS, as_json, source
 from c2l.artifacts.outputs import HDF5, claim
-from c2l.clustering.kmeans import MiniBatchKMeans, assign, initial_centroids, start_pixels
+from c2l.clustering.kmeans import MiniBatchKMeans, assign, initial_centroids, sample_size
 from c2l.clustering.merge import PositionStatistics, merge_by_border
 from c2l.clustering.nmf import activations, factorise
 from c2l.errors import BadInputError, UsageError
@@ -48,7 +48,7 @@ def plan(features: Path, options: ClusterOptions) -> dict[str, Any]:
             "pixels": pixels,
             "disk_bytes": _label_bytes(reader, options),
             "memory_bytes_for_the_start": buffered
-            * start_pixels(options, options.clusters, buffered)
+            * sample_size(options, options.clusters, buffered)
             * reader.channels
             * 4,
             "device": str(pick_device(options.device)),
@@ -144,7 +144,7 @@ def _start_points(
 ) -> NDArray[np.float32]:
     """Random pixels of the images that are buffered for the initial k-means."""
     images = min(len(reader.names), options.kmeans_batch * options.kmeans_init_batches)
-    wanted = start_pixels(options, options.clusters, images)
+    wanted = sample_size(options, options.clusters, images)
     count = min(wanted, int(np.prod(reader.shape[1:-1])))
     rows = np.empty((images * count, reader.channels), dtype=np.float32)
     for index in range(images):
@@ -216,7 +216,7 @@ def _fit_nmf(
         tolerance=options.nmf_tolerance,
         generator=torch.Generator().manual_seed(options.seed),
     )
-    return result.parts_KC, result.errors
+    return result.factors_KC, result.errors
 
 
 def _assign_all(

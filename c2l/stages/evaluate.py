@@ -28,10 +28,9 @@ from c2l.runtime.progress import steps, voice
 from c2l.runtime.threads import prepare_cpu
 from c2l.scoring.bootstrap import bootstrap
 from c2l.scoring.confusion import confusion_matrix
-from c2l.scoring.matching import hungarian, majority
-from c2l.scoring.matching import identity as same_class
+from c2l.scoring.matching import hungarian, identity_matching, majority
 from c2l.scoring.metrics import score, score_images
-from c2l.scoring.trivial import TrivialRows, by_class
+from c2l.scoring.trivial import TrivialEvaluation, by_class
 
 Counts = NDArray[np.int64]
 # Trivial rows that mean the same under any classes whose first is the background.
@@ -114,7 +113,7 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
     trivial = None
     if options.baselines:
         size, labels = predictor.image_size, len(space.names)
-        trivial = TrivialRows(dataset, size, labels, merge, options)
+        trivial = TrivialEvaluation(dataset, size, labels, merge, options)
     found = _confusions(predictor, dataset, space, merge, options, "score", trivial)
     named = predictor.named
     result = _result(found.raw, merge, space, options, found, named)
@@ -122,7 +121,7 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
         result["matched_elsewhere"] = _matched_elsewhere(
             predictor, data, space, merge, options, found.per_image.sum(0)
         )
-    baselines = trivial.rows() if trivial else {}
+    baselines = trivial.results() if trivial else {}
     if trivial and options.bootstrap:
         matching = np.array(result["matching"]["clusters_to_classes"], dtype=np.int64)
         result["differences"] = trivial.differences(found.per_image, matching, options)
@@ -159,7 +158,7 @@ def _confusions(
     merge: Merge,
     options: EvalOptions,
     title: str,
-    trivial: TrivialRows | None = None,
+    trivial: TrivialEvaluation | None = None,
 ) -> Found:
     """What a predictor finds in every labelled image; the trivial ones look at it with it."""
     labels = len(space.names)
@@ -210,7 +209,7 @@ def _result(
     best = hungarian(confusion)
     scores = score(confusion, best, merge.classes)
     by_name = named and tuple(merge.classes) == schema.PARTS
-    matching = same_class(*confusion.shape) if by_name else best
+    matching = identity_matching(*confusion.shape) if by_name else best
     many = majority(confusion)
     images: dict[str, Any] = {"intervals": {}}
     if found is not None:
@@ -321,4 +320,4 @@ def _rescored_rows(path: Path, rows: dict[str, Any], merge: Merge) -> dict[str, 
 
 def _named(confusion: Counts) -> NDArray[np.int64]:
     """The matching of a predictor that names its own classes."""
-    return same_class(*confusion.shape)
+    return identity_matching(*confusion.shape)

@@ -34,7 +34,7 @@ from c2l.data.layouts import Dataset, Record
 from c2l.data.reading import open_images
 from c2l.errors import BadInputError, StoppedError, UsageError
 from c2l.figure.cache import build_figures
-from c2l.figure.model import GUESS
+from c2l.figure.model import FIGURE_VERSION
 from c2l.model.network import build_network, effective
 from c2l.model.predictor import load_start
 from c2l.nn.backbone import dense_side
@@ -266,7 +266,7 @@ def _network(
         "init_sha256": sha256_file(Path(options.init)) if options.init else "",
         "checkpoint_sha256": start,
         "frozen_layer": "",
-        "guess": GUESS if needs_figures(options) else 0,
+        "guess": FIGURE_VERSION if needs_figures(options) else 0,
     }
     return net, config | (frozen.config if frozen else {})
 

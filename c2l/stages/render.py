@@ -22,11 +22,11 @@ from c2l.data.decoding import Skips, evenly, inputs_digest
 from c2l.data.images import read_rgb, read_size
 from c2l.data.labels import Merge
 from c2l.data.layouts import Dataset, Record, open_dataset
-from c2l.data.masks import read_mask
+from c2l.data.masks import read_mask, resize_labels
 from c2l.data.reading import open_images, read_in_batches
 from c2l.drawing.content import ReportContent, Rival, Tile
 from c2l.drawing.masks import write_indexed_png, write_legend
-from c2l.drawing.overlay import at_size_of, overlay, reduced
+from c2l.drawing.overlay import overlay, reduced
 from c2l.drawing.palette import part_colours, pascal_palette
 from c2l.drawing.report import write_report
 from c2l.drawing.sheet import contact_sheet
@@ -295,7 +295,7 @@ def _write_sheet(
 def _panel(record: Record, mask_path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """A photo and its mask at the report's size."""
     photo = reduced(read_rgb(record.image), PANEL)
-    return photo, at_size_of(photo, np.asarray(read_mask(mask_path)))
+    return photo, resize_labels(np.asarray(read_mask(mask_path), np.uint8), photo.shape[:2])
 
 
 def _truth_drawer(
@@ -313,7 +313,7 @@ def _truth_drawer(
     def draw(record: Record, photo: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         if record.mask is None:
             return None
-        mask = at_size_of(photo, merge.apply(read_mask(record.mask)))
+        mask = resize_labels(merge.apply(read_mask(record.mask)), photo.shape[:2])
         return _overlay(photo, mask, meaning, options)
 
     return draw

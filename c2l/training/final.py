@@ -15,10 +15,9 @@ from c2l import schema
 from c2l.clustering.merge import (
     FigureStatistics,
     PositionStatistics,
-    figure_shares,
+    merge_background,
     merge_by_border,
     merge_by_figure,
-    merge_ground,
 )
 from c2l.clustering.mixture import Discriminant
 from c2l.errors import UsageError
@@ -95,7 +94,7 @@ def _fit_mixture(job: Job) -> tuple[Discriminant, Tensor]:
         return mixture_pass(
             (encode(loaded) for _, loaded in prefetch(load, groups)),
             groups,
-            job.figures.sides,
+            job.figures.parts,
             job.options.mixture_iterations,
             buffer=buffer,
             store=lambda group, labels: job.trainer.leave_if_asked(),
@@ -114,7 +113,7 @@ def _cluster_plain(
         job.trainer.leave_if_asked()
         positions.add(labels)
         if job.figures is not None:
-            figures.add(labels, job.figures.sides(group).cpu().numpy())
+            figures.add(labels, job.figures.parts(group).cpu().numpy())
 
     groups, encode = job.passes(epoch), _encoder(job)
     load = partial(job.views.load, epoch=epoch, views=())
@@ -144,7 +143,7 @@ def _merge(
     if options.merge_clusters == "border":
         return merge_by_border(positions, options.merge_threshold), None
     if options.merge_clusters == "figure":
-        return merge_by_figure(figures), figure_shares(figures) if options.sharpen else None
+        return merge_by_figure(figures), figures.shares() if options.sharpen else None
     if options.merge_clusters == "ground":
-        return merge_ground(figures), None
+        return merge_background(figures), None
     return None, None

@@ -19,7 +19,7 @@ from c2l.clustering.kmeans import (
     assign,
     count_labels,
     initial_centroids,
-    start_pixels,
+    sample_size,
 )
 from c2l.errors import UsageError
 from c2l.options import KMeansOptions
@@ -133,7 +133,7 @@ def cluster_pass(
     """
     grid = (0, 0)
     images = sum(len(g) for g in groups[: options.kmeans_init_batches])
-    wanted = start_pixels(options, clusters, images)
+    wanted = sample_size(options, clusters, images)
     points: NDArray[np.float32] | None = None
     filled = 0
     for number, (group, found_BCHW) in enumerate(zip(groups, features, strict=True)):

@@ -94,7 +94,7 @@ class PhotoViews:
         """The photos, their figures, and parameters of a random stream of their own."""
         parameters = view_parameters(self.seed, epoch, indices, purpose=Purpose.WARMUP)
         pixels = to_batch(self.cache.read(indices), self.device)
-        return LoadedPhotos(pixels, parameters, figures.sides(indices))
+        return LoadedPhotos(pixels, parameters, figures.parts(indices))
 
     def warmup(self, loaded: LoadedPhotos) -> tuple[Tensor, Tensor]:
         """An augmented crop of each image and its targets.

@@ -15,7 +15,7 @@ from conftest import FIT, NETWORK, PHOTOS, Cli, stop_after
 from PIL import Image
 from safetensors.numpy import load_file
 
-from c2l.clustering.kmeans import start_pixels
+from c2l.clustering.kmeans import sample_size
 from c2l.options import KMeansOptions
 from c2l.runtime.json_files import write_json
 from c2l.schema import JSON_SEAL
@@ -343,7 +343,7 @@ def test_a_merge_needs_three_clusters(cli: Cli, few: Path, tmp_path: Path) -> No
 def test_a_merge_that_finds_no_part_is_said(cli: Cli, store: Path, tmp_path: Path) -> None:
     command = ("cluster", store, "-o", tmp_path / "c.h5", "--merge-clusters", "border")
     outcome = cli.ok(*command, "--merge-threshold", "0")
-    assert "warning: no cluster was taken for upper or lower" in outcome.err
+    assert "warning: no cluster became upper or lower" in outcome.err
 
 
 def test_heads_are_not_trained_on_features_of_other_photos(
@@ -391,10 +391,10 @@ def test_good_artifacts_are_told_beside_a_bad_one(
 @pytest.mark.parametrize("clusters", [3, 27, 256])
 def test_the_start_of_k_means_has_points_enough_and_a_bound(images: int, clusters: int) -> None:
     options = KMeansOptions()
-    points = start_pixels(options, clusters, images) * images
+    points = sample_size(options, clusters, images) * images
     assert points >= clusters
     assert points <= max(131072, 256 * clusters)
-    assert start_pixels(options, clusters, images) <= max(256, clusters)
+    assert sample_size(options, clusters, images) <= max(256, clusters)
 
 
 def test_a_finished_run_whose_checkpoints_were_removed_is_still_a_run(

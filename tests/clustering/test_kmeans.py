@@ -1,4 +1,4 @@
-"""Mini-batch k-means follows its update rule, and its start is a full k-means."""
+"""Mini-batch k-means follows its update rule; its initialisation is a full k-means."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_assignment_is_the_nearest_centroid(dtype: torch.dtype) -> None:
     np.testing.assert_array_equal(labels, expected)
 
 
-def test_assignment_and_updates_do_not_depend_on_the_chunks(
+def test_assignment_and_updates_do_not_depend_on_the_chunk_size(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     points, centroids = (
@@ -56,16 +56,16 @@ def test_ties_go_to_the_lower_index() -> None:
     assert assign(points, centroids).tolist() == [0, 0, 0]
 
 
-def test_sums_are_those_of_each_label() -> None:
+def test_sums_are_per_label() -> None:
     points, labels = random_points(60, 4), np.random.default_rng(1).integers(0, 3, 60)
     sums = sums_by_label(torch.from_numpy(points), torch.from_numpy(labels), 5)
     for k in range(5):
         np.testing.assert_allclose(sums[k], points[labels == k].sum(0), atol=1e-5)
 
 
-def test_mini_batches_move_the_centroids_by_their_rule() -> None:
+def test_mini_batches_follow_the_update_rule() -> None:
     centroids = random_points(4, 3, seed=5).astype(np.float64)
-    centroids[3] = 100  # never the nearest: it must stay where it is
+    centroids[3] = 100  # never the nearest, so it must not move
     seen, inertia = np.zeros(4), 0.0
     running = MiniBatchKMeans.start(torch.from_numpy(centroids.astype(np.float32)))
     for batch in range(6):
@@ -86,7 +86,7 @@ def test_mini_batches_move_the_centroids_by_their_rule() -> None:
     np.testing.assert_allclose(running.centroids[3], 100)
 
 
-def test_a_centroid_ends_as_the_mean_of_what_it_was_given() -> None:
+def test_a_centroid_ends_as_the_mean_of_its_points() -> None:
     running = MiniBatchKMeans.start(torch.from_numpy(random_points(3, 2, seed=8)))
     given, labels = [], []
     for batch in range(4):
@@ -98,7 +98,7 @@ def test_a_centroid_ends_as_the_mean_of_what_it_was_given() -> None:
         np.testing.assert_allclose(running.centroids[k], points[owners == k].mean(0), atol=1e-5)
 
 
-def test_batches_that_the_start_was_fitted_to_count_as_one() -> None:
+def test_updating_as_one_equals_one_update_with_all_points() -> None:
     start = torch.from_numpy(random_points(3, 2, seed=8))
     batches = [torch.from_numpy(random_points(25, 2, seed=n)) for n in range(4)]
     joint, whole = MiniBatchKMeans.start(start), MiniBatchKMeans.start(start)
@@ -110,7 +110,7 @@ def test_batches_that_the_start_was_fitted_to_count_as_one() -> None:
     assert int(joint.counts.sum()) == 100
 
 
-def test_no_batches_leave_the_start_as_it_is() -> None:
+def test_updating_without_batches_changes_nothing() -> None:
     start = torch.from_numpy(random_points(3, 2, seed=8))
     running = MiniBatchKMeans.start(start)
     running.update_as_one([])
@@ -118,7 +118,7 @@ def test_no_batches_leave_the_start_as_it_is() -> None:
     assert not running.counts.any()
 
 
-def test_starting_leaves_the_given_centroids_alone() -> None:
+def test_the_given_centroids_are_not_modified() -> None:
     given = torch.zeros(2, 3)
     MiniBatchKMeans.start(given).update(torch.ones(4, 3))
     assert not given.any()
@@ -131,8 +131,8 @@ def blobs(count: int) -> tuple[NDArray[np.float32], Floats]:
     return points.astype(np.float32), points.reshape(4, count, 2).mean(1)
 
 
-def test_start_finds_well_separated_blobs_from_all_their_points() -> None:
-    # 2,000 points a centroid; FAISS by itself would take 256 of them.
+def test_initial_centroids_use_all_points() -> None:
+    # 2,000 points per centroid; by default FAISS would take 256 of them.
     points, means = blobs(2000)
     result = initial_centroids(points, 4, iterations=20, seed=3)
     assert result.centroids.dtype == np.float32
@@ -141,13 +141,13 @@ def test_start_finds_well_separated_blobs_from_all_their_points() -> None:
     np.testing.assert_allclose(result.centroids[order], means, atol=1e-4)
 
 
-def test_start_reports_a_falling_objective() -> None:
+def test_the_initial_objective_decreases() -> None:
     result = initial_centroids(random_points(600, 4), 5, iterations=8, seed=0)
     assert len(result.objective) == 8
     assert all(b <= a * (1 + 1e-5) for a, b in pairwise(result.objective))
 
 
-def test_start_is_the_same_for_the_same_seed() -> None:
+def test_the_seed_decides_the_initial_centroids() -> None:
     points = random_points(400, 3)
     first, second, other = (
         initial_centroids(points, 6, iterations=3, seed=s).centroids for s in (1, 1, 2)
@@ -156,7 +156,7 @@ def test_start_is_the_same_for_the_same_seed() -> None:
     assert not np.array_equal(first, other)
 
 
-def test_as_many_points_as_clusters_are_their_own_centroids() -> None:
+def test_with_as_many_points_as_clusters_the_points_are_the_centroids() -> None:
     points = random_points(5, 2)
     found = initial_centroids(points, 5, iterations=2, seed=0).centroids
     np.testing.assert_allclose(np.sort(found, axis=0), np.sort(points, axis=0), atol=1e-5)

@@ -1,4 +1,4 @@
-"""The mixture is scikit-learn's with a tied covariance, and starts from given responsibilities."""
+"""The mixture equals scikit-learn's with a tied covariance, from the same initial fit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ POINTS, CHANNELS, COMPONENTS = 900, 4, 3
 
 
 def sample(seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Points of three long, narrow clouds of unlike sizes, and noisy guesses at their clouds."""
+    """Points of three elongated clusters of different sizes, with noisy responsibilities."""
     random = np.random.default_rng(seed)
     kind = random.choice(COMPONENTS, POINTS, p=[0.7, 0.2, 0.1])
     shape = random.normal(size=(CHANNELS, CHANNELS))
@@ -49,7 +49,7 @@ def reference(points: Tensor, guess: Tensor) -> tuple[np.ndarray, np.ndarray, np
     )
 
 
-def test_scores_are_the_log_of_weight_and_density_up_to_what_all_share() -> None:
+def test_scores_are_log_weight_and_density_up_to_a_common_term() -> None:
     points, guess = sample()
     shares, means, covariance = reference(points, guess)
     found = first_fit(points, guess)
@@ -62,10 +62,10 @@ def test_scores_are_the_log_of_weight_and_density_up_to_what_all_share() -> None
 
 
 @pytest.mark.parametrize("iterations", [1, 4])
-def test_iterations_are_those_of_a_tied_mixture(
+def test_iterations_equal_those_of_a_tied_mixture(
     iterations: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The peer's ridge would be that of the start, where ours follows the covariance.
+    # scikit-learn keeps the ridge of the start, while ours follows the covariance.
     monkeypatch.setattr(mixture, "RIDGE", 0.0)
     points, guess = sample()
     shares, means, covariance = reference(points, guess)
@@ -88,7 +88,7 @@ def test_iterations_are_those_of_a_tied_mixture(
     np.testing.assert_allclose(found.shares, peer.weights_, rtol=1e-3)
 
 
-def test_batches_change_nothing() -> None:
+def test_the_batch_size_changes_nothing() -> None:
     points, guess = sample(1)
     whole, parts = first_fit(points, guess), first_fit(points, guess, batches=7)
     torch.testing.assert_close(whole.weights, parts.weights)
@@ -97,7 +97,7 @@ def test_batches_change_nothing() -> None:
     torch.testing.assert_close(many.weights, one.weights, rtol=1e-3, atol=1e-4)
 
 
-def test_a_component_that_nothing_belongs_to_is_never_chosen() -> None:
+def test_an_empty_component_is_never_chosen() -> None:
     points, guess = sample()
     guess[:, 2] = 0
     found = first_fit(points, guess / guess.sum(1, True))
@@ -107,7 +107,7 @@ def test_a_component_that_nothing_belongs_to_is_never_chosen() -> None:
     assert not (again.scores(points).argmax(1) == 2).any()
 
 
-def test_points_that_are_all_alike_give_finite_weights() -> None:
+def test_identical_points_give_finite_weights() -> None:
     found = first_fit(torch.ones(9, CHANNELS), torch.full((9, COMPONENTS), 1 / 3))
     assert torch.isfinite(found.weights).all()
     assert torch.isfinite(found.bias).all()

@@ -1,4 +1,4 @@
-"""NMF lowers its error as far as scikit-learn's does, and its activations reach the optimum."""
+"""NMF reaches the error of scikit-learn's, and its activations reach the optimum."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def test_error_is_that_of_the_formed_product() -> None:
+def test_error_equals_that_of_the_full_product() -> None:
     v, w, h = non_negative(30, 8), non_negative(30, 3, 1), non_negative(3, 8, 2)
     expected = np.linalg.norm(v.astype(np.float64) - w.astype(np.float64) @ h)
     found = frobenius_error(*(torch.from_numpy(a) for a in (v, w, h)))
@@ -56,7 +56,7 @@ def test_updates_never_raise_the_error() -> None:
     assert errors[-1] < 0.1 * errors[0]
 
 
-def test_error_is_no_higher_than_scikit_learns_from_the_same_start() -> None:
+def test_error_is_at_most_scikit_learns_from_the_same_start() -> None:
     decomposition = pytest.importorskip("sklearn.decomposition")
     v = low_rank(60, 10, 3)
     w, h = start_of(v, 3, seed=4)
@@ -64,7 +64,7 @@ def test_error_is_no_higher_than_scikit_learns_from_the_same_start() -> None:
     assert ours.errors[0] == pytest.approx(frobenius_error(torch.from_numpy(v), w, h), rel=1e-5)
     model = decomposition.NMF(3, solver="mu", init="custom", max_iter=200, tol=0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it says that it stopped at the given iterations
+        warnings.simplefilter("ignore")  # it did not converge in the given iterations
         model.fit_transform(v.astype(np.float64), W=w.double().numpy(), H=h.double().numpy())
     assert ours.errors[-1] <= model.reconstruction_err_ * 1.0001
 
@@ -77,16 +77,16 @@ def test_each_factor_takes_its_best_value_given_the_others() -> None:
             rest = target - sum(np.outer(others[j], factors[j]) for j in range(2) if j != k)
             factors[k] = [max(nnls(others[k][:, None], column)[0][0], 1e-9) for column in rest.T]
     ours = factorise(torch.from_numpy(v), 2, iterations=1, tolerance=0.0, generator=generator(1))
-    np.testing.assert_allclose(ours.parts_KC, h, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(ours.factors_KC, h, rtol=1e-3, atol=1e-5)
     assert ours.errors[-1] == pytest.approx(float(np.linalg.norm(v - w @ h)), rel=1e-4)
 
 
-def test_factors_do_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_factors_do_not_depend_on_the_chunk_size(monkeypatch: pytest.MonkeyPatch) -> None:
     v = torch.from_numpy(low_rank(50, 6, 2))
     whole = factorise(v, 2, iterations=5, tolerance=0.0, generator=generator())
     monkeypatch.setattr(nmf, "CPU_CHUNK", 7 * 6)
     parts = factorise(v, 2, iterations=5, tolerance=0.0, generator=generator())
-    torch.testing.assert_close(parts.parts_KC, whole.parts_KC, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(parts.factors_KC, whole.factors_KC, rtol=1e-4, atol=1e-5)
 
 
 def test_a_large_tolerance_stops_early() -> None:
@@ -96,9 +96,9 @@ def test_a_large_tolerance_stops_early() -> None:
     assert len(short.errors) < len(long.errors)
 
 
-def test_zero_features_factorise_to_finite_parts() -> None:
+def test_zero_features_give_finite_factors() -> None:
     result = factorise(torch.zeros(10, 4), 2, iterations=20, tolerance=1e-4, generator=generator())
-    assert torch.isfinite(result.parts_KC).all()
+    assert torch.isfinite(result.factors_KC).all()
 
 
 def test_activations_reach_the_non_negative_least_squares_optimum() -> None:
@@ -111,7 +111,7 @@ def test_activations_reach_the_non_negative_least_squares_optimum() -> None:
         assert np.linalg.norm(pixel - row @ unit) == pytest.approx(best, rel=1e-3)
 
 
-def test_default_activations_choose_the_optimums_factor() -> None:
+def test_default_activations_choose_the_factor_of_the_optimum() -> None:
     h = non_negative(4, 12, 6)
     unit = h / np.linalg.norm(h, axis=1, keepdims=True)
     truth = np.random.default_rng(2).dirichlet([0.3] * 4, size=60)
@@ -121,7 +121,7 @@ def test_default_activations_choose_the_optimums_factor() -> None:
     np.testing.assert_array_equal(found.argmax(1), truth[clear].argmax(1))
 
 
-def test_activations_do_not_depend_on_the_scale_of_the_parts() -> None:
+def test_activations_do_not_depend_on_the_scale_of_the_factors() -> None:
     v, h = torch.from_numpy(non_negative(9, 6)), torch.from_numpy(non_negative(3, 6, 1))
     scaled = h * torch.tensor([[0.1], [7.0], [100.0]])
     torch.testing.assert_close(activations(v, scaled), activations(v, h), rtol=1e-4, atol=1e-5)

@@ -1,9 +1,10 @@
-"""Figures are guessed once, kept beside the pixels, and never half or damaged."""
+"""Figures are computed once and cached; a damaged cache is computed again."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -18,7 +19,7 @@ from c2l.data.cache import PixelCache
 from c2l.errors import BadInputError, StoppedError
 from c2l.figure import cache as figures
 from c2l.figure.cache import FigureCache, build_figures
-from c2l.figure.model import figure_evidence, figure_sides
+from c2l.figure.model import figure_evidence, figure_parts
 from c2l.figure.place import Places
 from c2l.runtime.device import to_batch
 from c2l.runtime.signals import StopRequest
@@ -28,36 +29,54 @@ PHOTOS, SIZE, SIDE = 11, 48, 12
 CPU = torch.device("cpu")
 
 
-@pytest.fixture
-def cache(tmp_path: Path) -> Iterator[PixelCache]:
-    """Pixels of eleven photos whose person stands at a quarter of the width."""
+def open_cache(folder: Path) -> PixelCache:
+    """Pixels of eleven photos with a person at a quarter of the width."""
     generator = np.random.default_rng(0)
     pixels = generator.integers(60, 140, (PHOTOS, SIZE, SIZE, 3), dtype=np.uint8)
     pixels[:, 6:25, 7:17] = (210, 40, 40)
     pixels[:, 25:44, 7:17] = (20, 20, 120)
-    path = tmp_path / "images-48-0123.u8"
+    path = folder / "images-48-0123.u8"
     path.write_bytes(pixels.tobytes())
-    found = PixelCache(path, tuple(f"{i}" for i in range(PHOTOS)), SIZE, "ab" * 32)
-    yield found
-    found.close()
+    return PixelCache(path, tuple(f"{i}" for i in range(PHOTOS)), SIZE, "ab" * 32)
 
 
-def stored(tmp_path: Path) -> Path:
-    (path,) = tmp_path.glob("figures-*.u8")
-    return path
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[PixelCache]:
+    opened = open_cache(tmp_path)
+    yield opened
+    opened.close()
 
 
-def everything(found: FigureCache) -> torch.Tensor:
-    return found.sides(np.arange(PHOTOS))
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the figures of these photos."""
+    folder = tmp_path_factory.mktemp("built")
+    opened = open_cache(folder)
+    build_figures(opened, CPU).close()
+    opened.close()
+    return folder
 
 
-def test_figures_are_those_of_the_places_of_these_photos(
+@pytest.fixture
+def stored(built: Path, cache: PixelCache, tmp_path: Path) -> Path:
+    """The cached figures, copied beside the pixels of ``cache``."""
+    (figures,) = built.glob("figures-*.u8")
+    for path in (figures, figures.with_suffix(".json")):
+        shutil.copyfile(path, tmp_path / path.name)
+    return tmp_path / figures.name
+
+
+def all_parts(found: FigureCache) -> torch.Tensor:
+    return found.parts(np.arange(PHOTOS))
+
+
+def test_figures_use_the_places_learned_from_these_photos(
     cache: PixelCache, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = everything(build_figures(cache, CPU))
+    found = all_parts(build_figures(cache, CPU))
     images = to_batch(cache.read(np.arange(PHOTOS)), CPU)
-    sides = figure_sides(images, Places.learn(figure_evidence(images)))
-    expected = F.interpolate(sides, (SIDE, SIDE), mode="area")
+    parts = figure_parts(images, Places.learn(figure_evidence(images)))
+    expected = F.interpolate(parts, (SIDE, SIDE), mode="area")
     torch.testing.assert_close(found, expected, atol=0.006, rtol=0)
     figure = (found[:, 0] < 0.5).float().mean(0)
     assert float(figure[3:10, 2:4].min()) == 1
@@ -65,65 +84,67 @@ def test_figures_are_those_of_the_places_of_these_photos(
     assert "of the width" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("harm", ["a bit", "cut", "longer", "no manifest", "no figures"])
-def test_damaged_figures_are_guessed_anew(harm: str, cache: PixelCache, tmp_path: Path) -> None:
-    expected = everything(build_figures(cache, CPU))
-    path = stored(tmp_path)
-    whole = path.read_bytes()
+@pytest.mark.parametrize("damage", ["a bit", "cut", "longer", "no manifest", "no figures"])
+def test_damaged_figures_are_computed_again(damage: str, stored: Path, cache: PixelCache) -> None:
+    whole = stored.read_bytes()
     data = bytearray(whole)
-    if harm == "a bit":
+    if damage == "a bit":
         data[len(data) // 2] ^= 4
-    elif harm == "cut":
+    elif damage == "cut":
         del data[-100:]
-    elif harm == "longer":
+    elif damage == "longer":
         data += b"more"
-    path.write_bytes(data)
-    if harm == "no figures":
-        path.unlink()
-    if harm == "no manifest":
-        path.with_suffix(".json").unlink()
-    torch.testing.assert_close(everything(build_figures(cache, CPU)), expected, atol=0, rtol=0)
-    assert path.read_bytes() == whole
+    stored.write_bytes(data)
+    if damage == "no figures":
+        stored.unlink()
+    if damage == "no manifest":
+        stored.with_suffix(".json").unlink()
+    build_figures(cache, CPU)
+    assert stored.read_bytes() == whole
 
 
-def test_figures_that_go_away_while_they_are_read_do_no_harm(
-    cache: PixelCache, tmp_path: Path
+def test_intact_figures_are_reused(stored: Path, cache: PixelCache) -> None:
+    before = stored.stat()
+    build_figures(cache, CPU)
+    assert stored.stat().st_ino == before.st_ino
+
+
+def test_figures_that_are_deleted_can_still_be_read(stored: Path, cache: PixelCache) -> None:
+    found = build_figures(cache, CPU)
+    expected = all_parts(found)
+    stored.unlink()
+    torch.testing.assert_close(all_parts(found), expected, atol=0, rtol=0)
+
+
+def test_figures_that_are_truncated_while_open_are_bad_input(
+    stored: Path, cache: PixelCache
 ) -> None:
     found = build_figures(cache, CPU)
-    expected = everything(found)
-    stored(tmp_path).unlink()
-    torch.testing.assert_close(everything(found), expected, atol=0, rtol=0)
-
-
-def test_figures_that_are_cut_while_they_are_read_are_told(
-    cache: PixelCache, tmp_path: Path
-) -> None:
-    found = build_figures(cache, CPU)
-    os.truncate(stored(tmp_path), 100)
+    os.truncate(stored, 100)
     with pytest.raises(BadInputError, match="cut short"):
-        everything(found)
+        all_parts(found)
 
 
 @pytest.mark.parametrize("suffix", [".u8", ".json"])
-def test_a_folder_in_the_way_is_told(suffix: str, cache: PixelCache, tmp_path: Path) -> None:
-    build_figures(cache, CPU)
-    path = stored(tmp_path).with_suffix(suffix)
+def test_a_folder_with_the_name_of_the_cache_is_bad_input(
+    suffix: str, stored: Path, cache: PixelCache
+) -> None:
+    path = stored.with_suffix(suffix)
     path.unlink()
     path.mkdir()
-    with pytest.raises(BadInputError, match="is no file"):
+    with pytest.raises(BadInputError, match="is not a file"):
         build_figures(cache, CPU)
 
 
-def test_another_way_of_guessing_takes_no_figures_of_this_one(
-    cache: PixelCache, tmp_path: Path
+def test_figures_of_another_version_are_not_reused(
+    stored: Path, cache: PixelCache, tmp_path: Path
 ) -> None:
-    build_figures(cache, CPU)
-    with mock.patch.object(figures, "GUESS", figures.GUESS + 1):
+    with mock.patch.object(figures, "FIGURE_VERSION", figures.FIGURE_VERSION + 1):
         build_figures(cache, CPU)
     assert len(list(tmp_path.glob("figures-*.u8"))) == 2
 
 
-def test_every_photo_speaks_for_the_places(cache: PixelCache) -> None:
+def test_places_are_learned_from_every_photo(cache: PixelCache) -> None:
     seen: list[torch.Tensor] = []
 
     def listen(images: torch.Tensor) -> torch.Tensor:
@@ -135,51 +156,46 @@ def test_every_photo_speaks_for_the_places(cache: PixelCache) -> None:
     torch.testing.assert_close(torch.cat(seen), to_batch(cache.read(np.arange(PHOTOS)), CPU))
 
 
-def of_middles(cache: PixelCache, middles: list[int], colour: tuple[int, int, int]) -> None:
-    """Photos whose people stand around these columns."""
+def place_people(cache: PixelCache, centres: list[int]) -> None:
+    """Replace the photos by ones of people around these columns."""
     generator = np.random.default_rng(0)
     pixels = generator.integers(60, 140, (PHOTOS, SIZE, SIZE, 3), dtype=np.uint8)
-    for photo, middle in zip(pixels, middles, strict=True):
-        photo[6:44, middle - 5 : middle + 5] = colour
+    for photo, centre in zip(pixels, centres, strict=True):
+        photo[6:44, centre - 5 : centre + 5] = (210, 40, 40)
     cache.path.write_bytes(pixels.tobytes())
 
 
-def test_where_people_were_found_is_told_each_time(
+def test_every_run_reports_where_people_stand(
     cache: PixelCache, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    of_middles(cache, [12] * PHOTOS, (210, 40, 40))
+    place_people(cache, [12] * PHOTOS)
     for _ in range(2):
         build_figures(cache, CPU)
-        said = capsys.readouterr().err
-        ((first, last),) = re.findall(r"found at (\d+) to (\d+) % of the width", said)
+        printed = capsys.readouterr().err
+        ((first, last),) = re.findall(r"stand at (\d+) to (\d+) % of the width", printed)
         assert 18 <= int(first) <= int(last) <= 32
-        assert "warning" not in said
+        assert "warning" not in printed
 
 
-def test_places_that_differ_widely_are_told_with_a_warning(
+def test_a_wide_range_of_places_gives_a_warning(
     cache: PixelCache, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    of_middles(cache, [8, 40, 9, 39, 8, 41, 7, 40, 8, 39, 9], (210, 40, 40))
+    place_people(cache, [8, 40, 9, 39, 8, 41, 7, 40, 8, 39, 9])
     build_figures(cache, CPU)
     assert "warning: four of five people" in capsys.readouterr().err
 
 
-def test_photos_of_one_colour_tell_nothing(
+def test_photos_of_one_colour_give_a_warning(
     cache: PixelCache, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cache.path.write_bytes(bytes([90]) * (PHOTOS * SIZE * SIZE * 3))
     build_figures(cache, CPU)
-    assert "warning: colours do not tell" in capsys.readouterr().err
+    assert "warning: colours do not show" in capsys.readouterr().err
 
 
-def test_sound_figures_are_used_as_they_are(cache: PixelCache, tmp_path: Path) -> None:
-    build_figures(cache, CPU)
-    before = stored(tmp_path).stat()
-    build_figures(cache, CPU)
-    assert stored(tmp_path).stat().st_ino == before.st_ino
-
-
-def test_a_signal_stops_the_guessing_and_leaves_nothing(cache: PixelCache, tmp_path: Path) -> None:
+def test_a_signal_stops_the_computation_and_leaves_nothing(
+    cache: PixelCache, tmp_path: Path
+) -> None:
     stop = StopRequest()
     stop.received = "SIGTERM"
     with pytest.raises(StoppedError, match="figures"):
@@ -187,12 +203,12 @@ def test_a_signal_stops_the_guessing_and_leaves_nothing(cache: PixelCache, tmp_p
     assert [p.name for p in tmp_path.iterdir()] == ["images-48-0123.u8"]
 
 
-def test_a_run_of_another_way_of_guessing_is_not_gone_on_with(
+def test_a_run_with_figures_of_another_version_cannot_be_resumed(
     cli: Cli, few: Path, tmp_path: Path
 ) -> None:
     words = ("fit", few, "-o", tmp_path / "run", *FIT, "--warmup", "2", "--epochs", "0")
     assert cli(*words, "--max-steps", "1").code in (0, 75)
-    with mock.patch.object(fit, "GUESS", fit.GUESS + 1):
+    with mock.patch.object(fit, "FIGURE_VERSION", fit.FIGURE_VERSION + 1):
         refused = cli(*words, "--max-steps", "1", "--resume")
     assert refused.code == 4
     assert "guess: the run has" in refused.err

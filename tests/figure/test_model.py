@@ -1,4 +1,4 @@
-"""A photo's own figure is found from place and colour; clusters are named by it."""
+"""Colours sharpen a prior of the figure, photo by photo."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from c2l.clustering.merge import FigureStatistics, merge_by_figure, merge_ground
 from c2l.figure.colours import colour_codes, sharpen
 from c2l.figure.place import place_prior
 
@@ -15,7 +14,7 @@ PERSON = (slice(12, 56), slice(24, 40))
 
 
 def photo(background: tuple[int, int, int], person: tuple[int, int, int]) -> Tensor:
-    """(1, 3, 64, 64) uint8 with a rectangle for a person in the middle."""
+    """(1, 3, 64, 64) uint8 with a rectangular person in the middle."""
     image = torch.tensor(background, dtype=torch.uint8).view(1, 3, 1, 1).repeat(1, 1, 64, 64)
     image[:, :, PERSON[0], PERSON[1]] = torch.tensor(person, dtype=torch.uint8).view(1, 3, 1, 1)
     return image
@@ -47,7 +46,7 @@ def test_codes_are_trilinear_weights_in_a_yuv_histogram() -> None:
     assert int((codes > 0).sum(-1).max()) <= 8
 
 
-def test_codes_of_a_coarser_grid_are_those_of_the_averaged_photo() -> None:
+def test_codes_on_a_coarser_grid_are_those_of_the_averaged_photo() -> None:
     image = torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
     image[:, :, :, ::2] = 200
     average = torch.full((1, 3, 2, 2), 100, dtype=torch.uint8)
@@ -63,7 +62,7 @@ def figure_of(image: Tensor, size: int = 64) -> Tensor:
     return sharpen(colour_codes(image, size, size), middle(size))[0]
 
 
-def test_a_person_of_other_colours_than_the_surroundings_is_found() -> None:
+def test_a_person_in_other_colours_than_the_background_is_found() -> None:
     figure, person = figure_of(photo((40, 120, 60), (200, 40, 60))), mask_of_person()
     assert float(figure.min()) >= 0
     assert float(figure.max()) <= 1
@@ -71,13 +70,13 @@ def test_a_person_of_other_colours_than_the_surroundings_is_found() -> None:
     assert float(overlap) > 0.9
 
 
-def test_a_photo_of_one_colour_keeps_to_the_prior() -> None:
+def test_a_photo_of_one_colour_follows_the_prior() -> None:
     figure = figure_of(photo((90, 90, 90), (90, 90, 90)))
     assert float(figure[32, 32]) > float(figure[32, 4])
     torch.testing.assert_close(figure, figure.flip(1), atol=1e-4, rtol=0)
 
 
-def test_photos_of_a_batch_do_not_influence_each_other() -> None:
+def test_photos_of_a_batch_are_independent() -> None:
     images = torch.cat([photo((40, 120, 60), (200, 40, 60)), photo((200, 200, 220), (20, 20, 30))])
     together = sharpen(colour_codes(images, 64, 64), middle(64).expand(2, -1, -1))
     for index in range(2):
@@ -86,34 +85,34 @@ def test_photos_of_a_batch_do_not_influence_each_other() -> None:
         )
 
 
-def test_priors_of_one_photo_are_fitted_each_on_its_own() -> None:
+def test_hypotheses_for_a_photo_are_independent() -> None:
     images = torch.cat([photo((40, 120, 60), (200, 40, 60)), photo((200, 200, 220), (20, 20, 30))])
     codes = colour_codes(images, 32, 32)
     priors = place_prior(torch.tensor([0.2, 0.5, 0.8]), torch.tensor([0.1, 0.16, 0.3]), 32, 32)
     together = sharpen(codes, priors[:, None].expand(-1, 2, -1, -1))
     assert together.shape == (3, 2, 32, 32)
     for hypothesis, prior in zip(together, priors, strict=True):
-        alone = sharpen(codes, prior.expand(2, -1, -1))
-        torch.testing.assert_close(hypothesis, alone, atol=1e-5, rtol=0)
+        single = sharpen(codes, prior.expand(2, -1, -1))
+        torch.testing.assert_close(hypothesis, single, atol=1e-5, rtol=0)
 
 
-def test_a_round_is_expectation_maximisation_with_a_ring_of_ground() -> None:
-    """Against a plain rendering, with a prior that expects the figure in part of the ring."""
+def test_a_round_is_expectation_maximisation_with_a_background_ring() -> None:
+    """A plain implementation, with a prior that expects the figure in part of the ring."""
     generator = torch.Generator().manual_seed(4)
     codes = torch.rand(1, 16 * 24, 5, generator=generator)
     codes = codes / codes.sum(2, True)
     prior = place_prior(torch.tensor([0.1]), torch.tensor([0.16]), 16, 24)
     found = sharpen(codes, prior, rounds=1)[0].numpy()
     before, colours = prior[0].double().numpy(), codes[0].double().numpy()
-    speaks = before.copy()
+    weights = before.copy()
     for row in range(16):
         for column in range(24):
             border = row < 1 or column < 2 or column >= 22
             if border and before[row, column] < 0.2:
-                speaks[row, column] = 0.02
-    assert 0 < ((speaks != before).sum()) < 16 * 24 - 14 * 20
-    inside = speaks.ravel() @ colours + 0.5
-    outside = (1 - speaks.ravel()) @ colours + 0.5
+                weights[row, column] = 0.02
+    assert 0 < ((weights != before).sum()) < 16 * 24 - 14 * 20
+    inside = weights.ravel() @ colours + 0.5
+    outside = (1 - weights.ravel()) @ colours + 0.5
     fit = np.log(colours @ (inside / inside.sum())) - np.log(colours @ (outside / outside.sum()))
     odds = np.log(before / (1 - before)) + 1.4 * fit.reshape(16, 24)
     figure = 1 / (1 + np.exp(-odds))
@@ -121,35 +120,3 @@ def test_a_round_is_expectation_maximisation_with_a_ring_of_ground() -> None:
         for column in range(24):
             near = figure[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
             assert found[row, column] == pytest.approx(near.mean(), abs=1e-4)
-
-
-def test_shares_of_clusters_are_summed_and_the_largest_side_decides() -> None:
-    labels = np.array([[[0, 0, 1], [1, 2, 3]]])
-    sides = np.zeros((1, 3, 2, 3), np.float32)
-    sides[0, :, 0, 0] = [0.2, 0.5, 0.3]
-    sides[0, :, 0, 1] = [0.6, 0.2, 0.2]
-    sides[0, :, 0, 2] = [0.1, 0.2, 0.7]
-    sides[0, :, 1, 0] = [0.4, 0.3, 0.3]
-    sides[0, :, 1, 1] = [0.9, 0.1, 0.0]
-    sides[0, :, 1, 2] = [0.5, 0.25, 0.25]
-    statistics = FigureStatistics(5)
-    statistics.add(labels, sides)
-    np.testing.assert_allclose(
-        statistics.shares,
-        [[0.8, 0.7, 0.5], [0.5, 0.5, 1.0], [0.9, 0.1, 0], [0.5, 0.25, 0.25], [0, 0, 0]],
-        atol=1e-6,
-    )
-    merged = merge_by_figure(statistics)
-    assert merged.dtype == np.uint8
-    # More figure than ground; equal is ground; so is a cluster without pixels.
-    np.testing.assert_array_equal(merged, [1, 2, 0, 0, 0])
-    statistics.add(labels, sides)
-    np.testing.assert_array_equal(merge_by_figure(statistics), merged)
-
-
-def test_clusters_of_the_ground_are_joined_and_the_others_keep_apart() -> None:
-    statistics = FigureStatistics(5)
-    statistics.shares[:] = [[5, 1, 0], [1, 2, 0], [9, 3, 3], [0, 0, 4], [0, 0, 0]]
-    joined = merge_ground(statistics)
-    assert joined.dtype == np.uint8
-    np.testing.assert_array_equal(joined, [0, 1, 0, 2, 0])

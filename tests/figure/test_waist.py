@@ -1,4 +1,4 @@
-"""A figure is split where its colours change, near where it was expected."""
+"""A figure is split where its colours change, near the expected row."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from c2l.figure.colours import colour_codes
-from c2l.figure.model import figure_sides, sharpen_sides, side_labels
+from c2l.figure.model import figure_parts, part_labels, sharpen_parts
 from c2l.figure.place import Places
 from c2l.figure.waist import mean_row_prior, predicted_prior, upper_rows
 
@@ -27,7 +27,7 @@ def clothed(change: int) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("change", [12, 16, 21])
-def test_the_split_lies_where_the_colours_change(change: int) -> None:
+def test_the_waist_lies_where_the_colours_change(change: int) -> None:
     figure, codes = clothed(change)
     rows = upper_rows(figure, codes, mean_row_prior(figure))[0]
     assert int((rows > 0.5).sum()) == change
@@ -44,8 +44,8 @@ def test_a_figure_of_one_colour_is_split_softly_at_its_mean_row() -> None:
     assert float(rows[20]) > 0.1
 
 
-def test_information_is_that_between_side_and_colour() -> None:
-    """Against the mutual information of the joint table, row by row."""
+def test_the_waist_follows_the_mutual_information_of_position_and_colour() -> None:
+    """The mutual information is computed from the joint table, row by row."""
     generator = torch.Generator().manual_seed(1)
     figure = torch.rand(1, 6, 5, generator=generator)
     codes = torch.rand(1, 30, 4, generator=generator)
@@ -66,7 +66,7 @@ def test_information_is_that_between_side_and_colour() -> None:
     np.testing.assert_allclose(rows, expected, atol=1e-4)
 
 
-def test_a_prediction_pulls_the_split_to_the_row_it_names() -> None:
+def test_a_prediction_moves_the_waist_to_its_own_row() -> None:
     figure, _ = clothed(16)
     upper = torch.full((1, SIDE, SIDE), 0.1)
     upper[:, :20] = 0.9
@@ -74,26 +74,26 @@ def test_a_prediction_pulls_the_split_to_the_row_it_names() -> None:
     assert int(log_prior.argmax()) == 19
 
 
-def test_nothing_at_all_is_all_ground_and_finite() -> None:
+def test_a_prediction_without_a_figure_is_all_background_and_finite() -> None:
     black = torch.zeros(1, 3, 40, 40, dtype=torch.uint8)
-    ground = torch.zeros(1, 3, 10, 10)
-    ground[:, 0] = 1
-    sides = sharpen_sides(black, ground)
-    assert torch.isfinite(sides).all()
-    assert int(side_labels(sides[0], (40, 40)).max()) == 0
+    background = torch.zeros(1, 3, 10, 10)
+    background[:, 0] = 1
+    parts = sharpen_parts(black, background)
+    assert torch.isfinite(parts).all()
+    assert int(part_labels(parts[0], (40, 40)).max()) == 0
     assert torch.isfinite(
         upper_rows(torch.zeros(1, 8, 8), torch.ones(1, 64, 1), torch.zeros(1, 8))
     )[0].all()
 
 
-def test_sides_of_a_photo_sum_to_one_and_split_its_clothes() -> None:
+def test_parts_of_a_photo_sum_to_one_and_split_its_clothes() -> None:
     image = torch.zeros(1, 3, 96, 64, dtype=torch.uint8)
     image[:, 1] = 110
     image[0, :, 16:56, 24:40] = torch.tensor([210, 40, 40], dtype=torch.uint8)[:, None, None]
     image[0, :, 56:86, 24:40] = torch.tensor([30, 30, 110], dtype=torch.uint8)[:, None, None]
-    sides = figure_sides(image, Places.expected())
-    torch.testing.assert_close(sides.sum(1), torch.ones(1, 96, 64))
-    labels = side_labels(sides[0], (96, 64)).numpy()
+    parts = figure_parts(image, Places.prior())
+    torch.testing.assert_close(parts.sum(1), torch.ones(1, 96, 64))
+    labels = part_labels(parts[0], (96, 64)).numpy()
     truth = np.zeros((96, 64), np.uint8)
     truth[16:56, 24:40], truth[56:86, 24:40] = 1, 2
     assert (labels == truth).mean() > 0.95

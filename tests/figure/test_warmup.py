@@ -1,4 +1,4 @@
-"""The warm-up compares features with prototypes, and its rate depends on the step alone."""
+"""The warm-up compares features with prototypes; its rate depends only on the step."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_logits_are_cosines_over_the_temperature() -> None:
         torch.testing.assert_close(logits[:, k], cosine / TEMPERATURE)
 
 
-def test_loss_is_cross_entropy_with_soft_targets_as_a_mean_over_pixels() -> None:
+def test_loss_is_the_mean_cross_entropy_with_soft_targets() -> None:
     random = np.random.default_rng(0)
     logits = random.normal(size=(2, 3, 4, 5))
     targets = random.dirichlet([1.0] * 3, size=(2, 4, 5)).transpose(0, 3, 1, 2)
@@ -40,14 +40,14 @@ def test_loss_is_cross_entropy_with_soft_targets_as_a_mean_over_pixels() -> None
     assert float(loss) == pytest.approx(np.mean(losses), rel=1e-5)
 
 
-def test_loss_of_hard_targets_is_the_ordinary_one() -> None:
+def test_loss_of_hard_targets_is_the_usual_cross_entropy() -> None:
     logits = torch.randn(2, 3, 4, 4)
     labels = torch.randint(0, 3, (2, 4, 4))
     hard = F.one_hot(labels, 3).permute(0, 3, 1, 2).float()
     torch.testing.assert_close(figure_loss(logits, hard), F.cross_entropy(logits, labels))
 
 
-def test_rate_falls_by_half_a_cosine_to_a_hundredth() -> None:
+def test_rate_falls_along_half_a_cosine_to_a_hundredth() -> None:
     rates = [warmup_rate(2.0, step, 10) for step in range(11)]
     expected = [max(1 + math.cos(math.pi * s / 10), 0.02) for s in range(11)]
     assert rates == pytest.approx(expected)

@@ -1,4 +1,4 @@
-"""The trivial predictors find what they should find, and no more."""
+"""The trivial predictors find what they are meant to find."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from c2l.errors import UsageError
 from c2l.schema import PARTS
 from c2l.scoring import baselines as module
-from c2l.scoring.baselines import TrivialBaselines, border_groups
+from c2l.scoring.baselines import TrivialBaselines
 from c2l.scoring.confusion import confusion_matrix
 from c2l.scoring.kmeans import kmeans_fit, nearest
 from c2l.scoring.metrics import score
@@ -21,7 +21,7 @@ PHOTOS = Path(__file__).parents[3] / "shared" / "ccp"
 
 
 def flag(height: int = 30, width: int = 45) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """An image of three flat coloured stripes, and which stripe each pixel is of."""
+    """An image of three stripes of flat colours, and the stripe of each pixel."""
     stripes = np.repeat(np.arange(3, dtype=np.uint8), width // 3)
     mask = np.tile(stripes, (height, 1))
     colours = np.array([[250, 10, 10], [10, 240, 20], [20, 10, 235]], dtype=np.uint8)
@@ -35,7 +35,7 @@ def test_kmeans_on_colour_finds_flat_colours() -> None:
     assert score(counts, fitted.matching("kmeans-rgb", counts), "abc").miou == 1.0
 
 
-def test_kmeans_on_place_gives_every_image_the_same_map() -> None:
+def test_kmeans_on_position_gives_every_image_the_same_map() -> None:
     rng = np.random.default_rng(0)
     photos = [rng.integers(0, 256, size=(40, 30, 3), dtype=np.uint8) for _ in range(4)]
     fitted = TrivialBaselines.fit(photos, 3, seed=0)
@@ -44,7 +44,7 @@ def test_kmeans_on_place_gives_every_image_the_same_map() -> None:
     assert np.bincount(maps[0].ravel(), minlength=3).min() > 200
 
 
-def test_colour_and_place_together_weigh_place_twice() -> None:
+def test_colour_and_position_together_weight_position_twice() -> None:
     image, _ = flag()
     fitted = TrivialBaselines.fit([image], 3, seed=0)
     row, column = 7, 20
@@ -53,7 +53,7 @@ def test_colour_and_place_together_weigh_place_twice() -> None:
     assert fitted.predict(image)["kmeans-rgb+2xy"][row, column] == distances.argmin()
 
 
-def test_everything_background_is_class_zero_whatever_is_most_frequent() -> None:
+def test_everything_background_is_class_zero_whatever_class_is_most_frequent() -> None:
     image, _ = flag()
     fitted = TrivialBaselines.fit([image], 3, seed=0)
     predicted = fitted.predict(image)["everything-background"]
@@ -64,7 +64,7 @@ def test_everything_background_is_class_zero_whatever_is_most_frequent() -> None
     assert score(counts, matching, "abc").pixel_accuracy == pytest.approx(1 / 3)
 
 
-def test_maps_have_the_images_size_and_few_enough_ids() -> None:
+def test_maps_have_the_size_of_the_image_and_valid_ids() -> None:
     image, _ = flag()
     fitted = TrivialBaselines.fit([image], 3, seed=0, border=True)
     other = np.zeros((11, 70, 3), dtype=np.uint8)
@@ -87,7 +87,7 @@ def test_maps_have_the_images_size_and_few_enough_ids() -> None:
         assert found.max() < fitted.clusters(name)
 
 
-def test_place_and_border_rule_find_a_person_in_the_middle() -> None:
+def test_position_and_border_rule_find_a_person_in_the_middle() -> None:
     image, _ = flag(80, 60)
     fitted = TrivialBaselines.fit([image] * 20, 3, seed=0, border=True)
     found = fitted.predict(image)["xy-border"]
@@ -98,37 +98,13 @@ def test_place_and_border_rule_find_a_person_in_the_middle() -> None:
     assert np.array_equal(fitted.matching("xy-border", np.ones((3, 3), np.int64)), [0, 1, 2])
 
 
-def test_the_border_rule_on_hand_placed_clusters() -> None:
-    # Cluster 0 hugs the border, 1 and 2 are the people's halves, 3 has one of ten pixels at the
-    # border, 4 is empty.
-    place = np.array(
-        [[0.01, 0.5]] * 4
-        + [[0.5, 0.99]] * 4
-        + [[0.5, 0.3]] * 10
-        + [[0.5, 0.7]] * 10
-        + [[0.97, 0.4]]
-        + [[0.8, 0.4]] * 9,
-        dtype=np.float32,
-    )
-    clusters = np.repeat([0, 1, 2, 3], [8, 10, 10, 10])
-    # Cluster 3 has 1/9 of the border and 10/38 of all: a ratio of 0.42.
-    np.testing.assert_array_equal(border_groups(place, clusters, 5, 0.5), [0, 1, 2, 1, 0])
-    np.testing.assert_array_equal(border_groups(place, clusters, 5, 0.4), [0, 1, 2, 0, 0])
-
-
-def test_the_border_rule_without_any_people_is_all_background() -> None:
-    place = np.full((6, 2), 0.01, dtype=np.float32)
-    np.testing.assert_array_equal(border_groups(place, np.zeros(6, np.int64), 2), [0, 0])
-    np.testing.assert_array_equal(border_groups(place + 0.5, np.zeros(6, np.int64), 2), [0, 0])
-
-
 def test_the_border_rule_needs_its_three_classes() -> None:
     image, _ = flag()
     with pytest.raises(UsageError, match="background, upper, lower"):
         TrivialBaselines.fit([image], 4, seed=0, border=True)
 
 
-def test_the_same_seed_gives_the_same_predictors() -> None:
+def test_the_seed_decides_the_predictors() -> None:
     rng = np.random.default_rng(5)
     photos = [rng.integers(0, 256, size=(24, 20, 3), dtype=np.uint8) for _ in range(3)]
     first, again, other = (TrivialBaselines.fit(photos, 3, seed) for seed in (1, 1, 2))
@@ -137,7 +113,7 @@ def test_the_same_seed_gives_the_same_predictors() -> None:
     assert any(not np.array_equal(first.centroids[n], other.centroids[n]) for n in first.centroids)
 
 
-def test_the_sample_is_bounded_and_even_over_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sample_is_bounded_and_uniform_over_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SAMPLE", 1024)
 
     def stream() -> Iterator[NDArray[np.uint8]]:
@@ -152,19 +128,19 @@ def test_the_sample_is_bounded_and_even_over_a_stream(monkeypatch: pytest.Monkey
     assert quarters.min() > 200
 
 
-def test_no_image_is_refused() -> None:
+def test_fitting_to_no_images_is_refused() -> None:
     with pytest.raises(UsageError, match="found none"):
         TrivialBaselines.fit([], 3, seed=0)
 
 
-def test_an_unknown_predictor_is_refused_with_the_names_there_are() -> None:
+def test_an_unknown_predictor_is_refused_with_the_known_names() -> None:
     image, _ = flag()
     fitted = TrivialBaselines.fit([image], 3, seed=0)
     with pytest.raises(UsageError, match="everything-background, kmeans-rgb"):
         fitted.clusters("xy-border")
 
 
-def test_kmeans_stops_where_no_centroid_moves() -> None:
+def test_kmeans_converges_to_the_means_of_its_clusters() -> None:
     rng = np.random.default_rng(0)
     points = rng.normal(size=(300, 2)).astype(np.float32)
     points[:100] += 8
@@ -178,14 +154,14 @@ def test_kmeans_stops_where_no_centroid_moves() -> None:
 
 
 @pytest.mark.parametrize("distinct", [1, 2, 3])
-def test_fewer_points_than_clusters_are_their_own_centroids(distinct: int) -> None:
+def test_with_fewer_points_than_clusters_the_points_are_the_centroids(distinct: int) -> None:
     points = np.repeat(np.arange(distinct, dtype=np.float32)[:, None], 50, axis=0)
     centroids = kmeans_fit(points, 3, seed=0)
     assert np.isfinite(centroids).all()
     np.testing.assert_array_equal(centroids[nearest(points, centroids)], points)
 
 
-def test_nearest_equals_full_distances() -> None:
+def test_nearest_equals_the_full_distances() -> None:
     rng = np.random.default_rng(2)
     points = rng.random((200, 5)).astype(np.float32)
     centroids = rng.random((32, 5)).astype(np.float32)
@@ -194,13 +170,13 @@ def test_nearest_equals_full_distances() -> None:
 
 
 @pytest.mark.parametrize(("points", "k"), [(np.zeros((0, 2)), 2), (np.zeros((4, 2)), 0)])
-def test_kmeans_of_nothing_is_refused(points: NDArray[np.float64], k: int) -> None:
+def test_kmeans_without_points_or_clusters_is_refused(points: NDArray[np.float64], k: int) -> None:
     with pytest.raises(UsageError, match=f"in {k} clusters"):
         kmeans_fit(points.astype(np.float32), k, seed=0)
 
 
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason="the CCP photos are not at ../shared/ccp")
-def test_place_alone_tells_people_from_background_on_real_photos() -> None:
+def test_position_separates_people_from_background_on_real_photos() -> None:
     from PIL import Image
     from scipy.io import loadmat
 
@@ -212,6 +188,6 @@ def test_place_alone_tells_people_from_background_on_real_photos() -> None:
         labels = loadmat(PHOTOS / "annotations" / "pixel-level" / f"{name}.mat")["groundtruth"]
         target = (labels > 0).astype(np.uint8)
         counts += confusion_matrix(fitted.predict(photo)["xy-border"], target, 3, 2)
-    # Most of a person lies in what the rule calls people, most of the background does not.
+    # Most pixels of people are predicted as people, and most of the background is not.
     assert counts[1:, 1].sum() > 0.6 * counts[:, 1].sum()
     assert counts[0, 0] > 0.6 * counts[:, 0].sum()

@@ -1,4 +1,4 @@
-"""Confusion matrices count what a pixel loop counts, and refuse what cannot be counted."""
+"""Confusion matrices equal a loop over pixels; invalid ids are refused."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from c2l.errors import BadInputError, UsageError
 from c2l.scoring.confusion import confusion_matrix
 
 
-def counted_by_loop(
-    pred: NDArray[np.int64], target: NDArray[np.uint8], clusters: int, classes: int, ignore: int
+def counts_by_loop(
+    pred: NDArray[np.int64], target: NDArray[np.uint8], clusters: int, classes: int
 ) -> NDArray[np.int64]:
     counts = np.zeros((clusters, classes), dtype=np.int64)
     for cluster, label in zip(pred.ravel(), target.ravel(), strict=True):
-        if label != ignore:
+        if label != 255:
             counts[cluster, label] += 1
     return counts
 
@@ -42,10 +42,10 @@ def test_counts_equal_a_pixel_loop(dtype: type[np.integer], clusters: int, class
 
     counts = confusion_matrix(pred.astype(dtype), target, clusters, classes)
 
-    np.testing.assert_array_equal(counts, counted_by_loop(pred, target, clusters, classes, 255))
+    np.testing.assert_array_equal(counts, counts_by_loop(pred, target, clusters, classes))
 
 
-def test_more_clusters_than_a_byte_holds_are_kept_apart() -> None:
+def test_more_clusters_than_fit_a_byte_are_distinguished() -> None:
     pred = np.array([[0, 256, 65535, 70000]])
     target = np.array([[0, 1, 2, 2]], dtype=np.uint8)
 
@@ -55,23 +55,14 @@ def test_more_clusters_than_a_byte_holds_are_kept_apart() -> None:
     assert counts.sum() == 4
 
 
-def test_another_ignored_label_is_left_out() -> None:
-    pred = np.array([[0, 1, 1]])
-    target = np.array([[0, 0, 1]], dtype=np.uint8)
-
-    counts = confusion_matrix(pred, target, 2, 2, ignore=0)
-
-    np.testing.assert_array_equal(counts, [[0, 0], [0, 1]])
-
-
-def test_views_that_are_not_contiguous_are_counted_and_left_as_they_are() -> None:
+def test_non_contiguous_views_are_counted_and_not_modified() -> None:
     rng = np.random.default_rng(0)
     pred, target = rng.integers(3, size=(9, 8)).T, rng.integers(3, size=(8, 9)).astype(np.uint8)
     before = pred.copy(), target.copy()
 
     counts = confusion_matrix(pred[::2], target[::2], 3, 3)
 
-    np.testing.assert_array_equal(counts, counted_by_loop(pred[::2], target[::2], 3, 3, 255))
+    np.testing.assert_array_equal(counts, counts_by_loop(pred[::2], target[::2], 3, 3))
     np.testing.assert_array_equal(pred, before[0])
     np.testing.assert_array_equal(target, before[1])
 
@@ -82,7 +73,7 @@ def test_a_mask_without_pixels_counts_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pred", "target", "said"),
+    ("pred", "target", "message"),
     [
         ([[0, 1]], [[0], [1]], r"shape \(2, 1\), found \(1, 2\)"),
         ([[0, 3]], [[0, 1]], "clusters 0 to 2, found 3"),
@@ -91,10 +82,10 @@ def test_a_mask_without_pixels_counts_nothing() -> None:
         ([[0, 1]], [[0, 2]], r"labels 0 to 1 or 255 \(ignored\), found label 2"),
     ],
 )
-def test_bad_ids_and_shapes_are_refused_with_the_file_named(
-    pred: list[list[int]], target: list[list[int]], said: str
+def test_wrong_ids_and_shapes_are_refused_naming_the_file(
+    pred: list[list[int]], target: list[list[int]], message: str
 ) -> None:
-    with pytest.raises(BadInputError, match=said) as caught:
+    with pytest.raises(BadInputError, match=message) as caught:
         confusion_matrix(
             np.array(pred), np.array(target, dtype=np.uint8), 3, 2, source="masks/a.png"
         )
@@ -102,7 +93,7 @@ def test_bad_ids_and_shapes_are_refused_with_the_file_named(
     assert caught.value.hint
 
 
-def test_values_that_are_not_ids_are_refused() -> None:
+def test_floats_are_refused() -> None:
     ids, scores = np.zeros((1, 1), dtype=np.uint8), np.zeros((1, 1))
     with pytest.raises(BadInputError, match="found float64 and uint8"):
         confusion_matrix(scores, ids, 1, 1)  # type: ignore[arg-type]  # the mistake under test
@@ -111,7 +102,7 @@ def test_values_that_are_not_ids_are_refused() -> None:
 
 
 @pytest.mark.parametrize(("clusters", "classes"), [(0, 3), (3, 0), (3, 257)])
-def test_numbers_of_clusters_and_classes_that_cannot_be_are_refused(
+def test_impossible_numbers_of_clusters_and_classes_are_refused(
     clusters: int, classes: int
 ) -> None:
     ids = np.zeros((1, 1), dtype=np.uint8)

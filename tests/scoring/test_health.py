@@ -1,4 +1,4 @@
-"""Label-free health is what a count by hand says."""
+"""Label-free diagnostics equal hand counts and report collapse."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import nn
 from c2l.scoring.health import agreement, entropy, health, least_cosine
 from c2l.training.gradients import gradients_by_term
 
-# Centroids of two views that tell three clusters apart.
+# Centroids of two views with three distinct clusters.
 APART = (np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32))
 
 
-def test_entropy_is_relative_to_that_of_equal_sizes() -> None:
+def test_entropy_is_relative_to_equal_sizes() -> None:
     assert entropy(np.array([7, 7, 7])) == pytest.approx(1)
     assert entropy(np.array([9, 0, 0])) == 0
     expected = (0.5 * math.log(2) + 2 * 0.25 * math.log(4)) / math.log(3)
@@ -29,14 +29,14 @@ def test_entropy_of_one_cluster_or_no_pixels_is_zero() -> None:
     assert entropy(np.array([0, 0])) == 0
 
 
-def test_agreement_matches_the_clusters_of_the_views_first() -> None:
+def test_agreement_is_after_matching_the_clusters_of_the_views() -> None:
     assert agreement(np.array([[0, 4, 0], [0, 0, 3], [5, 0, 0]])) == 1
     assert agreement(np.array([[1, 6], [2, 1]])) == pytest.approx(0.8)
     assert agreement(np.array([[5, 5], [5, 5]])) == pytest.approx(0.5)
     assert agreement(np.zeros((3, 3), np.int64)) == 0
 
 
-def test_a_sound_clustering_raises_no_alarm() -> None:
+def test_a_healthy_clustering_reports_no_collapse() -> None:
     record = health((np.array([6, 4]), np.array([5, 5])), APART, np.array([[5, 1], [0, 4]]))
     assert record["cluster_sizes"] == [0.55, 0.45]
     assert record["view_agreement"] == 0.9
@@ -44,7 +44,7 @@ def test_a_sound_clustering_raises_no_alarm() -> None:
     assert record["collapsed"] == []
 
 
-def test_one_cluster_with_nearly_all_pixels_raises_the_alarm() -> None:
+def test_one_cluster_with_nearly_all_pixels_is_a_collapse() -> None:
     sizes = np.array([4, 1990, 6])
     record = health((sizes, sizes), APART, np.diag(sizes))
     assert record["collapsed"] == ["cluster 1 holds 99.5% of the pixels"]
@@ -52,7 +52,7 @@ def test_one_cluster_with_nearly_all_pixels_raises_the_alarm() -> None:
     assert not any("holds" in c for c in health((sizes, sizes), APART, np.diag(sizes))["collapsed"])
 
 
-def test_an_empty_cluster_of_a_view_raises_the_alarm() -> None:
+def test_an_empty_cluster_of_a_view_is_a_collapse() -> None:
     counts = (np.array([5, 5, 0]), np.array([0, 10, 0]))
     record = health(counts, APART, np.zeros((3, 3), np.int64))
     assert record["collapsed"] == [
@@ -61,22 +61,22 @@ def test_an_empty_cluster_of_a_view_raises_the_alarm() -> None:
     ]
 
 
-def test_the_least_cosine_is_that_of_the_two_farthest_apart() -> None:
+def test_least_cosine_is_that_of_the_most_different_centroids() -> None:
     assert least_cosine(np.array([[2, 0], [3, 3], [0, 1]], np.float32)) == pytest.approx(0)
     assert least_cosine(np.array([[1, 0], [5, 5]], np.float32)) == pytest.approx(0.5**0.5)
     assert least_cosine(np.array([[1, 0], [-2, 0]], np.float32)) == pytest.approx(-1)
 
 
-def test_features_that_shrank_to_a_point_raise_the_alarm_whatever_the_sizes() -> None:
+def test_features_that_collapse_to_a_point_are_reported() -> None:
     sizes = np.array([4, 3, 3])
     point = np.ones((3, 5), np.float32) + 0.01 * np.eye(3, 5, dtype=np.float32)
     record = health((sizes, sizes), (APART[0], point), np.diag(sizes))
     assert record["least_cosine"] == [0, pytest.approx(1, abs=1e-4)]
     (alarm,) = record["collapsed"]
-    assert alarm.startswith("view 2: the features have shrunk to a point")
+    assert alarm.startswith("view 2: the features have collapsed to a point")
 
 
-def test_gradients_of_terms_have_their_norms_and_leave_the_graph_for_the_step() -> None:
+def test_gradient_norms_of_the_terms_keep_the_graph_for_the_step() -> None:
     torch.manual_seed(0)
     first, second = nn.Linear(3, 4), nn.Linear(4, 2)
     views = [first(torch.arange(6.0).view(2, 3) + view).tanh() for view in (0, 1)]

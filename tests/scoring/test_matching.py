@@ -1,4 +1,4 @@
-"""Matchings are the best ones among all, and the same every time."""
+"""Matchings are optimal and deterministic."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from c2l.errors import UsageError
-from c2l.scoring.matching import hungarian, identity, majority
+from c2l.scoring.matching import hungarian, identity_matching, majority
 
 
 def matched_pixels(confusion: NDArray[np.int64], matching: NDArray[np.int64]) -> int:
@@ -43,12 +43,12 @@ def test_hungarian_matches_as_many_pixels_as_the_best_permutation(
         assert matched_pixels(confusion, matching) == most_pixels_by_brute_force(confusion)
 
 
-def test_hungarian_prefers_the_total_to_the_largest_cell() -> None:
+def test_hungarian_maximises_the_total_and_not_the_largest_cell() -> None:
     confusion = np.array([[10, 9], [8, 1]])
     np.testing.assert_array_equal(hungarian(confusion), [1, 0])
 
 
-def test_hungarian_leaves_the_clusters_over_unmatched() -> None:
+def test_hungarian_leaves_surplus_clusters_unmatched() -> None:
     confusion = np.array([[5, 0], [9, 1], [0, 7], [0, 2]])
     np.testing.assert_array_equal(hungarian(confusion), [-1, 0, 1, -1])
 
@@ -59,7 +59,7 @@ def test_hungarian_is_exact_for_counts_of_whole_data_sets() -> None:
     np.testing.assert_array_equal(hungarian(confusion), [1, 0])
 
 
-def test_hungarian_gives_the_same_matching_for_equal_counts_every_time() -> None:
+def test_hungarian_is_deterministic_for_ties() -> None:
     for confusion in (np.zeros((4, 4), np.int64), np.ones((5, 3), np.int64)):
         first = hungarian(confusion)
         assert all(np.array_equal(hungarian(confusion.copy()), first) for _ in range(5))
@@ -82,16 +82,16 @@ def test_majority_matches_at_least_as_many_pixels_as_hungarian() -> None:
     ("clusters", "classes", "expected"),
     [(3, 3, [0, 1, 2]), (2, 4, [0, 1]), (4, 2, [0, 1, -1, -1])],
 )
-def test_identity_names_clusters_by_their_number(
+def test_identity_matching_maps_each_cluster_to_its_own_id(
     clusters: int, classes: int, expected: list[int]
 ) -> None:
-    matching = identity(clusters, classes)
+    matching = identity_matching(clusters, classes)
     assert matching.dtype == np.int64
     np.testing.assert_array_equal(matching, expected)
 
 
 @pytest.mark.parametrize("shape", [(3,), (0, 3), (3, 0), (2, 3, 3)])
-def test_what_is_no_table_is_refused(shape: tuple[int, ...]) -> None:
+def test_arrays_that_are_not_tables_are_refused(shape: tuple[int, ...]) -> None:
     for match in (hungarian, majority):
         with pytest.raises(UsageError, match="clusters x classes"):
             match(np.zeros(shape, dtype=np.int64))

@@ -1,4 +1,4 @@
-"""Scores equal hand-counted and looped ones, and keep the bound between mIoU and accuracy."""
+"""Scores equal hand counts and loops, and respect the bound between mIoU and accuracy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from c2l.errors import ExitCode, UsageError
 from c2l.scoring.confusion import confusion_matrix
-from c2l.scoring.matching import hungarian, identity, majority
+from c2l.scoring.matching import hungarian, identity_matching, majority
 from c2l.scoring.metrics import NothingToScoreError, score, score_images
 
 NAMES = ("background", "upper", "lower")
@@ -22,7 +22,7 @@ NAMES = ("background", "upper", "lower")
 def test_scores_of_a_hand_counted_matrix() -> None:
     confusion = np.array([[6, 1, 0], [2, 3, 1], [0, 1, 2]])
 
-    scores = score(confusion, identity(3, 3), NAMES)
+    scores = score(confusion, identity_matching(3, 3), NAMES)
 
     assert scores.iou == pytest.approx({"background": 6 / 9, "upper": 3 / 8, "lower": 2 / 4})
     assert scores.class_accuracy == pytest.approx(
@@ -50,10 +50,10 @@ def test_two_clusters_of_one_class_are_scored_as_one() -> None:
     assert scores.iou == pytest.approx({"a": 8 / 9, "b": 4 / 5})
 
 
-def test_a_class_absent_from_the_labels_is_none_and_out_of_the_means() -> None:
+def test_a_class_absent_from_the_labels_is_none_and_excluded_from_means() -> None:
     confusion = np.array([[3, 0, 1], [0, 0, 0], [1, 0, 3]])
 
-    scores = score(confusion, identity(3, 3), NAMES)
+    scores = score(confusion, identity_matching(3, 3), NAMES)
 
     assert scores.iou["upper"] is None
     assert scores.class_accuracy["upper"] is None
@@ -63,7 +63,7 @@ def test_a_class_absent_from_the_labels_is_none_and_out_of_the_means() -> None:
 
 def test_predicting_an_absent_class_costs_the_true_class() -> None:
     confusion = np.array([[6, 0], [4, 0]])
-    scores = score(confusion, identity(2, 2), ("a", "b"))
+    scores = score(confusion, identity_matching(2, 2), ("a", "b"))
     assert scores.iou == {"a": pytest.approx(0.6), "b": None}
 
 
@@ -74,7 +74,7 @@ def test_a_class_that_no_cluster_got_scores_zero() -> None:
     assert scores.miou == pytest.approx(0.2)
 
 
-def test_scores_equal_those_counted_on_the_masks() -> None:
+def test_scores_equal_counts_on_the_masks() -> None:
     rng = np.random.default_rng(0)
     pred, target = rng.integers(4, size=(20, 30)), rng.integers(3, size=(20, 30))
     target[rng.random(target.shape) < 0.1] = 255
@@ -101,13 +101,17 @@ tables = st.integers(1, 6).flatmap(
 
 @given(tables)
 def test_miou_is_at_least_accuracy_over_the_number_of_classes(table: list[list[int]]) -> None:
-    # Each union holds at most all pixels, so the sum of the IoUs is at least the accuracy.
+    # No union exceeds all pixels, so the sum of the IoUs is at least the accuracy.
     confusion = np.array(table, dtype=np.int64)
     if not confusion.any():
         return
     classes = confusion.shape[1]
     names = [str(index) for index in range(classes)]
-    for matching in (hungarian(confusion), majority(confusion), identity(len(table), classes)):
+    for matching in (
+        hungarian(confusion),
+        majority(confusion),
+        identity_matching(len(table), classes),
+    ):
         scores = score(confusion, matching, names)
         assert scores.miou >= scores.pixel_accuracy / classes - 1e-12
         assert 0 <= scores.miou <= scores.mean_class_accuracy <= 1
@@ -130,7 +134,7 @@ def test_the_order_of_clusters_does_not_change_the_scores(
 
 def test_nothing_labelled_is_bad_input() -> None:
     with pytest.raises(NothingToScoreError, match="every pixel is ignored") as caught:
-        score(np.zeros((2, 2), dtype=np.int64), identity(2, 2), ("a", "b"))
+        score(np.zeros((2, 2), dtype=np.int64), identity_matching(2, 2), ("a", "b"))
     assert caught.value.exit_code == ExitCode.BAD_INPUT
 
 
@@ -150,9 +154,9 @@ def test_sizes_that_do_not_fit_are_refused(
         score(np.ones((2, 2), dtype=np.int64), np.array(matching), names)
 
 
-def test_an_images_own_scores_are_those_of_its_own_matrix() -> None:
+def test_scores_of_an_image_are_those_of_its_own_matrix() -> None:
     per_image = np.random.default_rng(0).integers(0, 50, size=(6, 4, 3))
-    per_image[1, :, 2] = 0  # a class that this image lacks
+    per_image[1, :, 2] = 0  # absent from this image
     per_image[4] = 0  # no labelled pixel
     matching = hungarian(per_image.sum(0))
 

@@ -1,4 +1,4 @@
-"""The images that stand for the best, the middle and the worst are those, each shown once."""
+"""The examples of best, median and worst are taken from the right places, each once."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import pytest
 from c2l.scoring.ranking import best_median_worst
 
 
-def test_three_of_each_from_a_long_ranking() -> None:
+def test_a_long_ranking_gives_three_of_each() -> None:
     found = best_median_worst(list(range(151)))
     assert found == {"best": [0, 1, 2], "median": [74, 75, 76], "worst": [148, 149, 150]}
 
 
 @pytest.mark.parametrize("count", range(3, 12))
-def test_none_is_shown_twice(count: int) -> None:
+def test_no_item_is_taken_twice(count: int) -> None:
     found = best_median_worst(list(range(count)))
     shown = [one for kind in found.values() for one in kind]
     assert len(shown) == len(set(shown)) == 3 * min(3, count // 3)
@@ -21,5 +21,5 @@ def test_none_is_shown_twice(count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_fewer_than_three_stand_for_nothing(count: int) -> None:
+def test_fewer_than_three_items_give_none(count: int) -> None:
     assert best_median_worst(list(range(count))) == {"best": [], "median": [], "worst": []}

@@ -1,4 +1,4 @@
-"""The guess from place and colour learns from the scored photos where their people stand."""
+"""The predictor place-and-colour learns from the scored photos where people stand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ATR = published_space("atr").names
 
 
 def people_at(path: Path, column: int, *, broken: int = 0) -> Path:
-    """An ATR set of photos whose people, of two garments, stand around one column."""
+    """An ATR data set of people in two garments who stand around one column."""
     generator = np.random.default_rng(0)
     for folder in ("JPEGImages", "SegmentationClassAug", "ImageSets/Segmentation"):
         (path / folder).mkdir(parents=True)
@@ -38,7 +38,7 @@ def people_at(path: Path, column: int, *, broken: int = 0) -> Path:
 
 
 @pytest.mark.parametrize("column", [COLUMN, 32, SIZE - COLUMN])
-def test_the_guess_finds_people_wherever_the_set_has_them(
+def test_place_and_colour_finds_people_wherever_they_stand(
     column: int, cli: Cli, trained: Path, tmp_path: Path
 ) -> None:
     data = people_at(tmp_path / "people", column)
@@ -52,7 +52,7 @@ def test_the_guess_finds_people_wherever_the_set_has_them(
     assert "nothing is trained" in shown
 
 
-def test_photos_that_all_are_broken_are_named_with_the_next_step(
+def test_when_all_photos_are_damaged_the_error_names_the_next_step(
     cli: Cli, trained: Path, tmp_path: Path
 ) -> None:
     data = people_at(tmp_path / "people", 32, broken=PHOTOS)
@@ -64,7 +64,7 @@ def test_photos_that_all_are_broken_are_named_with_the_next_step(
     assert not (tmp_path / "e.json").exists()
 
 
-def test_some_broken_photos_are_left_out(cli: Cli, trained: Path, tmp_path: Path) -> None:
+def test_damaged_photos_are_left_out(cli: Cli, trained: Path, tmp_path: Path) -> None:
     data = people_at(tmp_path / "people", 32, broken=4)
     scores = tmp_path / "e.json"
     cli.ok("eval", trained, data, "-o", scores, "--split", "val", "--on-error", "skip")
