@@ -32,6 +32,7 @@ FORMAT_RUN: Final = "c2l-run"
 FORMAT_TARGETS: Final = "c2l-targets"
 FORMAT_PREDICTOR: Final = "c2l-predictor"
 FORMAT_EVAL: Final = "c2l-eval"
+FORMAT_COMPARISON: Final = "c2l-comparison"
 FORMAT_MASKS: Final = "c2l-masks"
 FORMAT_SYNTH: Final = "c2l-synth"
 

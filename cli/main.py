@@ -26,6 +26,7 @@ COMMANDS = {
     "cluster": "Features to clusters (k-means or NMF).",
     "fit": "Train C2L or PiCIE on images.",
     "eval": "Score predictions against masks.",
+    "compare": "Put scores side by side, with spread over seeds.",
     "render": "Draw masks, overlays and a report.",
     "inspect": "Say what is in an artifact.",
     "status": "Say what is done, partial or stale in a folder, and what comes next.",

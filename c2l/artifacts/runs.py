@@ -17,7 +17,7 @@ from c2l.artifacts.tensors import load_tensors, save_tensors
 from c2l.artifacts.untrusted.types import RUN_KINDS, STATE_COUNTS, STATE_KINDS, require_kinds
 from c2l.errors import BadInputError, ConfigDiffersError, UsageError
 from c2l.runtime.files import output_errors, partial_sibling, publish, sha256_file, sync
-from c2l.runtime.json_files import LARGEST_JSON, digest_of, read_json, unseal, write_json
+from c2l.runtime.json_files import LARGEST_JSON, digest_of, flat, read_json, unseal, write_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -182,7 +182,7 @@ class Run:
         Raises:
             ConfigDiffersError: names the keys with both values.
         """
-        mine, theirs = _flat(self.config), _flat(config)
+        mine, theirs = flat(self.config), flat(config)
         differing = [k for k in theirs if mine.get(k) != theirs[k]]
         if differing:
             lines = [f"  {k}: the run has {mine.get(k)!r}, now {theirs[k]!r}" for k in differing]
@@ -373,12 +373,3 @@ def _is_run(path: Path) -> bool:
     except BadInputError:
         return False
     return config.get("format") == schema.FORMAT_RUN
-
-
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(value, dict):
-        return {prefix: value}
-    flat: dict[str, Any] = {}
-    for key, inner in value.items():
-        flat |= _flat(inner, f"{prefix}.{key}" if prefix else str(key))
-    return flat

@@ -89,6 +89,16 @@ def digest_of(value: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """The values of nested JSON objects by their dotted keys."""
+    if not isinstance(value, dict):
+        return {prefix: value}
+    found: dict[str, Any] = {}
+    for key, inner in value.items():
+        found |= flat(inner, f"{prefix}.{key}" if prefix else str(key))
+    return found
+
+
 def strict_json(text: str) -> Any:
     """Parse standard JSON, limited to what artifacts need.
 

@@ -137,6 +137,7 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
             "predictor": str(artifact),
             "predictor_sha256": predictor.sha256,
             "data": str(dataset.root.resolve()),
+            "data_sha256": found.sha256,
             "options": recorded(options),
             "made_from": predictor.lineage["config"],
             "sources": as_json(

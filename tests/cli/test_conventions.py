@@ -25,6 +25,7 @@ COMMANDS = [
     ("cluster",),
     ("fit",),
     ("eval",),
+    ("compare",),
     ("render",),
     ("inspect",),
 ]
@@ -116,6 +117,7 @@ def test_every_command_prints_one_object_and_is_silent_when_asked(
         ("cluster", f, "-o", c, "-k", "3"),
         ("fit", few, "-o", r, *FIT, "--max-steps", "1"),
         ("eval", r, people, "-o", e, "--split", "val"),
+        ("compare", e, "-o", tmp_path / "table.md"),
         ("render", r, few, "-o", pictures, "--scores", e),
         ("inspect", f, c, r, e),
     ]

@@ -1,0 +1,75 @@
+"""The table of a comparison in Markdown, its columns aligned so that a terminal shows it too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from c2l.runtime.text import printable
+
+HEADS = {"miou": "mIoU", "pixel_accuracy": "pixel acc.", "mean_class_accuracy": "class acc."}
+LEGEND = (
+    "In percent: mean ± sample standard deviation over seeds; for a single seed [95 % interval "
+    "over photos]. Rows in brackets train nothing."
+)
+DIFFERENCES = (
+    "Differences are to {}, seed by seed; in brackets, how many of them have the sign of the mean."
+)
+
+
+def markdown(comparison: dict[str, Any]) -> str:
+    """A table of rows by scores, under a line that says what was scored.
+
+    Args:
+        comparison: as ``c2l.stages.compare`` makes it.
+    """
+    on, against = comparison["scored_on"], comparison["against"]
+    split = f"of split {on['split']}" if on["split"] else "without a split"
+    said = [f"{on['images']} photos {split}, labels {on['merge']}.", LEGEND]
+    if comparison["mixed"]:
+        said[0] = f"Rows are scored on different {', '.join(comparison['mixed'])}."
+    head = ["", *HEADS.values(), "seeds"]
+    if against:
+        said.append(DIFFERENCES.format(against))
+        head += [f"{name}, difference" for name in HEADS.values()]
+    table = [head, *(_cells(row, row["name"], against) for row in comparison["rows"])]
+    table += [_cells(row, f"({row['name']})", against) for row in comparison["trivial"]]
+    table = [[_plain(cell).replace("|", r"\|") for cell in cells] for cells in table]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = [
+        [text.rjust(width) if place else text.ljust(width) for place, (text, width) in enumerate(c)]
+        for c in (list(zip(cells, widths, strict=True)) for cells in table)
+    ]
+    lines.insert(1, ["-" * widths[0], *(f"{'-' * (width - 1)}:" for width in widths[1:])])
+    return "\n".join(
+        [_plain(" ".join(said)), "", *(f"| {' | '.join(cells)} |" for cells in lines), ""]
+    )
+
+
+def _plain(text: str) -> str:
+    return printable(text, lines=False)
+
+
+def _cells(row: dict[str, Any], name: str, against: str | None) -> list[str]:
+    intervals, differences = row.get("intervals", {}), row.get("differences", {})
+    cells = [name, *(_mean(row[metric], intervals.get(metric)) for metric in HEADS)]
+    cells.append(str(row["miou"]["seeds"]))
+    return cells + [_difference(differences.get(metric)) for metric in HEADS if against]
+
+
+def _mean(values: dict[str, Any], interval: list[float | None] | None) -> str:
+    """A mean with its spread, or with its interval where there is one seed."""
+    if values["mean"] is None:
+        return "-"
+    text = f"{100 * values['mean']:.1f}"
+    if values["std"] is not None:
+        return f"{text} ± {100 * values['std']:.1f}"
+    low, high = interval or (None, None)
+    return text if low is None or high is None else f"{text} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def _difference(values: dict[str, Any] | None) -> str:
+    if values is None or values["mean"] is None:
+        return "-"
+    text = f"{100 * values['mean']:+.1f}"
+    text += "" if values["std"] is None else f" ± {100 * values['std']:.1f}"
+    return f"{text} ({values['agree']} of {values['seeds']})"
