@@ -1,1 +1,1 @@
-"""Pictures of what was found: masks, overlays, contact sheets and the report."""
+"""Pictures of predictions: masks, overlays, contact sheets and the report."""

@@ -1,4 +1,4 @@
-"""The report's charts as inline SVG, coloured by the page's style sheet."""
+"""Charts of the report as inline SVG, coloured by its style sheet."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-# Points a line keeps; longer series are averaged in bins.
+# Most points of a line; longer series are averaged in bins.
 MOST_POINTS = 300
 
-# Line charts are drawn in these units and scaled with the page.
+# Size and margins of line charts, which scale with the page.
 _WIDTH, _HEIGHT = 440, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 10, 34
 
-# Cells of a heat map and a letter of its labels, in pixels.
+# Height of a heat map's cells and width of a letter in its labels, in pixels; longer column names
+# are slanted.
 _CELL_HEIGHT = 30
 _LETTER = 7.6
 _LONGEST_UPRIGHT = 11
@@ -25,7 +26,7 @@ _LONGEST_UPRIGHT = 11
 
 @dataclass(frozen=True)
 class Series:
-    """One line of a chart: its name and finite points in the order of x."""
+    """One line of a chart: a name and finite points sorted by x."""
 
     name: str
     points: tuple[tuple[float, float], ...]
@@ -41,10 +42,10 @@ def bar(
     """A horizontal bar on a scale from 0 to 1, as wide as its container.
 
     Args:
-        value: length, a fraction.
+        value: length of the bar, a fraction.
         kind: style class: ``own``, ``rival``, ``trivial`` or ``class``.
-        interval: low and high end of a whisker, fractions.
-        colour: RGB that replaces the style's colour.
+        interval: low and high end of the whisker, fractions.
+        colour: RGB in place of the colour of the style class.
     """
     fill = f' style="fill:{css_colour(colour)}"' if colour is not None else ""
     parts = [
@@ -63,9 +64,7 @@ def bar(
 def heat_map(
     confusion: NDArray[np.int64], row_names: Sequence[str], column_names: Sequence[str]
 ) -> str:
-    """A table of shades: each row's counts as shares of that row.
-
-    The count shows on hover; the share is written into each cell.
+    """A heat map of the share of each cell in its row; hovering shows the count.
 
     Args:
         confusion: (R, C) int64 counts.
@@ -116,13 +115,13 @@ def _cell(x: int, y: int, width: int, share: float, title: str) -> str:
 def line_chart(
     title: str, series: Sequence[Series], x_label: str, *, marks: Sequence[float] = ()
 ) -> str:
-    """Lines over a shared x axis; a single point is drawn as a dot.
+    """Lines over a common x axis; a single point is a dot.
 
     Args:
-        title: what the lines show, for screen readers.
-        series: the lines, at least one point among them.
-        x_label: what x counts.
-        marks: x of light vertical lines (where epochs end).
+        title: title of the chart, for screen readers.
+        series: the lines, with at least one point in total.
+        x_label: label of the x axis.
+        marks: x of light vertical lines, such as the ends of epochs.
     """
     thinned = [thin(line.points) for line in series]
     xs = [x for line in series for x, _ in line.points]
@@ -157,7 +156,7 @@ def line_chart(
 
 
 def nice_ticks(low: float, high: float, count: int) -> list[float]:
-    """About ``count`` round numbers that cover low to high: 1, 2 or 5 times a power of ten."""
+    """About ``count`` ticks that cover the range, in steps of 1, 2 or 5 times a power of ten."""
     if high - low <= 1e-9 * max(abs(low), abs(high)):
         pad = abs(low) * 0.1 or 0.5
         low, high = low - pad, high + pad
@@ -169,7 +168,7 @@ def nice_ticks(low: float, high: float, count: int) -> list[float]:
 
 
 def thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """At most ``MOST_POINTS`` points: means of equal runs of the given ones."""
+    """At most ``MOST_POINTS`` points: means over bins of consecutive points."""
     if len(points) <= MOST_POINTS:
         return list(points)
     bins = np.array_split(np.array(points, dtype=np.float64), MOST_POINTS)
@@ -178,7 +177,7 @@ def thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def css_colour(rgb: Sequence[int]) -> str:
-    """A colour as the style sheet writes it."""
+    """A colour in CSS."""
     return f"rgb({int(rgb[0])} {int(rgb[1])} {int(rgb[2])})"
 
 

@@ -1,4 +1,4 @@
-"""What a report shows, as plain values; every piece may be missing."""
+"""The content of a report as plain values; every piece is optional."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Rival(NamedTuple):
     """A row of the score table.
 
     Attributes:
-        name: of the method.
-        miou: fraction in 0..1.
-        accuracy: pixel accuracy, fraction in 0..1; None where unknown.
-        trivial: nothing was learned; set apart in the table.
+        name: name of the method.
+        miou: mIoU in 0..1.
+        accuracy: pixel accuracy in 0..1, or None if unknown.
+        trivial: a trivial predictor, which the table sets apart.
     """
 
     name: str
@@ -28,14 +28,14 @@ class Rival(NamedTuple):
 
 @dataclass(frozen=True)
 class Tile:
-    """One image of the report; the panels are (H, W, 3) uint8 RGB of any size.
+    """One photo of the report; the panels are (H, W, 3) uint8 RGB of any size.
 
     Attributes:
-        name: of the image.
+        name: name of the photo.
         image: the photo.
-        overlay: the photo with the found parts.
-        truth: the photo with its labels; None without any.
-        note: a remark under it, such as its IoU.
+        overlay: the photo with the predicted parts.
+        truth: the photo with its labels, or None.
+        note: a remark in the caption, such as the IoU.
     """
 
     name: str
@@ -51,18 +51,18 @@ class ReportContent:
 
     Attributes:
         title: heading of the page.
-        subtitle: what was run, in a sentence.
-        facts: names and values under the heading.
+        subtitle: a sentence on the run.
+        facts: names and values below the heading.
         legend: name and RGB of each part.
-        tiles: the pictures; read once, one at a time.
-        extremes: kinds of photos by their own score (best, median, worst), the tiles of each, read
-            likewise; what was found is shown beside the labels.
-        extremes_note: what the photos were ranked by.
-        scores: the object of eval.json.
-        rivals: rows beside the scored method; the trivial predictors of ``scores`` are added.
-        metrics: the objects of metrics.jsonl, in order.
+        tiles: the pictures, read once and one at a time.
+        extremes: best, median and worst photos by their own score: kind and tiles, read in the same
+            way. They show prediction and labels side by side.
+        extremes_note: how the photos were ranked.
+        scores: the object in eval.json.
+        rivals: other methods in the score table; the trivial predictors of ``scores`` are added.
+        metrics: the objects in metrics.jsonl, in order.
         configuration: option names and values.
-        lineage: hashes and versions; may be nested.
+        lineage: hashes and versions, possibly nested.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""The report's section on how training went."""
+"""Training curves of the report."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ Records = Sequence[Mapping[str, Any]]
 
 
 def curves_section(metrics: Records) -> str:
-    """Charts of the loss terms and of the label-free health; empty without any record."""
+    """Charts of the loss terms and of the label-free diagnostics; empty without records."""
     steps = [record for record in metrics if record.get("kind") == "step"]
     epochs = [record for record in metrics if record.get("kind") == "epoch"]
-    charts = [_losses(steps), *_health(epochs)]
+    charts = [_losses(steps), *_diagnostics(epochs)]
     shown = "".join(chart for chart in charts if chart)
     if not shown:
         return ""
     return (
-        '<section><h2>Training</h2><p class="note">Read without any label: the loss terms, and '
-        "whether the clusters stay in use and the two views agree.</p>"
+        '<section><h2>Training</h2><p class="note">Diagnostics without labels: the loss terms, the '
+        "sizes of the clusters and the agreement of the two views.</p>"
         f'<div class="charts">{shown}</div></section>\n'
     )
 
@@ -40,7 +40,7 @@ def _losses(steps: Records) -> str:
     series = []
     for key, name in _LOSSES:
         line = _series(name, at, (record.get(key) for record in steps))
-        # A term that is zero throughout belongs to a module that is off.
+        # A term that is always zero belongs to a module that is off.
         if any(y for _, y in line.points):
             series.append(line)
     ends = [
@@ -51,7 +51,7 @@ def _losses(steps: Records) -> str:
     return _chart("Loss", series, "step", ends)
 
 
-def _health(epochs: Records) -> list[str]:
+def _diagnostics(epochs: Records) -> list[str]:
     at = _positions(epochs, "epoch")
     entropy = _series("cluster entropy", at, (r.get("cluster_entropy") for r in epochs))
     agreement = _series("view agreement", at, (r.get("view_agreement") for r in epochs))
@@ -76,7 +76,7 @@ def _chart(title: str, series: Sequence[Series], x_label: str, marks: Sequence[f
             for index, line in enumerate(lines)
         )
         keys = f'<ul class="keys">{items}</ul>'
-    # More marks than these would hide the lines.
+    # More marks would hide the lines.
     shown = marks if len(marks) <= 40 else ()
     chart = line_chart(title, lines, x_label, marks=shown)
     return f'<div class="card"><h3>{escape(title)}</h3>{keys}{chart}</div>'
@@ -88,7 +88,7 @@ def _series(name: str, at: Sequence[float], values: Iterable[object]) -> Series:
 
 
 def _positions(records: Records, key: str) -> list[float]:
-    """The records' own numbers; their order where those are missing or start again."""
+    """The numbers of the records, or their order if numbers are missing or not increasing."""
     given = [number(record.get(key)) for record in records]
     known = [value for value in given if value is not None]
     rising = all(a < b for a, b in pairwise(known))

@@ -1,4 +1,4 @@
-"""Masks as indexed PNGs that any image viewer shows in the field's colours."""
+"""Masks as indexed PNGs in the Pascal VOC colours, and their legend."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def write_indexed_png(path: Path, mask: NDArray[np.uint8], palette: Sequence[int
     """Write a mask as an indexed PNG whose pixel values are the label ids.
 
     Args:
-        path: the final name.
+        path: the output.
         mask: (H, W) uint8 label ids; 255 means ignore.
-        palette: up to 768 integers in 0..255, red, green and blue of each id.
+        palette: red, green and blue of each id, up to 768 integers in 0..255.
 
     Raises:
-        UsageError: not a (H, W) uint8 mask.
+        UsageError: the mask is not (H, W) uint8.
         OutputError: the file cannot be written.
     """
     if mask.ndim != 2 or mask.dtype != np.uint8 or mask.size == 0:
@@ -41,12 +41,12 @@ def write_legend(
     entries: Sequence[tuple[int, str, Sequence[int]]],
     made_from: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write what the ids of a folder of masks mean, as JSON.
+    """Write the meaning of the ids in a folder of masks as JSON.
 
     Args:
-        path: the final name.
-        entries: id, name and RGB of each label, in the order of the ids.
-        made_from: what else it says of where the masks come from.
+        path: the output.
+        entries: id, name and RGB of each label, sorted by id.
+        made_from: more keys, on the origin of the masks.
 
     Raises:
         OutputError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""A photo with its parts tinted."""
+"""Photos with tinted parts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from PIL import Image
 
 from c2l.errors import UsageError
 
-# The background loses half its colour and some light, so that the person stands out.
-_BACKGROUND_GREY = 0.5
-_BACKGROUND_LIGHT = 0.82
+# Saturation and brightness of the background, reduced to make the person stand out.
+_BACKGROUND_SATURATION = 0.5
+_BACKGROUND_BRIGHTNESS = 0.82
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-# One contour pixel for this many pixels of the shorter side.
+# The shorter side of the photo per pixel of contour width.
 _CONTOUR_SCALE = 240
 
 
@@ -22,24 +22,22 @@ def overlay(
     colours: NDArray[np.uint8],
     opacity: float,
     *,
-    background: int | None = 0,
-    contour: bool = True,
+    background: bool = True,
 ) -> NDArray[np.uint8]:
-    """Tint the parts of a photo and outline them.
+    """Tint the parts of a photo and outline them in their colours.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        mask: (H, W) uint8 part ids; ids without a colour (255, ignore) stay untouched.
+        mask: (H, W) uint8 part ids; ids without a colour, such as 255 (ignore), stay unchanged.
         colours: (n, 3) uint8 RGB of parts 0 to n-1.
-        opacity: of the tint, 0 (photo only) to 1 (colour only).
-        background: the part that is dimmed and not tinted; None tints every part.
-        contour: outline the tinted parts in their own colour.
+        opacity: of the tint, from 0 (photo only) to 1 (colour only).
+        background: part 0 is the background, which is dimmed instead of tinted.
 
     Returns:
-        (H, W, 3) uint8 RGB; the arguments are left as they are.
+        (H, W, 3) uint8 RGB.
 
     Raises:
-        UsageError: shapes that do not fit each other, or an opacity outside 0..1.
+        UsageError: the shapes do not fit each other, or the opacity is outside 0..1.
     """
     if image.shape != (*mask.shape, 3) or colours.ndim != 2 or colours.shape[1] != 3:
         raise UsageError(
@@ -48,18 +46,18 @@ def overlay(
         )
     if not 0 <= opacity <= 1:
         raise UsageError(f"expected an opacity from 0 to 1, found {opacity}")
-    # One row for each of the 256 ids a mask can have.
+    # One row for each id that a mask can have.
     colour = np.zeros((256, 3), dtype=np.float32)
     colour[: len(colours)] = colours[:256]
     strength = np.zeros(256, dtype=np.float32)
     strength[: len(colours)] = opacity
-    if background is not None:
-        strength[background] = 0
+    if background:
+        strength[0] = 0
     alpha = strength[mask][..., None]
     blended = image * (1 - alpha) + colour[mask] * alpha
-    if background is not None:
-        blended = _dim(blended, mask == background)
-    if contour and opacity > 0:
+    if background:
+        blended = _dim(blended, mask == 0)
+    if opacity > 0:
         edge = _inner_edge(mask, max(1, round(min(mask.shape) / _CONTOUR_SCALE)))
         edge &= strength[mask] > 0
         blended[edge] = colour[mask[edge]]
@@ -69,12 +67,12 @@ def overlay(
 def _dim(image: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.float32]:
     pixels = image[where]
     grey = (pixels @ _LUMA)[:, None]
-    image[where] = (pixels + (grey - pixels) * _BACKGROUND_GREY) * _BACKGROUND_LIGHT
+    image[where] = (pixels + (grey - pixels) * _BACKGROUND_SATURATION) * _BACKGROUND_BRIGHTNESS
     return image
 
 
 def _inner_edge(mask: NDArray[np.uint8], width: int) -> NDArray[np.bool_]:
-    """The pixels with another id within ``width`` steps left, right, up or down."""
+    """Pixels with another id within ``width`` pixels to the left, right, top or bottom."""
     edge = np.zeros(mask.shape, dtype=bool)
     for step in range(1, width + 1):
         across = mask[:, step:] != mask[:, :-step]
@@ -87,7 +85,7 @@ def _inner_edge(mask: NDArray[np.uint8], width: int) -> NDArray[np.bool_]:
 
 
 def reduced(image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
-    """A photo whose longer side has at most so many pixels, (h, w, 3) uint8."""
+    """The photo with a longer side of at most ``longest`` pixels, (h, w, 3) uint8."""
     picture = Image.fromarray(image)
     picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     return np.asarray(picture)

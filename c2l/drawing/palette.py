@@ -1,4 +1,4 @@
-"""Colours of label ids."""
+"""Colours of parts and label ids."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import colorsys
 import numpy as np
 from numpy.typing import NDArray
 
-# Background first: grey, since it is not tinted. Then hues that stay apart in the common kinds
-# of colour blindness because their lightness differs too, the two most used ones first.
+# Grey for the background, then hues that also differ in lightness, to be distinct with the common
+# kinds of colour blindness.
 _CHOSEN = (
     (150, 156, 166),
     (245, 132, 31),
@@ -27,20 +27,17 @@ _CHOSEN = (
 _GOLDEN_ANGLE = 0.381966
 
 
-def pascal_palette(n: int = 256) -> list[int]:
-    """The colour map of the field's indexed masks (Pascal VOC's).
+def pascal_palette() -> list[int]:
+    """The Pascal VOC colour map.
 
-    The bits of an id are dealt in turn to red, green and blue, from the highest bit of each
+    The bits of an id are assigned in turn to red, green and blue, from the highest bit of each
     colour down.
 
-    Args:
-        n: number of ids, up to 256.
-
     Returns:
-        3n integers in 0..255: red, green, blue of id 0, of id 1, and so on.
+        768 integers in 0..255: red, green and blue of ids 0 to 255.
     """
     colours: list[int] = []
-    for label in range(n):
+    for label in range(256):
         rgb = [0, 0, 0]
         for bit in range(8):
             rgb[bit % 3] |= ((label >> bit) & 1) << (7 - bit // 3)
@@ -49,7 +46,7 @@ def pascal_palette(n: int = 256) -> list[int]:
 
 
 def part_colours(n: int) -> NDArray[np.uint8]:
-    """Colours for overlays and legends, chosen to be told apart.
+    """Distinct colours for overlays and legends.
 
     Args:
         n: number of parts; part 0 is the background, in grey.

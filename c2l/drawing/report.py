@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing beside it."""
+"""The report: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -15,19 +15,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from c2l.drawing.charts import css_colour
-from c2l.drawing.content import ReportContent, Rival, Tile
+from c2l.drawing.content import ReportContent, Tile
 from c2l.drawing.curves import curves_section
 from c2l.drawing.files import complete_file
 from c2l.drawing.scores import classes_section, confusion_section, headline, score_table
 from c2l.drawing.style import STYLE
 
-__all__ = ["ReportContent", "Rival", "Tile", "write_report"]
-
-# Panels are shown about this wide; twice that would double the file for dense screens only.
+# Panels are displayed at about this width; twice the width would help only high-density screens.
 _PANEL_WIDTH = 320
 _JPEG_QUALITY = 82
 
-# The page may load nothing: no scripts, fonts or frames, and images only from within itself.
+# The page may load nothing: no scripts, fonts or frames, and only embedded images.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
@@ -37,8 +35,8 @@ def write_report(path: Path, content: ReportContent) -> None:
     Pictures are encoded one at a time, so memory does not grow with their number.
 
     Args:
-        path: the final name.
-        content: what to show; missing pieces are left out.
+        path: the output.
+        content: the content; missing pieces are left out.
 
     Raises:
         OutputError: the file cannot be written.
@@ -88,7 +86,7 @@ def _pictures(content: ReportContent) -> Iterator[str]:
             labelled = tile.truth is not None
             yield (
                 '<section><h2>Pictures</h2><p class="note">From the left: the photo, the parts '
-                f"found in it{', its labels' if labelled else ''}.</p>{_legend(content.legend)}"
+                f"predicted in it{', its labels' if labelled else ''}.</p>{_legend(content.legend)}"
                 f'<div class="tiles{" wide" if labelled else ""}">\n'
             )
             started = True
@@ -98,14 +96,14 @@ def _pictures(content: ReportContent) -> Iterator[str]:
 
 
 def _extremes(content: ReportContent) -> Iterator[str]:
-    """The best, median and worst photos; what was found in each is beside its labels."""
+    """The best, median and worst photos, prediction and labels side by side."""
     if not content.extremes:
         return
     kinds = ", ".join(kind for kind, _ in content.extremes)
     yield (
         f"<section><h2>{escape(kinds.capitalize())}</h2>"
-        f'<p class="note">{escape(content.extremes_note)} In each, the parts found are on the left '
-        f"and the labels on the right.</p>{_legend(content.legend)}\n"
+        f'<p class="note">{escape(content.extremes_note)} Predictions are on the left, labels '
+        f"on the right.</p>{_legend(content.legend)}\n"
     )
     for kind, tiles in content.extremes:
         yield f'<h3 class="kind">{escape(kind.capitalize())}</h3><div class="tiles three">\n'
@@ -125,7 +123,7 @@ def _legend(legend: Sequence[tuple[str, Sequence[int]]]) -> str:
 
 def _figure(tile: Tile, *, photo: bool = True) -> str:
     panels = [("photo", tile.image)] if photo else []
-    panels.append(("found", tile.overlay))
+    panels.append(("prediction", tile.overlay))
     if tile.truth is not None:
         panels.append(("labels", tile.truth))
     pictures = "".join(
@@ -140,7 +138,7 @@ def _figure(tile: Tile, *, photo: bool = True) -> str:
 
 
 def jpeg_uri(pixels: NDArray[np.uint8]) -> str:
-    """An image as a data URI, reduced to the width at which the report shows it.
+    """A JPEG data URI of an image, reduced to the width of a panel.
 
     Args:
         pixels: (H, W, 3) uint8 RGB.

@@ -1,4 +1,4 @@
-"""The report's sections on scores."""
+"""Scores in the report: headline, table, classes and confusion matrix."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Scores = Mapping[str, Any]
 
 
 def headline(scores: Scores | None, rivals: Sequence[Rival]) -> str:
-    """The scores in large figures with their intervals, and how they stand to the trivial ones."""
+    """The scores with their intervals, and a comparison with the best trivial predictor."""
     if scores is None:
         return ""
     cards = "".join(_card(scores, key, label) for key, label in _CARDS)
@@ -59,7 +59,7 @@ def _verdict(scores: Scores, rivals: Sequence[Rival]) -> str:
     own = number(scores.get("miou"))
     if trivial and own is not None:
         best = max(trivial, key=lambda row: row.miou)
-        # Of the rounded figures that are shown, so that the page agrees with itself.
+        # From the rounded values on the page, so that the difference agrees with them.
         points = float(percent(own)) - float(percent(best.miou))
         side = "above" if points > 0 else "below" if points < 0 else "level with"
         distance = f"{abs(points):.1f} points " if points else ""
@@ -70,18 +70,18 @@ def _verdict(scores: Scores, rivals: Sequence[Rival]) -> str:
         sentences.append(f"Scored on {images} images" + (f" of {split}." if split else "."))
     kind = (scores.get("matching") or {}).get("kind")
     if kind == "by name":
-        sentences.append("Clusters were joined to named parts without labels.")
+        sentences.append("Clusters were merged into named parts without labels.")
     elif kind:
         sentences.append(f"Clusters were named by {_KINDS.get(kind, kind)} matching.")
     many = number((scores.get("many_to_one") or {}).get("miou"))
     if many is not None:
-        sentences.append(f"Many-to-one, each cluster its most frequent class: {percent(many)} %.")
+        sentences.append(f"Each cluster matched to its most frequent class: {percent(many)} %.")
     text = " ".join(sentences)
     return f'<p class="note">{escape(text[:1].upper() + text[1:])}</p>' if text else ""
 
 
 def _paired(scores: Scores, shown: str) -> str:
-    """The interval of the distance to a trivial predictor, paired by image."""
+    """The interval of the difference to a trivial predictor, paired by image."""
     name = next((n for n, label in _TRIVIAL.items() if label == shown), shown)
     ends = ((scores.get("differences") or {}).get(name) or {}).get("miou") or ()
     low_high = [number(end) for end in ends]
@@ -92,7 +92,7 @@ def _paired(scores: Scores, shown: str) -> str:
 
 
 def score_table(scores: Scores | None, rivals: Sequence[Rival]) -> str:
-    """The method, its rivals and, set apart, the trivial predictors, a bar a row."""
+    """The method, its rivals and, below a heading, the trivial predictors."""
     rows = _rows(scores, rivals)
     own = number(scores.get("miou")) if scores is not None else None
     if own is None and not rows:
@@ -126,7 +126,7 @@ def _table_row(row: Rival, kind: str, interval: Sequence[float] | None = None) -
 
 
 def _rows(scores: Scores | None, rivals: Sequence[Rival]) -> list[Rival]:
-    """The rivals, then the trivial predictors of the scores that are not among them."""
+    """The rivals, then those trivial predictors of ``scores`` that are not among them."""
     rows = [Rival(*row) for row in rivals]
     given = {row.name for row in rows}
     for key, values in ((scores or {}).get("baselines") or {}).items():
@@ -137,7 +137,7 @@ def _rows(scores: Scores | None, rivals: Sequence[Rival]) -> list[Rival]:
 
 
 def classes_section(scores: Scores | None, legend: Sequence[tuple[str, Sequence[int]]] = ()) -> str:
-    """A bar for the IoU of each class, in the legend's colours."""
+    """The IoU of each class as a bar in the colour of the legend."""
     if scores is None or not scores.get("iou"):
         return ""
     colours = dict(legend)
@@ -158,7 +158,7 @@ def classes_section(scores: Scores | None, legend: Sequence[tuple[str, Sequence[
 
 
 def confusion_section(scores: Scores | None) -> str:
-    """The confusion matrix as a heat map, clusters ordered by the class they stand for."""
+    """The confusion matrix as a heat map, with clusters sorted by their matched class."""
     if scores is None or not scores.get("confusion"):
         return ""
     confusion = np.asarray(scores["confusion"], dtype=np.int64)
@@ -173,22 +173,22 @@ def confusion_section(scores: Scores | None) -> str:
         for k in order
     ]
     return (
-        '<section><h2>Confusion</h2><p class="note">Rows are clusters and the class each stands '
-        "for, columns the true classes. Each cell is its share of the row in percent; hover for "
-        f'pixels.</p><div class="scroll">{heat_map(confusion[order], labels, names)}</div>'
+        '<section><h2>Confusion</h2><p class="note">Rows are clusters with their matched classes, '
+        "columns are true classes. Cells show percent of the row; hover for pixel counts."
+        f'</p><div class="scroll">{heat_map(confusion[order], labels, names)}</div>'
         "</section>\n"
     )
 
 
 def number(value: object) -> float | None:
-    """A finite number, or None for anything else that a JSON file may hold."""
+    """A finite number, or None for any other JSON value."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         return None
     return float(value) if math.isfinite(value) else None
 
 
 def percent(value: object) -> str:
-    """A fraction in percent with one decimal; a dash for none."""
+    """A fraction in percent with one decimal; a dash if there is no number."""
     known = number(value)
     return NONE if known is None else f"{100 * known:.1f}"
 

@@ -1,4 +1,4 @@
-"""Many photos and what was found in them, on one image."""
+"""Contact sheets: many photos with their predictions in one image."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _PANEL_GAP = 3
 _FONT_SIZE = 13
 _CAPTION = 20
 _SWATCH = 14
-# A panel may be this many times as high as it is wide; longer photos are made narrower.
-_TALLEST = 2.0
+# Largest ratio of height to width of a panel; taller photos are made narrower.
+_MAX_ASPECT = 2.0
 
 
 def contact_sheet(
@@ -28,14 +28,13 @@ def contact_sheet(
     *,
     legend: Sequence[tuple[str, Sequence[int]]] = (),
 ) -> Image.Image:
-    """Tiles of panels side by side, a caption under each, a legend below all.
+    """Tiles of panels side by side, with captions and a legend at the bottom.
 
-    Panels are reduced or enlarged to one width; the sheet holds only the reduced ones.
+    Panels are resized to one width as they are read, so memory holds only the resized ones.
 
     Args:
-        tiles: a caption and its panels (photo, overlay, ground truth), (H, W, 3) uint8 RGB of
-            any sizes.
-        columns: tiles a row.
+        tiles: caption and panels (photo, overlay, ground truth), (H, W, 3) uint8 RGB of any size.
+        columns: tiles per row.
         tile_width: width of a panel in pixels.
         legend: name and RGB of each part.
 
@@ -43,7 +42,7 @@ def contact_sheet(
         An RGB image.
 
     Raises:
-        UsageError: no tile, or sizes below 1.
+        UsageError: there are no tiles, or a size is below 1.
     """
     if columns < 1 or tile_width < 1:
         raise UsageError(f"expected columns and a width, found {columns} and {tile_width}")
@@ -76,7 +75,7 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 def _fit(panel: NDArray[np.uint8], width: int) -> Image.Image:
     image = Image.fromarray(np.ascontiguousarray(panel))
-    scale = min(width / image.width, _TALLEST * width / image.height)
+    scale = min(width / image.width, _MAX_ASPECT * width / image.height)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
@@ -100,7 +99,7 @@ def _draw_tile(
 
 
 def shorten(text: str, room: float, font: Font) -> str:
-    """The text, with dots for its middle where it is wider than ``room`` pixels."""
+    """The text, with dots in place of its middle if it is wider than ``room`` pixels."""
     text = " ".join(text.split())
     if font.getlength(text) <= room:
         return text
@@ -117,7 +116,7 @@ Entry = tuple[str, tuple[int, int, int], int]
 def _legend_rows(
     legend: Sequence[tuple[str, Sequence[int]]], width: int, font: Font
 ) -> list[list[Entry]]:
-    """Name, colour and left edge of each entry, broken into rows of the sheet's width."""
+    """Name, colour and left edge of each entry, wrapped to the width of the sheet."""
     rows: list[list[Entry]] = []
     left = width
     for name, rgb in legend:

@@ -1,4 +1,4 @@
-"""The report's style sheet."""
+"""The style sheet of the report."""
 
 STYLE = """
 :root {

@@ -66,7 +66,7 @@ class Meaning:
     @property
     def entries(self) -> list[tuple[int, str, list[int]]]:
         """Id, name and colour in the masks, which is the field's: Pascal VOC's."""
-        palette = pascal_palette(256)
+        palette = pascal_palette()
         return [(i, n, palette[3 * i : 3 * i + 3]) for i, n in enumerate(self.names)]
 
     @property
@@ -199,7 +199,7 @@ def _draw_all(
     made_from: dict[str, Any],
 ) -> tuple[list[tuple[Record, Path]], dict[str, Any]]:
     """Write every mask and overlay; the images drawn with their masks, and what these are of."""
-    palette = pascal_palette(256)
+    palette = pascal_palette()
     done, sums = [], []
     skips = Skips(options.on_error)
     with steps("render", len(records)) as bar:
@@ -259,7 +259,7 @@ def _made_from(
 def _overlay(
     image: NDArray[np.uint8], mask: NDArray[np.uint8], meaning: Meaning, options: RenderOptions
 ) -> NDArray[np.uint8]:
-    background = 0 if meaning.names[0] == schema.PARTS[0] else None
+    background = meaning.names[0] == schema.PARTS[0]
     return overlay(image, mask, meaning.colours, options.opacity, background=background)
 
 

@@ -1,4 +1,4 @@
-"""Charts put their marks where the numbers are."""
+"""Charts place their marks at the given numbers."""
 
 from __future__ import annotations
 

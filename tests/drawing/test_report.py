@@ -1,4 +1,4 @@
-"""The report is one closed file that shows the numbers it was given, and nothing unescaped."""
+"""The report is one self-contained file with the given numbers, and escapes all text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from c2l.drawing.report import ReportContent, Rival, Tile, write_report
+from c2l.drawing.content import ReportContent, Rival, Tile
+from c2l.drawing.report import write_report
 
 VOID = {"meta", "img", "br", "link", "input"}
 EVIL = '<script>alert("1")</script>&amp; \'"'
@@ -128,7 +129,7 @@ def whole() -> ReportContent:
     )
 
 
-def test_the_page_asks_nothing_of_the_outside(tmp_path: Path) -> None:
+def test_the_page_loads_nothing(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     page = page_of(path, whole())
     text = path.read_text(encoding="utf-8")
@@ -144,7 +145,7 @@ def test_the_page_asks_nothing_of_the_outside(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
 
 
-def test_the_numbers_shown_are_those_given(tmp_path: Path) -> None:
+def test_the_given_numbers_are_shown(tmp_path: Path) -> None:
     shown = page_of(tmp_path / "r.html", whole()).shown
     for number in ("41.3", "39.5 to 44.0", "70.3", "68.1 to 72.2", "55.1", "80.1", "31.0", "26.9"):
         assert number in shown
@@ -156,7 +157,7 @@ def test_the_numbers_shown_are_those_given(tmp_path: Path) -> None:
     assert "mIoU 51.2" in shown
 
 
-def test_a_score_below_the_trivial_ones_says_so(tmp_path: Path) -> None:
+def test_a_score_below_the_best_trivial_predictor_is_reported(tmp_path: Path) -> None:
     low = SCORES | {"miou": 0.2}
     shown = page_of(tmp_path / "r.html", ReportContent(title="t", scores=low)).shown
     assert "6.9 points below the best trivial predictor" in shown
@@ -165,7 +166,7 @@ def test_a_score_below_the_trivial_ones_says_so(tmp_path: Path) -> None:
     assert "Level with the best trivial predictor" in shown
 
 
-def test_trivial_rows_stand_apart_below_the_others(tmp_path: Path) -> None:
+def test_trivial_predictors_are_listed_last(tmp_path: Path) -> None:
     page = page_of(tmp_path / "r.html", whole())
     kinds = [row.get("class") for row in page.all("tr") if row.get("class")]
     assert kinds == ["own", "rival", "rival", "group", "trivial", "trivial"]
@@ -174,7 +175,7 @@ def test_trivial_rows_stand_apart_below_the_others(tmp_path: Path) -> None:
     assert places == sorted(places)
 
 
-def test_a_trivial_row_given_by_hand_is_not_shown_twice(tmp_path: Path) -> None:
+def test_a_trivial_predictor_among_the_rivals_is_not_shown_twice(tmp_path: Path) -> None:
     content = ReportContent(
         title="t", scores=SCORES, rivals=[Rival("everything-background", 0.2694, 0.8, True)]
     )
@@ -191,10 +192,10 @@ def test_the_confusion_matrix_is_ordered_by_class_with_counts_on_hover(tmp_path:
     assert titles[4] == f"0 {arrow} upper, upper: 700 pixels, 99.3% of the row"
 
 
-def test_pictures_decode_to_what_was_given(tmp_path: Path) -> None:
+def test_pictures_decode_to_the_given_panels(tmp_path: Path) -> None:
     page = page_of(tmp_path / "r.html", whole())
     images = page.all("img")
-    assert [i["alt"] for i in images] == ["a.jpg, photo", "a.jpg, found", "a.jpg, labels"]
+    assert [i["alt"] for i in images] == ["a.jpg, photo", "a.jpg, prediction", "a.jpg, labels"]
     for seed, image in enumerate(images):
         data = base64.b64decode(str(image["src"]).partition(",")[2])
         with Image.open(io.BytesIO(data)) as decoded:
@@ -213,7 +214,7 @@ def test_large_pictures_are_reduced(tmp_path: Path) -> None:
     assert sizes == [(320, 180)] * 2
 
 
-def test_curves_leave_out_terms_that_are_off_or_not_finite(tmp_path: Path) -> None:
+def test_curves_omit_terms_that_are_off_or_not_finite(tmp_path: Path) -> None:
     page = page_of(tmp_path / "r.html", whole())
     for name in ("total", "clustering", "Cluster entropy", "Agreement of the two views"):
         assert name in page.text
@@ -229,7 +230,7 @@ def test_curves_leave_out_terms_that_are_off_or_not_finite(tmp_path: Path) -> No
     assert "nan" not in "".join(str(attrs.get("d")) for _, attrs in page.tags)
 
 
-def test_steps_that_start_again_are_drawn_in_their_order(tmp_path: Path) -> None:
+def test_steps_that_restart_are_drawn_in_file_order(tmp_path: Path) -> None:
     metrics = [{"kind": "step", "epoch": e, "step": s, "loss": 1.0} for e in (0, 1) for s in (0, 1)]
     page = page_of(tmp_path / "r.html", ReportContent(title="t", metrics=metrics))
     line = next(str(p["d"]) for p in page.all("path") if p.get("class") == "line s0")
@@ -273,7 +274,7 @@ def test_all_text_is_escaped(tmp_path: Path) -> None:
     assert page.all("img")[0]["alt"] == f"{EVIL}, photo"
 
 
-def test_a_report_of_nothing_but_pictures_has_no_other_sections(tmp_path: Path) -> None:
+def test_a_report_with_only_pictures_has_no_other_sections(tmp_path: Path) -> None:
     def tiles() -> Iterator[Tile]:
         for index in range(3):
             yield Tile(f"{index}.png", picture(index), picture(index))
@@ -285,19 +286,19 @@ def test_a_report_of_nothing_but_pictures_has_no_other_sections(tmp_path: Path) 
     assert "labels" not in page.shown
 
 
-def test_an_empty_report_is_still_a_page(tmp_path: Path) -> None:
+def test_an_empty_report_is_a_valid_page(tmp_path: Path) -> None:
     page = page_of(tmp_path / "r.html", ReportContent(title="Nothing"))
     assert page.shown.split() == ["Nothing", "Nothing"]
 
 
 @pytest.mark.parametrize("missing", sorted(SCORES))
-def test_any_piece_of_the_scores_may_be_missing(tmp_path: Path, missing: str) -> None:
+def test_every_key_of_the_scores_is_optional(tmp_path: Path, missing: str) -> None:
     rest = {key: value for key, value in SCORES.items() if key != missing}
     page = page_of(tmp_path / "r.html", ReportContent(title="t", scores=rest))
     assert ("41.3" in page.shown) == (missing != "miou")
 
 
-def test_a_failing_tile_leaves_no_report(tmp_path: Path) -> None:
+def test_an_error_in_a_tile_leaves_no_report(tmp_path: Path) -> None:
     def tiles() -> Iterator[Tile]:
         yield Tile("a", picture(0), picture(1))
         raise KeyError("broken")

@@ -1,4 +1,4 @@
-"""Contact sheets show every panel, whatever its shape."""
+"""Contact sheets show all panels, whatever their shape."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_panels_keep_their_proportions_at_one_width() -> None:
     assert box_of(sheet, (0, 255, 0)) == (40, 80)
 
 
-def test_extreme_proportions_stay_within_bounds() -> None:
+def test_extreme_proportions_are_bounded() -> None:
     sheet = contact_sheet(
         [("a", [plain(4000, 20, (255, 0, 0))]), ("b", [plain(1, 900, (0, 255, 0))])], 2, 60
     )
@@ -39,7 +39,7 @@ def test_extreme_proportions_stay_within_bounds() -> None:
     assert box_of(sheet, (0, 255, 0)) == (1, 60)
 
 
-def test_tiles_fill_rows_of_the_given_number() -> None:
+def test_tiles_fill_rows_of_the_given_length() -> None:
     tiles = [(str(i), [plain(10, 10, (i * 20, 0, 255))]) for i in range(5)]
     sheet = contact_sheet(iter(tiles), 3, 40)
     pixels = np.asarray(sheet)
@@ -52,7 +52,7 @@ def test_tiles_fill_rows_of_the_given_number() -> None:
     assert [column for _, column in tops[:2]] == [column for _, column in tops[3:]]
 
 
-def test_tiles_with_fewer_panels_leave_room_for_the_missing_ones() -> None:
+def test_tiles_with_fewer_panels_keep_the_width_of_the_others() -> None:
     colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
     three = [plain(10, 10, colour) for colour in colours]
     sheet = contact_sheet([("a", three), ("b", three[:2])], 1, 30)

@@ -142,7 +142,7 @@ def test_the_report_shows_the_scores_and_the_labels(scores: Path, labelled: Path
     for name in ("miou", "pixel_accuracy", "mean_class_accuracy"):
         assert f"{100 * values[name]:.1f}" in page
     assert "Somebody else" in page
-    # Photo, found and labels of three photos; found and labels of the best, median and worst.
+    # Three panels of three photos; two of the best, median and worst.
     assert page.count('src="data:image/') == 9 + 6
 
 
@@ -159,7 +159,7 @@ def test_the_report_shows_the_best_median_and_worst_by_their_own_scores(
         (image["name"], f"{100 * image['miou']:.1f}") for image in ranked
     ]
     kinds = re.findall(r'alt="\S+, (\w+)"', section)
-    assert kinds == ["found", "labels"] * 3
+    assert kinds == ["prediction", "labels"] * 3
 
 
 def test_a_cluster_that_stands_for_nothing_is_ignore(
