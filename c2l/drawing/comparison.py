@@ -1,4 +1,4 @@
-"""The table of a comparison in Markdown, its columns aligned so that a terminal shows it too."""
+"""Comparison tables in Markdown, with aligned columns for reading in a terminal."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ DIFFERENCES = (
 
 
 def markdown(comparison: dict[str, Any]) -> str:
-    """A table of rows by scores, under a line that says what was scored.
+    """A table of the scores of all rows, below a line on the scored data.
 
     Args:
-        comparison: as ``c2l.stages.compare`` makes it.
+        comparison: the result of ``c2l.stages.compare``.
     """
     on, against = comparison["scored_on"], comparison["against"]
     split = f"of split {on['split']}" if on["split"] else "without a split"
-    said = [f"{on['images']} photos {split}, labels {on['merge']}.", LEGEND]
+    lead = [f"{on['images']} photos {split}, labels {on['merge']}.", LEGEND]
     if comparison["mixed"]:
-        said[0] = f"Rows are scored on different {', '.join(comparison['mixed'])}."
+        lead[0] = f"Rows are scored on different {', '.join(comparison['mixed'])}."
     head = ["", *HEADS.values(), "seeds"]
     if against:
-        said.append(DIFFERENCES.format(against))
+        lead.append(DIFFERENCES.format(against))
         head += [f"{name}, difference" for name in HEADS.values()]
     table = [head, *(_cells(row, row["name"], against) for row in comparison["rows"])]
     table += [_cells(row, f"({row['name']})", against) for row in comparison["trivial"]]
@@ -41,7 +41,7 @@ def markdown(comparison: dict[str, Any]) -> str:
     ]
     lines.insert(1, ["-" * widths[0], *(f"{'-' * (width - 1)}:" for width in widths[1:])])
     return "\n".join(
-        [_plain(" ".join(said)), "", *(f"| {' | '.join(cells)} |" for cells in lines), ""]
+        [_plain(" ".join(lead)), "", *(f"| {' | '.join(cells)} |" for cells in lines), ""]
     )
 
 
@@ -57,7 +57,7 @@ def _cells(row: dict[str, Any], name: str, against: str | None) -> list[str]:
 
 
 def _mean(values: dict[str, Any], interval: list[float | None] | None) -> str:
-    """A mean with its spread, or with its interval where there is one seed."""
+    """A mean with its standard deviation, or with its interval for a single seed."""
     if values["mean"] is None:
         return "-"
     text = f"{100 * values['mean']:.1f}"

@@ -17,8 +17,8 @@ from c2l.nn.views import BLUR_SIGMA, ViewParameters
 LUMA = (0.299, 0.587, 0.114)
 # RGB to YIQ; a hue shift is a rotation of (I, Q).
 YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
-# Blur sigmas refer to photos of this many pixels a side, the training size of PiCIE and C^2L; the
-# same sigma in pixels would blur a smaller photo more.
+# Side of the photos that blur sigmas refer to, the training size of PiCIE and C^2L. On smaller
+# photos the same sigma in pixels would blur more.
 BLUR_SIDE = 320
 
 

@@ -1,4 +1,4 @@
-"""Scores over seeds: mean, spread, and differences seed by seed."""
+"""Scores over seeds: mean, standard deviation, and paired differences."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from statistics import fmean, stdev
 from typing import Any
 
-# A score by seed, as a fraction; None where a run has none.
+# A score for each seed, as a fraction; None if a run has no score.
 BySeed = Mapping[int, float | None]
 
 
@@ -14,29 +14,29 @@ def spread(by_seed: BySeed) -> dict[str, Any]:
     """Mean and sample standard deviation over seeds.
 
     Args:
-        by_seed: a score by seed.
+        by_seed: the score of each seed.
 
     Returns:
-        ``mean``, ``std``, ``seeds`` (how many) and ``by_seed``. ``mean`` is None where a score is
-        unknown, since a mean over fewer seeds would pass for one over all; ``std`` is None under
-        two seeds too.
+        ``mean``, ``std``, ``seeds`` (their number) and ``by_seed``. ``mean`` and ``std`` are None
+        if the score of any seed is unknown, so that no mean over fewer seeds looks like one over
+        all of them; ``std`` is also None for fewer than two seeds.
     """
     known = [value for value in by_seed.values() if value is not None]
-    whole = len(known) == len(by_seed) > 0
+    complete = len(known) == len(by_seed) > 0
     return {
-        "mean": fmean(known) if whole else None,
-        "std": stdev(known) if whole and len(known) > 1 else None,
+        "mean": fmean(known) if complete else None,
+        "std": stdev(known) if complete and len(known) > 1 else None,
         "seeds": len(by_seed),
         "by_seed": {str(seed): value for seed, value in by_seed.items()},
     }
 
 
 def difference(own: BySeed, reference: BySeed) -> dict[str, Any]:
-    """What one row scores above another, over the seeds that both have.
+    """The score of one row minus that of another, over their common seeds.
 
     Returns:
-        As ``spread``, with ``agree``: how many differences have the sign of their mean, None
-        where there is no mean.
+        The keys of ``spread``, and ``agree``: the number of differences with the sign of their
+        mean, or None without a mean.
     """
     by_seed: dict[int, float | None] = {}
     for seed, value in own.items():
