@@ -28,12 +28,8 @@ class Factorisation:
     errors: list[float]
 
 
-def frobenius_error(v_PC: Tensor, w_PK: Tensor, h_KC: Tensor) -> float:
-    """|V - W H|_F without forming W H: |V|^2 - 2 <W'V, H> + <W'W, HH'>."""
-    return _error(_square(v_PC), w_PK.T @ v_PC, w_PK.T @ w_PK, h_KC)
-
-
 def _error(square: float, wv_KC: Tensor, ww_KK: Tensor, h_KC: Tensor) -> float:
+    """|V - W H|_F from |V|^2, W'V and W'W: |V|^2 - 2 <W'V, H> + <W'W, HH'>."""
     cross = float((wv_KC.double() * h_KC.double()).sum())
     norms = float((ww_KK.double() * (h_KC @ h_KC.T).double()).sum())
     return math.sqrt(max(square - 2 * cross + norms, 0.0))

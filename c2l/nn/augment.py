@@ -97,7 +97,7 @@ def gaussian_blur(images_B3HW: Tensor, sigma_B: NDArray[np.float32], max_sigma: 
     chosen = _to_device_of(images_B3HW, torch.from_numpy(blurred_indices))
     batch = images_B3HW[chosen]
     count, channels, height, width = batch.shape
-    # A kernel wider than the image would only add copies of its border.
+    # The kernel is cut to the size of the image.
     radius = min(math.ceil(3 * max_sigma), height - 1, width - 1)
     offsets = torch.arange(-radius, radius + 1)
     taps = torch.exp(-0.5 * (offsets / torch.from_numpy(sigma_B[blurred_indices])[:, None]) ** 2)

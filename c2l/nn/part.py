@@ -8,8 +8,6 @@ from torch.nn import functional as F
 
 from c2l.nn.assignment import assign_batch
 
-READOUTS = ("map", "pooled", "assigned", "global")
-
 
 class PartContrastiveModule(nn.Module):
     """A 1x1 convolution, a grouped convolution, and N part vectors for each view.
@@ -26,7 +24,7 @@ class PartContrastiveModule(nn.Module):
     Args:
         dim: channels of the features m.
         parts: N, the number of parts.
-        readout: one of ``READOUTS``.
+        readout: one of the four.
         reduced: channels per group after the 1x1 convolution.
     """
 

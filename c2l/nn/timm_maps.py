@@ -149,7 +149,7 @@ def find_stages(name: str) -> Stages:
 
 def _create(name: str, channels: int) -> Any:
     timm = load_timm()
-    # Nothing is downloaded: weights come from a file of the user.
+    # Nothing is downloaded: the user provides weights as a file.
     common = {"pretrained": False, "num_classes": 0, "in_chans": channels}
     try:
         # Lets transformers interpolate their position embedding to the image size.
