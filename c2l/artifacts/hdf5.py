@@ -115,8 +115,9 @@ def open_artifact(path: Path, *kinds: str, hint: str | None = None) -> Iterator[
     try:
         signature = first_bytes(path)
     except BadInputError as error:
-        problem = error.message.removeprefix(f"{error.path}: ")
-        raise BadInputError(path, f"{problem}; expected a {expected} file", hint=hint) from None
+        raise BadInputError(
+            path, f"{error.problem}; expected a {expected} file", hint=hint
+        ) from None
     if signature != SIGNATURE:
         raise BadInputError(path, f"not an HDF5 file; expected a {expected} file", hint=hint)
     require_safe(path, hint=hint)

@@ -12,6 +12,7 @@ import numpy as np
 from c2l import schema
 from c2l.artifacts.hdf5 import reading
 from c2l.artifacts.rows import RowReader, write_row
+from c2l.artifacts.untrusted.child import KilledError
 from c2l.artifacts.untrusted.guard import require_safe
 from c2l.artifacts.untrusted.structure import check_structure
 from c2l.errors import BadInputError, ConfigDiffersError
@@ -40,7 +41,7 @@ def take_over(stale: Path, fresh: h5py.File, output: Path, *, anew: bool = False
     Raises:
         ConfigDiffersError: it was made under other options, which are named.
         OutputError: the fresh store cannot be written.
-        BadInputError: the process that tried it out was killed from outside.
+        KilledError: the process that tried it out was killed from outside.
     """
     try:
         require_safe(stale, unfinished=True)
@@ -58,11 +59,13 @@ def take_over(stale: Path, fresh: h5py.File, output: Path, *, anew: bool = False
             if old.attrs.get(schema.ATTR_PCA_SHA256) != fresh.attrs.get(schema.ATTR_PCA_SHA256):
                 return "its principal components were of other photos"
             _copy(old, fresh, output)
-    except BadInputError as error:
-        # Killed from outside, for want of memory as a rule: no reason to drop what is there.
-        if "(SIGKILL)" in error.message and not anew:
+    except KilledError:
+        # No reason to drop what is there.
+        if not anew:
             raise
-        return error.message.removeprefix(f"{stale}: ")
+        return "it could not be tried out"
+    except BadInputError as error:
+        return error.problem
     return ""
 
 
