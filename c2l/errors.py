@@ -60,6 +60,10 @@ class BadInputError(C2LError):
         self.path, self.problem = str(path), problem
 
 
+class ForeignError(BadInputError):
+    """A file or folder of another program."""
+
+
 class ConfigDiffersError(C2LError):
     """A run resumed with options other than those it was started with."""
 

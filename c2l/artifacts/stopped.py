@@ -10,10 +10,10 @@ import h5py
 import numpy as np
 
 from c2l import schema
-from c2l.artifacts.hdf5 import reading
+from c2l.artifacts.features import LARGE
+from c2l.artifacts.hdf5 import tried_out
 from c2l.artifacts.rows import RowReader, write_row
 from c2l.artifacts.untrusted.child import KilledError
-from c2l.artifacts.untrusted.guard import require_safe
 from c2l.artifacts.untrusted.structure import check_structure
 from c2l.errors import BadInputError, ConfigDiffersError
 from c2l.runtime.files import output_errors, partial_sibling
@@ -44,8 +44,7 @@ def take_over(stale: Path, fresh: h5py.File, output: Path, *, anew: bool = False
         KilledError: the process that tried it out was killed from outside.
     """
     try:
-        require_safe(stale, unfinished=True)
-        with reading(stale), h5py.File(stale, "r", swmr=True) as old:
+        with tried_out(stale, unfinished=True) as old:
             check_structure(stale, old, unfinished=True)
             differing = _differing(old, fresh)
             if differing and not anew:
@@ -95,8 +94,7 @@ def _deciding(file: h5py.File) -> dict[str, Any]:
 
 
 def _copy(old: h5py.File, fresh: h5py.File, output: Path) -> None:
-    large = (schema.FEATURES, schema.FEATURES_VIEW1, schema.FEATURES_VIEW2, schema.PIXEL_INDEX)
-    summed = [name for name in large if name in fresh]
+    summed = [name for name in LARGE if name in fresh]
     rows = [RowReader(old, name) for name in summed]
     needed = sum(fresh[name].nbytes for name in summed)
     small = (schema.ORIG_SIZE, schema.IMAGE_SHA256)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from c2l import schema
+from c2l.artifacts.chain import Format
 from c2l.artifacts.untrusted.headers import read_header
 from c2l.artifacts.untrusted.pickled import unpickle
 from c2l.errors import BadInputError
@@ -121,3 +123,30 @@ def _require_finite(path: Path, tensors: dict[str, Tensor], hint: str | None) ->
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise BadInputError(path, f"tensor {name!r} holds NaN or Inf", hint=hint)
+
+
+def declared_format(path: Path) -> str:
+    """The name of its format, perhaps of another program's; empty where there is none.
+
+    Raises:
+        BadInputError: missing, or no sound safetensors file.
+    """
+    return own_metadata(read_header(path)[1]).get("format", "")
+
+
+def summary(path: Path) -> dict[str, Any]:
+    """Names and shapes by the header, which is JSON behind its length in 8 bytes."""
+    header, raw = read_header(path)
+    metadata = own_metadata(raw)
+    arrays = {n: {"shape": v["shape"], "dtype": v["dtype"]} for n, v in header.items()}
+    return {
+        "path": str(path),
+        "kind": metadata.get("format", metadata.get("kind", "tensors")),
+        "bytes": path.stat().st_size,
+        "values_stored": sum(prod(a["shape"]) for a in arrays.values()),
+        "arrays": arrays,
+        "lineage": {k: v for k, v in metadata.items() if k != "config"},
+    }
+
+
+FORMAT = Format(name="tensors", summary=summary)

@@ -16,7 +16,7 @@ import pytest
 import torch
 from conftest import Cli
 
-from c2l.artifacts.summary import summarise
+from c2l.artifacts.registry import summarise
 from c2l.artifacts.tensors import load_pickled_tensors, load_tensors, save_tensors
 from c2l.artifacts.untrusted.headers import read_header
 from c2l.errors import BadInputError
