@@ -157,13 +157,16 @@ def read_assignments(path: Path) -> Iterator[NDArray[Any]]:
 
 
 def _summary(path: Path) -> dict[str, Any]:
-    with open_artifact(path, schema.FORMAT_CLUSTERS, hint=HINT) as file, reading(path, hint=HINT):
-        health = size_health(file, schema.COUNTS)
-        if (trace := file[schema.OBJECTIVE][:]).size:
-            health["objective"] = {"first": float(trace[0]), "last": float(trace[-1])}
-        if schema.GROUPS in file:
-            health["groups"] = [int(g) for g in file[schema.GROUPS][:]]
-        return summary_of(path, file, health)
+    return summary_of(path, schema.FORMAT_CLUSTERS, HINT, _health)
+
+
+def _health(file: h5py.File) -> dict[str, Any]:
+    found = size_health(file, schema.COUNTS)
+    if (trace := file[schema.OBJECTIVE][:]).size:
+        found["objective"] = {"first": float(trace[0]), "last": float(trace[-1])}
+    if schema.GROUPS in file:
+        found["groups"] = [int(g) for g in file[schema.GROUPS][:]]
+    return found
 
 
 def _link(path: Path) -> Link:

@@ -162,11 +162,7 @@ def read_features(path: Path) -> Iterator[FeatureReader]:
 
 
 def _summary(path: Path) -> dict[str, Any]:
-    with open_artifact(path, schema.FORMAT_FEATURES, hint=HINT) as file, reading(path, hint=HINT):
-        found = summary_of(path, file, _health(file))
-        if schema.SKIPPED in file:
-            found["skipped"] = list(file[schema.SKIPPED].asstr()[:])
-        return found
+    return summary_of(path, schema.FORMAT_FEATURES, HINT, _health)
 
 
 def _health(file: h5py.File) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -184,26 +184,32 @@ def sources_of(path: Path, file: h5py.File) -> tuple[Source, ...]:
     return tuple(from_json(file.attrs.get(schema.ATTR_LINEAGE, "[]"), path))
 
 
-def summary_of(path: Path, file: h5py.File, health: dict[str, Any]) -> dict[str, Any]:
-    """What ``inspect`` says of an open artifact."""
-    arrays = {
-        name: {
-            "shape": list(data.shape),
-            "dtype": "text" if data.dtype.kind == "O" else str(data.dtype),
-            **({"units": str(data.attrs["units"])} if "units" in data.attrs else {}),
+def summary_of(
+    path: Path, kind: str, hint: str, health: Callable[[h5py.File], dict[str, Any]]
+) -> dict[str, Any]:
+    """What ``inspect`` says of an artifact; see ``open_artifact``."""
+    with open_artifact(path, kind, hint=hint) as file, reading(path, hint=hint):
+        arrays = {
+            name: {
+                "shape": list(data.shape),
+                "dtype": "text" if data.dtype.kind == "O" else str(data.dtype),
+                **({"units": str(data.attrs["units"])} if "units" in data.attrs else {}),
+            }
+            for name, data in file.items()
         }
-        for name, data in file.items()
-    }
-    text = {k: v for k, v in file.attrs.items() if isinstance(v, str)}
-    return {
-        "path": str(path),
-        "kind": str(file.attrs[schema.ATTR_FORMAT]),
-        "bytes": path.stat().st_size,
-        "arrays": arrays,
-        "lineage": {k: v for k, v in text.items() if not k.endswith("_json")},
-        "config": config_of(path, file),
-        "health": health,
-    }
+        text = {k: v for k, v in file.attrs.items() if isinstance(v, str)}
+        return {
+            "path": str(path),
+            "kind": kind,
+            "bytes": path.stat().st_size,
+            "arrays": arrays,
+            "lineage": {k: v for k, v in text.items() if not k.endswith("_json")},
+            "config": config_of(path, file),
+            "health": health(file),
+            **(
+                {"skipped": list(file[schema.SKIPPED].asstr()[:])} if schema.SKIPPED in file else {}
+            ),
+        }
 
 
 def size_health(file: h5py.File, *names: str) -> dict[str, Any]:

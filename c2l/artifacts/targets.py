@@ -92,8 +92,7 @@ def read_targets(path: Path) -> Iterator[TargetsReader]:
 
 
 def _summary(path: Path) -> dict[str, Any]:
-    with open_artifact(path, schema.FORMAT_TARGETS, hint=HINT) as file, reading(path, hint=HINT):
-        return summary_of(path, file, size_health(file, *COUNTS))
+    return summary_of(path, schema.FORMAT_TARGETS, HINT, lambda file: size_health(file, *COUNTS))
 
 
 FORMAT = Format(name=schema.FORMAT_TARGETS, summary=_summary)
