@@ -17,9 +17,9 @@ from PIL import Image
 from c2l.drawing.charts import css_colour
 from c2l.drawing.content import ReportContent, Rival, Tile
 from c2l.drawing.curves import curves_section
-from c2l.drawing.files import complete_file
 from c2l.drawing.scores import classes_section, confusion_section, headline, score_table
 from c2l.drawing.style import STYLE
+from c2l.runtime.files import replacing
 
 __all__ = ["ReportContent", "Rival", "Tile", "write_report"]
 
@@ -43,7 +43,7 @@ def write_report(path: Path, content: ReportContent) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    with complete_file(path) as file:
+    with replacing(path) as partial, partial.open("wb") as file:
         for piece in _page(content):
             file.write(piece.encode())
 
