@@ -57,7 +57,11 @@ class BadInputError(C2LError):
 
     def __init__(self, path: str | Path, problem: str, *, hint: str | None = None) -> None:
         super().__init__(f"{path}: {problem}", hint=hint)
-        self.path = str(path)
+        self.path, self.problem = str(path), problem
+
+
+class ForeignError(BadInputError):
+    """A file or folder of another program."""
 
 
 class ConfigDiffersError(C2LError):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import glob
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +43,6 @@ def synth(
       c2l data synth people -n 200 --image-size 160
     """
     from c2l.artifacts.outputs import claim, refuse_existing
-    from c2l.runtime.files import output_errors, publish
     from c2l.runtime.progress import steps
     from c2l.synth.writer import write_synthetic_set
 
@@ -61,18 +58,12 @@ def synth(
     if out.exists() and not (out / SYNTH_MARKER).is_file():
         raise UsageError(f"{out}: was not made by data synth, so --overwrite will not remove it")
     with claim(out, overwrite=overwrite), steps("synth", options.count) as bar:
-        for left in out.absolute().parent.glob(f".{glob.escape(out.name)}.*.tmp"):
-            shutil.rmtree(left, ignore_errors=True)  # of a killed one
-        beside = out.with_name(f".{out.name}.new")
-        shutil.rmtree(beside, ignore_errors=True)
-        fresh = write_synthetic_set(
-            beside if out.exists() else out,
+        write_synthetic_set(
+            out,
             options,
+            replace=overwrite,
             progress=lambda done, _: bar.advance(done - bar.done),
         )
-        if fresh != out:
-            with output_errors(out):
-                publish(fresh, out)
     show({"data": str(out), "images": options.count}, json_wanted=as_json)
 
 

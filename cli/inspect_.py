@@ -25,7 +25,7 @@ def command(artifacts: tuple[Path, ...], as_json: bool, quiet: bool, verbose: bo
     Example:
       c2l inspect features.h5 run
     """
-    from c2l.artifacts.summary import summarise
+    from c2l.artifacts.registry import summarise
 
     set_voice(quiet, verbose)
     found, broken = [], []

@@ -44,7 +44,7 @@ ROOMS: dict[str, set[str]] = {
     "figure": {"runtime", "data", "nn"},
     "scoring": {"runtime", "clustering", "data", "figure"},
     "drawing": {"runtime"},
-    "artifacts": {"runtime", "data"},
+    "artifacts": {"runtime", "data", "scoring"},
     "model": {"runtime", "artifacts", "clustering", "figure", "nn"},
     "training": {
         *("runtime", "artifacts", "clustering", "data", "figure", "model", "nn", "scoring"),

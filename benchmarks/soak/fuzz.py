@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from c2l.artifacts.untrusted.guard import WALL_SECONDS
+from c2l.artifacts.untrusted.guard import LIMITS
 
 from .damage import WAYS
 from .samples import make_samples
@@ -115,7 +115,10 @@ def fuzz(count: int, seed: int, folder: Path, keep: Path | None) -> dict[str, Co
         outcome = judge(answer, expected[sample.name], path, worker.base)
         if outcome in ("crash", "hang") and path.suffix == ".h5":
             again = judge(
-                guarded.ask(path, WALL_SECONDS + TIMEOUT), expected[sample.name], path, guarded.base
+                guarded.ask(path, LIMITS.wall_seconds + TIMEOUT),
+                expected[sample.name],
+                path,
+                guarded.base,
             )
             outcome = "died in the guard" if again == "refused" else again
         table[sample.name][outcome] += 1

@@ -18,8 +18,8 @@ import numpy as np
 
 from c2l.artifacts.clusters import read_clusters
 from c2l.artifacts.features import read_features
+from c2l.artifacts.registry import summarise
 from c2l.artifacts.scores import read_scores
-from c2l.artifacts.summary import summarise
 from c2l.artifacts.targets import read_targets
 from c2l.artifacts.tensors import load_pickled_tensors, load_tensors
 from c2l.artifacts.untrusted.guard import trust_files

@@ -1,4 +1,4 @@
-"""The clusters file: centroids or factors, and every pixel's cluster."""
+"""Clusters files: centroids or factors, and every pixel's cluster."""
 
 from __future__ import annotations
 
@@ -13,10 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l import schema
-from c2l.artifacts.hdf5 import config_of, create, open_artifact, reading, seal, stamp
+from c2l.artifacts.chain import Format, Link, score_or_draw
+from c2l.artifacts.hdf5 import (
+    config_of,
+    open_artifact,
+    reading,
+    size_health,
+    sources_of,
+    stamp,
+    summary_of,
+    tried_out,
+    writing,
+)
+from c2l.artifacts.lineage import FEATURES
 from c2l.artifacts.rows import RowReader, create_rows, write_row
 from c2l.errors import BadInputError
-from c2l.runtime.files import replacing
+from c2l.options import ClusterOptions
 
 HINT = "make one with: c2l cluster features.h5 -o clusters.h5 -k K"
 
@@ -61,7 +73,7 @@ class ClustersWriter:
         write_row(self._file, schema.ASSIGNMENTS, index, labels)
 
     def finish(self, clusters: Clusters) -> None:
-        """Write all but the assignments and mark the file complete."""
+        """Write all but the assignments."""
         stamp(self._file, schema.FORMAT_CLUSTERS, clusters.config, clusters.attributes)
         write = self._file.create_dataset
         write(schema.CENTROIDS, data=clusters.centroids.astype(np.float32))
@@ -74,7 +86,6 @@ class ClustersWriter:
             write(schema.GROUPS, data=clusters.groups)
         names = np.array(clusters.names, dtype=object)
         write(schema.NAMES, data=names, dtype=h5py.string_dtype())
-        seal(self._file)
 
 
 @contextmanager
@@ -85,7 +96,7 @@ def write_clusters(path: Path, *, needed: int | None = None) -> Iterator[Cluster
         path: the file.
         needed: bytes of the assignments, for the message when the disk is full.
     """
-    with replacing(path, needed=needed) as partial, create(partial) as file:
+    with writing(path, needed=needed) as file:
         yield ClustersWriter(file)
 
 
@@ -143,3 +154,52 @@ def read_assignments(path: Path) -> Iterator[NDArray[Any]]:
             except OSError as error:
                 name = file[schema.NAMES].asstr()[index]
                 raise BadInputError(path, f"image {name!r}: {error}", hint=HINT) from None
+
+
+def _summary(path: Path) -> dict[str, Any]:
+    return summary_of(path, schema.FORMAT_CLUSTERS, HINT, _health)
+
+
+def _health(file: h5py.File) -> dict[str, Any]:
+    found = size_health(file, schema.COUNTS)
+    if (trace := file[schema.OBJECTIVE][:]).size:
+        found["objective"] = {"first": float(trace[0]), "last": float(trace[-1])}
+    if schema.GROUPS in file:
+        found["groups"] = [int(g) for g in file[schema.GROUPS][:]]
+    return found
+
+
+def _link(path: Path) -> Link:
+    with tried_out(path) as file:
+        return Link(
+            format=FORMAT,
+            path=path,
+            sources=sources_of(path, file),
+            options=config_of(path, file),
+            takes=(FEATURES,),
+            complete=bool(file.attrs.get(schema.ATTR_COMPLETE)),
+        )
+
+
+def _count_again(path: Path) -> str | None:
+    """The stored sizes are those of the assignments."""
+    stored = read_clusters(path)
+    counts = np.zeros(len(stored.centroids), dtype=np.int64)
+    for labels in read_assignments(path):
+        found = np.bincount(labels.ravel(), minlength=len(counts))
+        if len(found) > len(counts):
+            return f"an assignment of {len(found) - 1}, there are {len(counts)} clusters"
+        counts += found
+    same = np.array_equal(counts, stored.counts)
+    return None if same else "the clusters' sizes are not those of its assignments"
+
+
+FORMAT = Format(
+    name=schema.FORMAT_CLUSTERS,
+    summary=_summary,
+    link=_link,
+    checks=(("centroids and assignments", _count_again),),
+    stage="cluster",
+    options=ClusterOptions,
+    following=score_or_draw,
+)

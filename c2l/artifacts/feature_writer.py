@@ -1,4 +1,4 @@
-"""Writing a feature store: dense features of every image, one image a chunk."""
+"""Writes feature stores, and continues those whose writer was stopped."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l import schema
+from c2l.artifacts.features import LARGE
 from c2l.artifacts.hdf5 import create, seal, stamp
 from c2l.artifacts.rows import all_finite, create_rows, row_sum
 from c2l.artifacts.stopped import copied_sibling, take_over
 from c2l.errors import NonFiniteError
 from c2l.runtime.files import output_errors, partial_sibling, publish
-
-# One checksummed row an image.
-LARGE = (schema.FEATURES, schema.FEATURES_VIEW1, schema.FEATURES_VIEW2, schema.PIXEL_INDEX)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Reading a feature store: dense features of every image, one image a chunk."""
+"""Reads feature stores: dense features of every image, one image per chunk."""
 
 from __future__ import annotations
 
@@ -12,13 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l import schema
-from c2l.artifacts.hdf5 import config_of, open_artifact, reading
-from c2l.artifacts.lineage import Source, from_json
+from c2l.artifacts.chain import Format, Link
+from c2l.artifacts.hdf5 import (
+    config_of,
+    open_artifact,
+    reading,
+    sources_of,
+    summary_of,
+    tried_out,
+)
+from c2l.artifacts.lineage import DATA, Source, quoted
 from c2l.artifacts.rows import RowReader, all_finite
 from c2l.artifacts.untrusted.names import require_fit
 from c2l.errors import BadInputError
+from c2l.options import ExtractOptions
+from c2l.runtime.progress import steps
 
 HINT = "make one with: c2l extract DATA -o features.h5"
+# Data sets of one checksummed row per image.
+LARGE = (schema.FEATURES, schema.FEATURES_VIEW1, schema.FEATURES_VIEW2, schema.PIXEL_INDEX)
+# Rows that health is computed from; a store may be larger than memory.
+HEALTH_ROWS = 64
 
 
 class FeatureReader:
@@ -94,7 +108,7 @@ class FeatureReader:
     @property
     def lineage(self) -> list[Source]:
         """The store's inputs."""
-        return from_json(self.attribute(schema.ATTR_LINEAGE) or [], self.path)
+        return list(sources_of(self.path, self._file))
 
     def attribute(self, name: str) -> str:
         """A root attribute as text, empty when there is none."""
@@ -145,3 +159,71 @@ def read_features(path: Path) -> Iterator[FeatureReader]:
     """
     with open_artifact(path, schema.FORMAT_FEATURES, hint=HINT) as file:
         yield FeatureReader(path, file)
+
+
+def _summary(path: Path) -> dict[str, Any]:
+    return summary_of(path, schema.FORMAT_FEATURES, HINT, _health)
+
+
+def _health(file: h5py.File) -> dict[str, Any]:
+    data = file[schema.FEATURES]
+    rows = np.unique(np.linspace(0, len(data) - 1, HEALTH_ROWS).astype(int))
+    values = [data[int(i)].astype(np.float32).reshape(-1, data.shape[-1]) for i in rows]
+    norms = [float(np.linalg.norm(v, axis=1).mean()) for v in values]
+    return {
+        "finite": all(bool(np.isfinite(v).all()) for v in values),
+        "mean_norm": round(float(np.mean(norms)), 4),
+        "constant_channels": int((np.concatenate(values).std(0) == 0).sum()),
+    }
+
+
+def _link(path: Path, final: Path | None = None) -> Link:
+    with tried_out(path, unfinished=final is not None) as file:
+        config = config_of(path, file)
+        lines = file[schema.SKIPPED].asstr()[:] if schema.SKIPPED in file else ()
+        skipped = [str(line).split("\t", 1)[0] for line in lines]
+        done = ""
+        if schema.DONE in file:
+            written = file[schema.DONE][:]
+            done = f"{int(np.count_nonzero(written))} of {len(written)} images"
+        sources = sources_of(path, file) or (Source(DATA, str(config.get("data", "DATA")), ""),)
+        return Link(
+            format=FORMAT,
+            path=final or path,
+            sources=sources,
+            options=config,
+            takes=(DATA,),
+            complete=bool(file.attrs.get(schema.ATTR_COMPLETE)),
+            done=done,
+            images=len(file[schema.NAMES]) + len(skipped),
+            split=config.get("split"),
+            skipped=frozenset(skipped),
+        )
+
+
+def _read_all(path: Path) -> str | None:
+    """Read every row, which checks its checksum and that its values are finite."""
+    with read_features(path) as reader:
+        views = (schema.FEATURES_VIEW1, schema.FEATURES_VIEW2) if reader.has_views else ()
+        with steps(f"verify {path}", len(reader.names)) as bar:
+            for index in range(len(reader.names)):
+                for name in (schema.FEATURES, *views):
+                    reader.read(index, name)
+                if reader.sampled:
+                    reader.pixel_index(index)
+                bar.advance()
+    return None
+
+
+FORMAT = Format(
+    name=schema.FORMAT_FEATURES,
+    summary=_summary,
+    link=_link,
+    leftover=_link,
+    checks=(("features of every image", _read_all),),
+    stage="extract",
+    options=ExtractOptions,
+    following=lambda link, *_: (
+        f"c2l cluster {quoted(link.path)} -o {link.beside('clusters.h5')} -k 3"
+    ),
+)

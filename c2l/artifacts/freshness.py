@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from c2l import schema
-from c2l.artifacts.chain import Link, read_link
+from c2l.artifacts.chain import Link
 from c2l.artifacts.lineage import DATA, Source
+from c2l.artifacts.registry import read_link
 from c2l.artifacts.sums import KnownSums
 from c2l.data.decoding import inputs_digest
 from c2l.data.labelled import joined_sha256
@@ -54,9 +54,8 @@ class Freshness:
         return self._sums[path]
 
     def _photos(self, link: Link, source: Source, path: Path) -> str | None:
-        scored = link.kind == schema.FORMAT_EVAL
         try:
-            dataset = open_dataset(path, split=link.split, labelled_only=scored)
+            dataset = open_dataset(path, split=link.split, labelled_only=link.scored)
         except BadInputError as error:
             return f"its data cannot be read: {error.message}"
         if link.images and len(dataset.records) != link.images:
@@ -67,16 +66,15 @@ class Freshness:
 
     def digest(self, dataset: Dataset, link: Link) -> str:
         """The digest of the photos, as an artifact made from them notes it."""
-        scored = link.kind == schema.FORMAT_EVAL
         records = [record for record in dataset.records if record.name not in link.skipped]
         if link.names is not None:
             records = [record for record in records if record.name in link.names]
         sums = []
         with steps("hash", len(records), brief=True) as bar:
             for record in records:
-                files = (record.image, record.mask) if scored else (record.image,)
+                files = (record.image, record.mask) if link.scored else (record.image,)
                 parts = [self._sha256(path) for path in files if path is not None]
-                sums.append(joined_sha256(parts) if scored else parts[0])
+                sums.append(joined_sha256(parts) if link.scored else parts[0])
                 bar.advance()
         return inputs_digest([record.name for record in records], sums)
 

@@ -1,9 +1,9 @@
-"""Opening HDF5 artifacts of any origin as data and nothing else."""
+"""HDF5 artifacts: written whole or not at all, and opened as data and nothing else."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,14 @@ from typing import Any
 import h5py
 
 from c2l import __version__, schema
+from c2l.artifacts.lineage import Source, from_json
+from c2l.artifacts.outputs import HDF5
 from c2l.artifacts.seal import content_digest
 from c2l.artifacts.untrusted.guard import require_safe
 from c2l.artifacts.untrusted.structure import check_structure
 from c2l.errors import BadInputError, OutputError
-from c2l.runtime.files import first_bytes
+from c2l.runtime.files import first_bytes, replacing
 from c2l.runtime.json_files import strict_json
-
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 def stamp(file: h5py.File, kind: str, config: dict[str, Any], attributes: dict[str, str]) -> None:
@@ -36,6 +36,19 @@ def seal(file: h5py.File) -> None:
     """Mark a file complete, with the digest of all that was written to it."""
     file.attrs[schema.ATTR_COMPLETE] = True
     file.attrs[schema.ATTR_CONTENT] = content_digest(file)
+
+
+@contextmanager
+def writing(path: Path, *, needed: int | None = None) -> Iterator[h5py.File]:
+    """A new artifact; sealed, and under its name, when the block ends without an error.
+
+    Args:
+        path: the final name.
+        needed: bytes of its data, for the message when the disk is full.
+    """
+    with replacing(path, needed=needed) as partial, create(partial) as file:
+        yield file
+        seal(file)
 
 
 def _check_kind(path: Path, file: h5py.File, kinds: tuple[str, ...], hint: str | None) -> None:
@@ -99,6 +112,28 @@ def _open_checked(path: Path, kinds: tuple[str, ...], hint: str | None) -> h5py.
 
 
 @contextmanager
+def tried_out(path: Path, *, unfinished: bool = False) -> Iterator[h5py.File]:
+    """Open a file of any format, complete or not, for its attributes and names.
+
+    Raises:
+        BadInputError: it is damaged, or its trial in a child process failed.
+    """
+    require_safe(path, unfinished=unfinished)
+    with reading(path), h5py.File(path, "r", swmr=unfinished) as file:
+        yield file
+
+
+def declared_format(path: Path, *, unfinished: bool = False) -> str:
+    """The name of its format, perhaps of another program's; empty where there is none.
+
+    Raises:
+        BadInputError: see ``tried_out``.
+    """
+    with tried_out(path, unfinished=unfinished) as file:
+        return str(file.attrs.get(schema.ATTR_FORMAT, ""))
+
+
+@contextmanager
 def open_artifact(path: Path, *kinds: str, hint: str | None = None) -> Iterator[h5py.File]:
     """Open a complete artifact for reading; what is read from it goes in ``reading``.
 
@@ -115,9 +150,10 @@ def open_artifact(path: Path, *kinds: str, hint: str | None = None) -> Iterator[
     try:
         signature = first_bytes(path)
     except BadInputError as error:
-        problem = error.message.removeprefix(f"{error.path}: ")
-        raise BadInputError(path, f"{problem}; expected a {expected} file", hint=hint) from None
-    if signature != SIGNATURE:
+        raise BadInputError(
+            path, f"{error.problem}; expected a {expected} file", hint=hint
+        ) from None
+    if signature != HDF5:
         raise BadInputError(path, f"not an HDF5 file; expected a {expected} file", hint=hint)
     require_safe(path, hint=hint)
     with reading(path, hint=hint):
@@ -137,3 +173,51 @@ def config_of(path: Path, file: h5py.File) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise BadInputError(path, f"its {schema.ATTR_CONFIG} is not an object")
     return config
+
+
+def sources_of(path: Path, file: h5py.File) -> tuple[Source, ...]:
+    """The inputs it was made from.
+
+    Raises:
+        BadInputError: they cannot be read.
+    """
+    return tuple(from_json(file.attrs.get(schema.ATTR_LINEAGE, "[]"), path))
+
+
+def summary_of(
+    path: Path, kind: str, hint: str, health: Callable[[h5py.File], dict[str, Any]]
+) -> dict[str, Any]:
+    """What ``inspect`` says of an artifact; see ``open_artifact``."""
+    with open_artifact(path, kind, hint=hint) as file, reading(path, hint=hint):
+        arrays = {
+            name: {
+                "shape": list(data.shape),
+                "dtype": "text" if data.dtype.kind == "O" else str(data.dtype),
+                **({"units": str(data.attrs["units"])} if "units" in data.attrs else {}),
+            }
+            for name, data in file.items()
+        }
+        text = {k: v for k, v in file.attrs.items() if isinstance(v, str)}
+        return {
+            "path": str(path),
+            "kind": kind,
+            "bytes": path.stat().st_size,
+            "arrays": arrays,
+            "lineage": {k: v for k, v in text.items() if not k.endswith("_json")},
+            "config": config_of(path, file),
+            "health": health(file),
+            **(
+                {"skipped": list(file[schema.SKIPPED].asstr()[:])} if schema.SKIPPED in file else {}
+            ),
+        }
+
+
+def size_health(file: h5py.File, *names: str) -> dict[str, Any]:
+    """Of each data set of clusters' sizes: the shares of all pixels, and the empty clusters."""
+    found: dict[str, Any] = {}
+    for name in names:
+        counts = file[name][:]
+        shares = counts / max(int(counts.sum()), 1)
+        found[f"{name}_shares"] = [round(float(s), 4) for s in shares]
+        found[f"{name}_empty"] = [k for k, count in enumerate(counts) if count == 0]
+    return found

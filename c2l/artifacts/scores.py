@@ -1,13 +1,19 @@
-"""eval.json read back, its types and shapes checked, since a file of any origin may hold any."""
+"""Reads eval.json with its types and shapes checked, since a file of any origin may hold any."""
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from c2l import schema
+from c2l.artifacts.chain import Format, Link
+from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, from_json, quoted
 from c2l.errors import BadInputError
+from c2l.options import EvalOptions
 from c2l.runtime.json_files import read_json, unseal
 
 HINT = "make one with: c2l eval RUN DATA -o eval.json"
@@ -148,3 +154,62 @@ def _table(values: Any, classes: int) -> None:
     allowed = {*range(classes), schema.IGNORE}
     if not isinstance(values, list) or len(values) != 256 or not allowed.issuperset(values):
         raise ValueError("'merge_table' does not fit its classes")
+
+
+def _summary(path: Path) -> dict[str, Any]:
+    value = read_scores(path)
+    wide = ("confusion_raw", "baseline_confusions_raw", "per_image")
+    values = {k: v for k, v in value.items() if k not in wide}
+    values["worst"] = [f"{name} {miou:.3f}" for name, miou in ranked(value)[:-4:-1]]
+    size = path.stat().st_size
+    return {"path": str(path), "kind": schema.FORMAT_EVAL, "bytes": size, "values": values}
+
+
+def _link(path: Path) -> Link:
+    value = read_json(path, what="an eval.json")
+    lineage = value.get("lineage", {})
+    sources = tuple(from_json(lineage.get("sources", []), path))
+    from_others = any(source.role == SCORES for source in sources)
+    return Link(
+        format=FORMAT,
+        path=path,
+        sources=sources,
+        options=lineage.get("options", {}),
+        takes=(SCORES,) if from_others else (PREDICTOR, DATA),
+        images=int(value.get("images", 0)),
+        split=value.get("split"),
+        scored=True,
+    )
+
+
+def _score_again(path: Path) -> str | None:
+    """The scores follow from the confusion matrix that is stored with them."""
+    from c2l.scoring.metrics import score
+
+    value = read_scores(path)
+    try:
+        matching = np.array(value["matching"]["clusters_to_classes"], dtype=np.int64)
+        confusion = np.array(value["confusion"], dtype=np.int64)
+        found = score(confusion, matching, tuple(value["classes"])).as_dict()
+        wrong = [k for k, v in found.items() if value[k] != v]
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        return f"damaged: {error}"
+    return f"does not follow from its confusion matrix: {', '.join(wrong)}" if wrong else None
+
+
+def _following(link: Link, data: str, _: object) -> str:
+    if not (predictor := link.named(PREDICTOR)):
+        return ""
+    scores, pictures = quoted(link.path), link.beside("pictures")
+    return f"c2l render {shlex.quote(predictor)} {data} -o {pictures} --scores {scores}"
+
+
+FORMAT = Format(
+    name=schema.FORMAT_EVAL,
+    summary=_summary,
+    link=_link,
+    checks=(("scores", _score_again),),
+    stage="eval",
+    options=EvalOptions,
+    following=_following,
+)

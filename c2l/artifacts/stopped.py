@@ -10,9 +10,10 @@ import h5py
 import numpy as np
 
 from c2l import schema
-from c2l.artifacts.hdf5 import reading
+from c2l.artifacts.features import LARGE
+from c2l.artifacts.hdf5 import tried_out
 from c2l.artifacts.rows import RowReader, write_row
-from c2l.artifacts.untrusted.guard import require_safe
+from c2l.artifacts.untrusted.child import KilledError
 from c2l.artifacts.untrusted.structure import check_structure
 from c2l.errors import BadInputError, ConfigDiffersError
 from c2l.runtime.files import output_errors, partial_sibling
@@ -40,11 +41,10 @@ def take_over(stale: Path, fresh: h5py.File, output: Path, *, anew: bool = False
     Raises:
         ConfigDiffersError: it was made under other options, which are named.
         OutputError: the fresh store cannot be written.
-        BadInputError: the process that tried it out was killed from outside.
+        KilledError: the process that tried it out was killed from outside.
     """
     try:
-        require_safe(stale, unfinished=True)
-        with reading(stale), h5py.File(stale, "r", swmr=True) as old:
+        with tried_out(stale, unfinished=True) as old:
             check_structure(stale, old, unfinished=True)
             differing = _differing(old, fresh)
             if differing and not anew:
@@ -58,11 +58,13 @@ def take_over(stale: Path, fresh: h5py.File, output: Path, *, anew: bool = False
             if old.attrs.get(schema.ATTR_PCA_SHA256) != fresh.attrs.get(schema.ATTR_PCA_SHA256):
                 return "its principal components were of other photos"
             _copy(old, fresh, output)
-    except BadInputError as error:
-        # Killed from outside, for want of memory as a rule: no reason to drop what is there.
-        if "(SIGKILL)" in error.message and not anew:
+    except KilledError:
+        # No reason to drop what is there.
+        if not anew:
             raise
-        return error.message.removeprefix(f"{stale}: ")
+        return "it could not be tried out"
+    except BadInputError as error:
+        return error.problem
     return ""
 
 
@@ -92,8 +94,7 @@ def _deciding(file: h5py.File) -> dict[str, Any]:
 
 
 def _copy(old: h5py.File, fresh: h5py.File, output: Path) -> None:
-    large = (schema.FEATURES, schema.FEATURES_VIEW1, schema.FEATURES_VIEW2, schema.PIXEL_INDEX)
-    summed = [name for name in large if name in fresh]
+    summed = [name for name in LARGE if name in fresh]
     rows = [RowReader(old, name) for name in summed]
     needed = sum(fresh[name].nbytes for name in summed)
     small = (schema.ORIG_SIZE, schema.IMAGE_SHA256)

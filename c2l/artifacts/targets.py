@@ -1,4 +1,4 @@
-"""An epoch's pseudo-labels and centroids of both views, kept so that the epoch can be resumed."""
+"""An epoch's pseudo-labels and centroids of both views, stored so that it can be resumed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l import schema
-from c2l.artifacts.hdf5 import create, open_artifact, reading, seal, stamp
+from c2l.artifacts.chain import Format
+from c2l.artifacts.hdf5 import open_artifact, reading, size_health, stamp, summary_of, writing
 from c2l.artifacts.rows import RowReader, create_rows, row_sum
 from c2l.artifacts.untrusted.guard import remember
-from c2l.runtime.files import replacing
 
 HINT = "resume the run; the epoch is clustered again"
 LABELS = (schema.ASSIGNMENTS_VIEW1, schema.ASSIGNMENTS_VIEW2)
@@ -61,10 +61,9 @@ def write_targets(
         config: of the epoch.
         needed: bytes of the labels, for the message when the disk is full.
     """
-    with replacing(path, needed=needed) as partial, create(partial) as file:
+    with writing(path, needed=needed) as file:
         stamp(file, schema.FORMAT_TARGETS, config, {})
         yield TargetsWriter(file, count)
-        seal(file)
     # Read in the same command, by the process that wrote it.
     remember(path)
 
@@ -90,3 +89,10 @@ def read_targets(path: Path) -> Iterator[TargetsReader]:
     """Open an epoch's targets."""
     with open_artifact(path, schema.FORMAT_TARGETS, hint=HINT) as file:
         yield TargetsReader(path, file)
+
+
+def _summary(path: Path) -> dict[str, Any]:
+    return summary_of(path, schema.FORMAT_TARGETS, HINT, lambda file: size_health(file, *COUNTS))
+
+
+FORMAT = Format(name=schema.FORMAT_TARGETS, summary=_summary)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
+import tempfile
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from c2l import schema
+from c2l.artifacts.chain import Format
 from c2l.artifacts.untrusted.headers import read_header
-from c2l.artifacts.untrusted.pickles import read_pickled
+from c2l.artifacts.untrusted.pickled import unpickle
 from c2l.errors import BadInputError
 from c2l.runtime.files import replacing
 from c2l.runtime.json_files import strict_json
@@ -31,33 +32,18 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str
         tensors: by name, on any device.
         metadata: text to text.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     from c2l import __version__
 
-    needed = sum(t.numel() * t.element_size() for t in tensors.values())
     # One entry, since the library writes several in an order that changes from run to run.
     contiguous = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     values = {"created_by": f"c2l {__version__}", **metadata}
     values[schema.JSON_SEAL] = _digest(contiguous, values)
-    own = {METADATA: json.dumps(values, sort_keys=True)}
-    with replacing(path, needed=needed) as partial:
-        try:
-            save_file(contiguous, partial, metadata=own)
-            # The library makes files that only their owner may read.
-            partial.chmod(0o666 & ~_umask())
-        except OSError:
-            raise
-        except Exception as error:
-            # safetensors reports a full disk as an error of its own, with the number in words.
-            number = errno.ENOSPC if f"os error {errno.ENOSPC}" in str(error) else errno.EIO
-            raise OSError(number, str(error)) from error
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
+    data = save(contiguous, metadata={METADATA: json.dumps(values, sort_keys=True)})
+    with replacing(path, needed=len(data)) as partial:
+        # The library's own writer tells a full disk in words only.
+        partial.write_bytes(data)
 
 
 def load_tensors(
@@ -94,14 +80,19 @@ def load_tensors(
 
 
 def load_pickled_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a ``.pth`` state dict; see ``pickles``.
+    """Read a ``.pth`` state dict in a child process; see ``untrusted.pickled``.
 
     Raises:
         BadInputError: missing, not such a file, one that would run code, or holding NaN or Inf.
+        OutputError: there is no room for its tensors among the temporary files.
     """
-    tensors = read_pickled(path)
-    _require_finite(path, tensors, None)
-    return tensors
+    with tempfile.TemporaryDirectory() as folder:
+        read = Path(folder) / "tensors.safetensors"
+        unpickle(path, read)
+        try:
+            return load_tensors(read)[0]
+        except BadInputError as error:
+            raise BadInputError(path, error.problem) from None
 
 
 def _digest(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
@@ -132,3 +123,30 @@ def _require_finite(path: Path, tensors: dict[str, Tensor], hint: str | None) ->
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise BadInputError(path, f"tensor {name!r} holds NaN or Inf", hint=hint)
+
+
+def declared_format(path: Path) -> str:
+    """The name of its format, perhaps of another program's; empty where there is none.
+
+    Raises:
+        BadInputError: missing, or no sound safetensors file.
+    """
+    return own_metadata(read_header(path)[1]).get("format", "")
+
+
+def summary(path: Path) -> dict[str, Any]:
+    """Names and shapes by the header, which is JSON behind its length in 8 bytes."""
+    header, raw = read_header(path)
+    metadata = own_metadata(raw)
+    arrays = {n: {"shape": v["shape"], "dtype": v["dtype"]} for n, v in header.items()}
+    return {
+        "path": str(path),
+        "kind": metadata.get("format", metadata.get("kind", "tensors")),
+        "bytes": path.stat().st_size,
+        "values_stored": sum(prod(a["shape"]) for a in arrays.values()),
+        "arrays": arrays,
+        "lineage": {k: v for k, v in metadata.items() if k != "config"},
+    }
+
+
+FORMAT = Format(name="tensors", summary=summary)

@@ -50,7 +50,7 @@ class Skips:
         if self.on_error == "fail":
             raise BadInputError(
                 error.path,
-                error.message.removeprefix(f"{error.path}: "),
+                error.problem,
                 hint="mend or remove the file, or leave such files out by --on-error skip",
             )
         self.reasons[name] = error.message

@@ -59,15 +59,10 @@ def examine(record: Record, space: LabelSpace | None) -> Finding:
         finding.digest = _sha256(record.image)
     except BadInputError as error:
         finding.header = None
-        finding.problems.append((record.image, problem_of(error)))
+        finding.problems.append((record.image, error.problem))
     if record.mask is not None:
         _examine_mask(finding, record.mask, space)
     return finding
-
-
-def problem_of(error: BadInputError) -> str:
-    """An error's text without the path that begins it."""
-    return error.message.removeprefix(f"{error.path}: ")
 
 
 def _examine_mask(finding: Finding, path: Path, space: LabelSpace | None) -> None:
@@ -76,7 +71,7 @@ def _examine_mask(finding: Finding, path: Path, space: LabelSpace | None) -> Non
         if finding.header is not None:
             check_mask_size(mask, (finding.header.height, finding.header.width), path)
     except BadInputError as error:
-        finding.problems.append((path, problem_of(error)))
+        finding.problems.append((path, error.problem))
         return
     counts = np.bincount(mask.ravel())
     finding.ids = np.flatnonzero(counts)

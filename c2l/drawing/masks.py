@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from c2l.drawing.files import complete_file
 from c2l.errors import UsageError
+from c2l.runtime.files import replacing
+from c2l.runtime.json_files import write_json
 from c2l.schema import FORMAT_MASKS, FORMAT_VERSION, IGNORE
 
 
@@ -32,8 +32,8 @@ def write_indexed_png(path: Path, mask: NDArray[np.uint8], palette: Sequence[int
         raise UsageError(f"expected a (H, W) uint8 mask, found {mask.dtype} {mask.shape}")
     image = Image.fromarray(np.ascontiguousarray(mask))
     image.putpalette(list(palette))
-    with complete_file(path) as file:
-        image.save(file, format="PNG")
+    with replacing(path) as partial:
+        image.save(partial, format="PNG")
 
 
 def write_legend(
@@ -61,5 +61,4 @@ def write_legend(
         ],
         **(made_from or {}),
     }
-    with complete_file(path) as file:
-        file.write((json.dumps(legend, indent=2, ensure_ascii=False) + "\n").encode())
+    write_json(path, legend)

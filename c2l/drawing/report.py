@@ -17,9 +17,9 @@ from PIL import Image
 from c2l.drawing.charts import css_colour
 from c2l.drawing.content import ReportContent, Tile
 from c2l.drawing.curves import curves_section
-from c2l.drawing.files import complete_file
 from c2l.drawing.scores import classes_section, confusion_section, headline, score_table
 from c2l.drawing.style import STYLE
+from c2l.runtime.files import replacing
 
 # Panels are displayed at about this width; twice the width would help only high-density screens.
 _PANEL_WIDTH = 320
@@ -41,7 +41,7 @@ def write_report(path: Path, content: ReportContent) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    with complete_file(path) as file:
+    with replacing(path) as partial, partial.open("wb") as file:
         for piece in _page(content):
             file.write(piece.encode())
 

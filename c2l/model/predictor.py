@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from c2l import schema
-from c2l.artifacts.chain import read_link
 from c2l.artifacts.clusters import read_clusters
 from c2l.artifacts.freshness import require_fresh
 from c2l.artifacts.lineage import FEATURES, PREDICTOR, WEIGHTS, from_json
+from c2l.artifacts.registry import read_link
 from c2l.artifacts.runs import Run
 from c2l.artifacts.tensors import load_tensors
 from c2l.clustering.nmf import activations

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 from c2l.errors import BadInputError, OutputError
 
 CHUNK_BYTES = 1 << 20
+# Bytes of a name on the usual file systems.
+LONGEST_NAME = 255
 
 Identity = tuple[int, int, int, int, int]
 
@@ -122,7 +125,10 @@ def output_errors(path: Path, *, needed: int | None = None) -> Iterator[None]:
 
 def partial_sibling(path: Path) -> Path:
     """The hidden temporary file beside an output."""
-    return path.with_name(f".{path.name}.partial")
+    name = f".{path.name}.partial"
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        name = f".{zlib.crc32(os.fsencode(path.name)):08x}.partial"
+    return path.with_name(name)
 
 
 def sync(path: Path) -> None:

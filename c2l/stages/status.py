@@ -1,22 +1,22 @@
-"""status: which artifacts of a folder are done, partial or stale, and the next command of each."""
+"""status: which artifacts in a folder are done, partial or stale, and what to run next."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from c2l import schema
-from c2l.artifacts.chain import KINDS, Link, read_link, read_partial
+from c2l.artifacts.chain import Link
 from c2l.artifacts.freshness import Freshness
-from c2l.artifacts.lineage import DATA, FEATURES, PREDICTOR, quoted, shown
+from c2l.artifacts.lineage import DATA, FEATURES, quoted, shown
 from c2l.artifacts.locks import writer_of
 from c2l.artifacts.outputs import FORMAT_NAME
+from c2l.artifacts.registry import FORMATS, marker_of, read_leftover, read_link
 from c2l.artifacts.stopped import COPIED, leftover
 from c2l.data.layouts import open_dataset
-from c2l.errors import BadInputError
+from c2l.errors import BadInputError, ForeignError
 from c2l.runtime.files import first_bytes
 
 DONE, PARTIAL, STALE, WRITTEN, BROKEN = "done", "partial", "stale", "being written", "broken"
@@ -65,8 +65,8 @@ def status(folder: Path) -> list[Entry]:
             continue
         if link is not None:
             links.append(link)
-    order = list(KINDS)
-    links.sort(key=lambda link: (order.index(link.kind), str(link.path)))
+    order = list(FORMATS)
+    links.sort(key=lambda link: (order.index(link.format.name), str(link.path)))
     stale: set[Path] = set()
     with Freshness(thorough=False) as fresh:
         for link in links:
@@ -84,7 +84,7 @@ def summary(entries: list[Entry]) -> dict[str, Any]:
 
 def _found(folder: Path) -> Iterator[Path]:
     """Paths that may be artifacts; what lies inside a run or a folder of pictures is theirs."""
-    if _looks_like_run(folder) or (folder / "masks" / schema.LEGEND).is_file():
+    if marker_of(folder):
         yield folder
         return
     for path in sorted(folder.iterdir()):
@@ -95,42 +95,25 @@ def _found(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _looks_like_run(folder: Path) -> bool:
-    """Whether a configuration in it is a run's, which may be damaged, and not any program's."""
-    config = folder / schema.RUN_CONFIG
-    if not config.is_file():
-        return False
-    run = (folder / schema.PREDICTOR).exists() or any(folder.glob(f"{schema.STEP_PREFIX}*"))
-    return run or FORMAT_NAME in first_bytes(config, 4096)
-
-
 def _read(path: Path) -> Link | None:
-    """The link at a path; None for what is no artifact or is shadowed by a complete one."""
+    """The link at a path; None for another program's file, or a leftover of what is complete."""
     if path.name.startswith("."):
         final = path.with_name(path.name[1:].removesuffix(COPIED).removesuffix(PARTIAL_SUFFIX))
-        if path != leftover(final) or final.exists():
-            return None
-        return read_partial(path, final)
-    if path.suffix == ".json":
-        try:
-            return read_link(path) if FORMAT_NAME in first_bytes(path, 4096) else None
-        except BadInputError:
-            return None  # any program's
-    if path.is_dir() and not _is_ours(path):
-        return None
-    return read_link(path)
-
-
-def _is_ours(path: Path) -> bool:
+        return None if path != leftover(final) or final.exists() else read_leftover(path, final)
     try:
-        read_link(path)
-    except BadInputError as error:
-        return "not a run of this version" not in error.message
-    return True
+        if path.suffix == ".json" and FORMAT_NAME not in first_bytes(path, 4096):
+            return None
+        return read_link(path)
+    except ForeignError:
+        return None
+    except BadInputError:
+        if path.suffix != ".json":
+            raise
+        return None  # It may be any program's.
 
 
 def _entry(link: Link, links: list[Link], stale: set[Path], fresh: Freshness) -> Entry:
-    stage, path = KINDS[link.kind].stage, shown(link.path)
+    stage, path = link.format.stage, shown(link.path)
     writer = writer_of(link.path)
     if writer:
         return Entry(path, stage, WRITTEN, writer, "")
@@ -142,55 +125,31 @@ def _entry(link: Link, links: list[Link], stale: set[Path], fresh: Freshness) ->
     why = "; ".join(p for p in problems if p)
     if why:
         if not all(source.located(link.path).exists() for source in link.sources):
-            # A command that reads what is not there would not mend it.
+            # A command that reads a missing input would not mend it.
             return Entry(path, stage, STALE, f"{why}: put it back, or name where it lies now", "")
         return Entry(path, stage, STALE, why, link.command("--overwrite"))
     if not link.complete:
-        more = ("--resume",) if link.kind == schema.FORMAT_RUN else ()
-        return Entry(path, stage, PARTIAL, link.done, link.command(*more))
-    return Entry(path, stage, DONE, "", _onward(link, links))
+        return Entry(path, stage, PARTIAL, link.done, link.command(*link.format.resume))
+    return Entry(path, stage, DONE, "", _following(link, links))
 
 
-def _onward(link: Link, links: list[Link]) -> str:
+def _following(link: Link, links: list[Link]) -> str:
     """What is usually made of an artifact, if nothing is made of it yet."""
     used = {s.located(other.path) for other in links for s in other.sources}
     own = link.path.absolute()
     if own in used or own / schema.PREDICTOR in used:
         return ""
-    path = quoted(link.path)
-    where = _data_of(link, links)
-    if link.kind == schema.FORMAT_FEATURES:
-        return f"c2l cluster {path} -o {_free(link, 'clusters.h5')} -k 3"
-    if link.kind in (schema.FORMAT_RUN, schema.FORMAT_CLUSTERS):
-        if not _has_masks(link, links):
-            return f"c2l render {path} {where} -o {_free(link, 'pictures')}"
-        return f"c2l eval {path} {where} -o {_free(link, 'eval.json')}"
-    if link.kind == schema.FORMAT_EVAL and (predictor := link.named(PREDICTOR)):
-        pictures = _free(link, "pictures")
-        return f"c2l render {shlex.quote(predictor)} {where} -o {pictures} --scores {path}"
-    return ""
-
-
-def _free(link: Link, name: str) -> str:
-    """An output beside an artifact: of that name, or of the artifact's too where it is taken."""
-    output = link.path.with_name(name)
-    return quoted(link.path.with_name(f"{link.path.stem}-{name}") if output.exists() else output)
-
-
-def _has_masks(link: Link, links: list[Link]) -> bool:
-    """Whether the data set that a link was made from can be scored; it may be gone."""
     data = _origin(link, links).source(DATA)
-    try:
-        found = open_dataset(data.located(link.path)).records if data else ()
-    except BadInputError:
-        return True
-    return data is None or any(record.mask is not None for record in found)
+    where = data.located(link.path) if data else None
 
+    def has_masks() -> bool:
+        """Whether the data set can be scored; it may be missing."""
+        try:
+            return where is None or any(r.mask is not None for r in open_dataset(where).records)
+        except BadInputError:
+            return True
 
-def _data_of(link: Link, links: list[Link]) -> str:
-    """The data set that a link was made from, as a command names it."""
-    data = _origin(link, links).source(DATA)
-    return quoted(data.located(link.path)) if data else "DATA"
+    return link.format.following(link, quoted(where) if where else "DATA", has_masks)
 
 
 def _origin(link: Link, links: list[Link]) -> Link:

@@ -6,8 +6,6 @@ import io
 import json
 import multiprocessing
 import os
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +18,7 @@ from PIL import Image
 
 from c2l.errors import OutputError
 from c2l.options import SynthOptions
+from c2l.runtime.files import output_errors, replacing_folder, sync
 from c2l.schema import FORMAT_SYNTH, FORMAT_VERSION, SYNTH_MARKER
 from c2l.synth.scene import make_scene
 from c2l.synth.streams import Stream, stream
@@ -29,16 +28,21 @@ _CHUNK = 4  # scenes a task: few enough to keep progress smooth, enough to hide 
 
 
 def write_synthetic_set(
-    out: Path, options: SynthOptions, *, progress: Callable[[int, int], None] | None = None
+    out: Path,
+    options: SynthOptions,
+    *,
+    replace: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Write `JPEGImages/`, `SegmentationClassAug/` and `ImageSets/Segmentation/` of a new set.
 
-    The same options give the same bytes whatever the number of workers. `out` appears only
-    once everything in it is written.
+    The same options give the same bytes whatever the number of workers. `out` appears, or is
+    replaced, only once everything in it is written.
 
     Args:
-        out: folder to make; must not exist.
+        out: folder to make.
         options: how many images, how large, which seed, how many worker processes.
+        replace: whether `out` may exist.
         progress: called with (images done, images in all).
 
     Returns:
@@ -47,30 +51,11 @@ def write_synthetic_set(
     Raises:
         OutputError: the folder cannot be written (exists, not permitted, disk full).
     """
-    scratch: Path | None = None
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
-        scratch.chmod(0o777 & ~_umask())
-        _fill(scratch, options, progress)
-        if out.exists():  # a rename would silently replace an empty folder
-            raise FileExistsError(f"{out} exists")
-        scratch.rename(out)
-    except OSError as error:
-        raise OutputError(
-            f"{out}: the synthetic set could not be written: {error}",
-            hint="Choose a folder that can be written, on a disk with enough room.",
-        ) from error
-    finally:
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
+    if out.exists() and not replace:
+        raise OutputError(f"{out}: exists already", hint="choose another folder")
+    with replacing_folder(out) as partial, output_errors(out):
+        _fill(partial, options, progress)
     return out
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 def _fill(folder: Path, options: SynthOptions, progress: Callable[[int, int], None] | None) -> None:
@@ -91,10 +76,8 @@ def _fill(folder: Path, options: SynthOptions, progress: Callable[[int, int], No
 
 
 def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    path.write_bytes(data)
+    sync(path)
 
 
 def _encoded(options: SynthOptions) -> Iterator[tuple[bytes, bytes]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from c2l import schema
 from c2l.artifacts.feature_writer import FeatureWriter, StoreLayout, write_features
 from c2l.artifacts.features import read_features
 from c2l.artifacts.hdf5 import seal
-from c2l.artifacts.untrusted import guard
+from c2l.artifacts.untrusted import child, guard
 from c2l.errors import BadInputError, ConfigDiffersError, NonFiniteError, OutputError
 from c2l.runtime.files import partial_sibling
 
@@ -234,7 +235,7 @@ def test_a_stopped_store_that_crashes_the_library_is_never_opened_here(
 ) -> None:
     path = tmp_path / "f.h5"
     stop_after(path, 2)
-    monkeypatch.setattr(guard, "_PROGRAM", "import os; os.kill(os.getpid(), 11)")
+    monkeypatch.setattr(child, "_PROGRAM", "import os; os.kill(os.getpid(), 11)")
     with write_features(path, LAYOUT, CONFIG, ATTRIBUTES) as writer:
         assert "SIGSEGV" in writer.unused
         assert not writer.done.any()
@@ -248,7 +249,7 @@ def test_a_stopped_store_that_was_cut_off_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: float
 ) -> None:
     # The library waits for a writer to complete what is missing, far beyond any limit.
-    monkeypatch.setattr(guard, "WALL_SECONDS", 3)
+    monkeypatch.setattr(guard, "LIMITS", replace(guard.LIMITS, wall_seconds=3))
     path = tmp_path / "f.h5"
     stop_after(path, 2)
     size = partial_sibling(path).stat().st_size
@@ -365,11 +366,8 @@ def test_what_was_left_is_kept_when_its_trial_is_killed(
     with pytest.raises(KeyboardInterrupt):
         stop()
 
-    def killed(stale: Path, **_: Any) -> None:
-        raise BadInputError(stale, "reading it crashed a trial process (SIGKILL)")
-
     with monkeypatch.context() as patch:
-        patch.setattr("c2l.artifacts.stopped.require_safe", killed)
+        patch.setattr(child, "_PROGRAM", "import os; os.kill(os.getpid(), 9)")
         with (
             pytest.raises(BadInputError, match="SIGKILL"),
             write_features(path, LAYOUT, CONFIG, ATTRIBUTES),

@@ -132,7 +132,7 @@ def test_half_a_cache_of_pixels_is_not_left(
 
 
 def test_what_a_killed_synth_left_is_removed_by_the_next(cli: Cli, tmp_path: Path) -> None:
-    left = tmp_path / ".people.abcd.tmp"
+    left = tmp_path / ".people.partial"
     (left / "JPEGImages").mkdir(parents=True)
     cli.ok("data", "synth", tmp_path / "people", "-n", "2", "--image-size", "48")
     assert os.listdir(tmp_path) == ["people"]

@@ -338,6 +338,8 @@ def test_a_broken_artifact_is_named_and_the_rest_is_told(cli: Cli, chain: Path) 
 
 def test_files_of_other_programs_are_passed_over(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "package.json").write_text("{}")
+    with h5py.File(tmp_path / "theirs.h5", "w") as file:
+        file["x"] = [1, 2]
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "config.json").write_text('{"format": "theirs"}')
     assert states(cli, tmp_path) == {}
@@ -392,7 +394,7 @@ def test_verify_finds_scores_that_were_edited(cli: Cli, chain: Path) -> None:
     (chain / "e.json").write_text(json.dumps(value))
     ((path, problem),) = findings(cli, "e.json")
     assert path == "e.json"
-    assert "changed by hand" in problem
+    assert "edited by hand" in problem
     # Even sealed anew, they do not follow from their own matrix.
     value.pop(JSON_SEAL)
     write_json(chain / "e.json", value, sealed=True)

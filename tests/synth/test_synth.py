@@ -194,7 +194,7 @@ def test_names_sort_as_their_indices_in_large_sets() -> None:
 def test_target_below_a_file_is_refused_without_a_trace(tmp_path: Path) -> None:
     blocker = tmp_path / "file"
     blocker.write_text("not a folder")
-    with pytest.raises(OutputError, match="could not be written"):
+    with pytest.raises(OutputError, match="cannot be written"):
         writer.write_synthetic_set(blocker / "set", SynthOptions(count=1, image_size=48))
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 

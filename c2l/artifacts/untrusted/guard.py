@@ -1,4 +1,4 @@
-"""Tries an HDF5 file of any origin out in a limited child process before this one opens it.
+"""Has a limited child process read an HDF5 file of any origin before this process opens it.
 
 The HDF5 library is written in C, and a file made for the purpose can crash it. The child walks
 all that a reader would; if it dies, the file is refused and this process lives.
@@ -6,28 +6,16 @@ all that a reader would; if it dies, the file is refused and this process lives.
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-from importlib.util import find_spec
 from pathlib import Path
 
-from c2l.artifacts.untrusted.trial import COMPLETE, CPU_SECONDS, REFUSED, UNFINISHED
+from c2l.artifacts.untrusted.child import Limits, run_limited
 from c2l.errors import BadInputError
 from c2l.runtime.files import Identity, identity
 
-WALL_SECONDS = 2 * CPU_SECONDS
+# What a whole look at a file may take. A hundred thousand images take a few seconds.
+LIMITS = Limits(memory_bytes=2 << 30, cpu_seconds=30, wall_seconds=60)
 TRUST = "if you trust its origin, add --trust to read it without this trial"
-
-# -I -S leave out the user's settings and the site's start-up files; what is needed is named.
-_PROGRAM = (
-    "import sys; sys.path[:0] = sys.argv[3:]; "
-    "from c2l.artifacts.untrusted.trial import main; main()"
-)
-# Where the loader finds shared libraries, and how the file system is told to lock.
-_KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "HDF5_USE_FILE_LOCKING")
+COMPLETE, UNFINISHED = "complete", "unfinished"
 
 # Files that were found safe, or that this very process wrote: looked at once a command.
 _passed: set[Identity] = set()
@@ -41,8 +29,13 @@ def trust_files(on: bool) -> None:
     _trusting = on
 
 
+def remember(path: Path) -> None:
+    """Note a file that this process has just written, so that it is not tried out."""
+    _passed.add(identity(path))
+
+
 def require_safe(path: Path, *, hint: str | None = None, unfinished: bool = False) -> None:
-    """Have a child process read a file's structure.
+    """Have a child process read all of a file.
 
     Args:
         path: the file.
@@ -51,71 +44,47 @@ def require_safe(path: Path, *, hint: str | None = None, unfinished: bool = Fals
 
     Raises:
         BadInputError: the child refused the file, crashed, or took too long.
+        KilledError: the child was killed from outside.
     """
     key = identity(path)
     if not path.is_file():
         raise BadInputError(path, "is not a regular file", hint=hint)
     if _trusting or key in _passed:
         return
-    problem, hint = _try(path, hint, UNFINISHED if unfinished else COMPLETE)
-    if problem is not None:
-        raise BadInputError(path, problem, hint=hint)
+    _try(path, hint, UNFINISHED if unfinished else COMPLETE)
     _passed.add(key)
 
 
-def remember(path: Path) -> None:
-    """Note a file that this process has just written, so that it is not tried out."""
-    _passed.add(identity(path))
+def _try(path: Path, hint: str | None, taken_for: str) -> None:
+    run_limited(
+        "c2l.artifacts.untrusted.guard:look",
+        path,
+        taken_for,
+        packages=("numpy", "h5py"),
+        limits=LIMITS,
+        hint=hint,
+        way_round=TRUST,
+    )
 
 
-def _command(path: Path, taken_for: str) -> list[str]:
-    import c2l
+def look(name: str, taken_for: str) -> None:
+    """In the child: walk all that a reader would.
 
-    homes = [str(Path(str(c2l.__file__)).parent.parent)]
-    for package in ("h5py", "numpy"):
-        spec = find_spec(package)
-        if spec is not None and spec.origin is not None:
-            homes.append(str(Path(spec.origin).parent.parent))
-    # An absolute path, since HDF5 takes some others for instructions to itself.
-    program = (sys.executable, "-I", "-S", "-B", "-c", _PROGRAM)
-    return [*program, taken_for, os.path.abspath(path), *homes]
+    Args:
+        name: path of the file.
+        taken_for: ``unfinished`` where its writer was stopped, so that rows may be missing.
 
+    Raises:
+        BadInputError: what is wrong with it.
+    """
+    import h5py
 
-def _environment() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    # One thread, since each reserves memory; no plug-ins, which a file could ask for by number.
-    return {**kept, "LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "HDF5_PLUGIN_PRELOAD": "::"}
+    from c2l.artifacts.seal import content_digest
+    from c2l.artifacts.untrusted.structure import check_structure
 
-
-def _try(path: Path, hint: str | None, taken_for: str) -> tuple[str | None, str | None]:
-    """What is wrong with the file, if anything, and the next step."""
-    try:
-        done = subprocess.run(
-            _command(path, taken_for),
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=WALL_SECONDS,
-            check=False,
-            # An interrupt from the terminal is for this process, and says nothing of the file.
-            start_new_session=True,
-        )
-    except subprocess.TimeoutExpired:
-        return f"reading it took a trial process more than {WALL_SECONDS} seconds", TRUST
-    if done.returncode == 0:
-        return None, hint
-    if done.returncode == REFUSED:
-        return str(json.loads(done.stdout)), hint
-    if done.returncode == -signal.SIGXCPU:
-        return f"reading it took a trial process more than {CPU_SECONDS} CPU seconds", TRUST
-    if done.returncode < 0:
-        return f"reading it crashed a trial process ({_name(-done.returncode)})", TRUST
-    last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-    return f"it could not be tried out in a child process: {last[:200]}", TRUST
-
-
-def _name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+    unfinished = taken_for == UNFINISHED
+    with h5py.File(name, "r", swmr=unfinished) as file:
+        # Another format is refused by whoever opens it; reading its name has crashed nothing.
+        if str(file.attrs.get("format", "")).startswith("c2l-"):
+            check_structure(Path(name), file, unfinished=unfinished)
+            content_digest(file)

@@ -24,14 +24,14 @@ IN_PROCESS = (
     "config.json",
     "eval.json",
     "mask.png",
-    "old.pth",
     "photo.jpg",
     "photo.png",
     "photo.webp",
     "predictor.safetensors",
     "turned.jpg",
-    "weights.pth",
 )
+# Each is read in a child process that imports torch.
+PICKLED = ("old.pth", "weights.pth")
 QUICK = settings(
     max_examples=60,
     deadline=None,
@@ -69,6 +69,18 @@ def test_damage_is_refused_or_harmless(
     path.write_bytes(WAYS[way](samples[name].read_bytes(), np.random.default_rng(seed)))
     outcome = fuzz.judge(answer(path), digest(samples[name]), path, 1 << 62)
     assert outcome in fuzz.FINE
+
+
+@pytest.mark.parametrize("name", PICKLED)
+def test_a_damaged_pth_is_refused_or_harmless(
+    samples: dict[str, Path], tmp_path: Path, name: str
+) -> None:
+    data, expected = samples[name].read_bytes(), digest(samples[name])
+    path, random = tmp_path / f"1-{name}", np.random.default_rng(3)
+    for way, damage in WAYS.items():
+        path.write_bytes(damage(data, random))
+        outcome = fuzz.judge(answer(path), expected, path, 1 << 62)
+        assert outcome in fuzz.FINE, way
 
 
 @pytest.mark.parametrize("name", ["features.h5", "kmeans.h5", "targets.h5"])

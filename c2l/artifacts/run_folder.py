@@ -1,0 +1,113 @@
+"""Run folders as ``inspect``, ``status`` and ``verify`` see them; ``runs`` writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from c2l import schema
+from c2l.artifacts.chain import Format, Link, score_or_draw
+from c2l.artifacts.lineage import DATA, Source, from_json
+from c2l.artifacts.runs import STEP_FILES, Run
+from c2l.artifacts.tensors import load_tensors
+from c2l.artifacts.tensors import summary as tensors_summary
+from c2l.options import FitOptions
+from c2l.runtime.files import sha256_file
+from c2l.runtime.json_files import read_json
+
+
+def _open(path: Path) -> Run:
+    """The run of a folder, or of its configuration."""
+    return Run.open(path if path.is_dir() else path.parent)
+
+
+def _summary(path: Path) -> dict[str, Any]:
+    run = _open(path)
+    predictor = tensors_summary(run.predictor) if run.predictor.is_file() else None
+    metrics = run.read_metrics()
+    epochs = [m for m in metrics if m.get("kind") == "epoch"]
+    taken = [m for m in metrics if m.get("kind") == "step"]
+    return {
+        "path": str(path),
+        "kind": schema.FORMAT_RUN,
+        "finished": predictor is not None,
+        "predictor": {k: predictor[k] for k in ("bytes", "values_stored")} if predictor else None,
+        "checkpoints": run.steps(),
+        "last_step": taken[-1] if taken else None,
+        "health": epochs[-1] if epochs else None,
+        "config": run.config,
+    }
+
+
+def _link(path: Path) -> Link:
+    run = _open(path)
+    inputs: dict[str, Any] = {}
+    if (run.path / schema.RUN_INPUTS).is_file():
+        inputs = read_json(run.path / schema.RUN_INPUTS, what="a run's inputs")
+    data, digest = run.config.get("data", {}), str(inputs.get("inputs_sha256", ""))
+    found = from_json(run.config.get("lineage", []), path)
+    steps = run.steps()
+    return Link(
+        format=FORMAT,
+        path=run.path,
+        sources=tuple(
+            Source(s.role, s.path, digest if s.role == DATA else s.sha256)
+            for s in found or [Source(DATA, str(data.get("root", "DATA")), "")]
+        ),
+        options=run.config.get("options", {}),
+        takes=(DATA,),
+        # A run that was killed between the two steps is finished by --resume.
+        complete=run.predictor.is_file() and run.ended_with() is not None,
+        done=f"saved at step {steps[-1]}" if steps else "nothing saved yet",
+        images=int(data.get("images", 0)),
+        split=data.get("split"),
+        skipped=frozenset(inputs.get("skipped", {})),
+    )
+
+
+def _checkpoints(path: Path) -> str | None:
+    """Every committed checkpoint matches its marker."""
+    run, bad = _open(path), []
+    for step in run.steps():
+        folder = path / f"{schema.STEP_PREFIX}{step:08d}"
+        sums = read_json(folder / schema.STEP_COMMIT, what="a commit marker")
+        if sums.keys() != set(STEP_FILES):
+            bad.append(f"{folder.name}/{schema.STEP_COMMIT}")
+        bad += [f"{folder.name}/{n}" for n in STEP_FILES if sha256_file(folder / n) != sums.get(n)]
+        state = read_json(folder / schema.STEP_STATE, what="a checkpoint's state")
+        if state.get("run_sha256") != run.sha256:
+            return f"{folder.name} is another run's"
+    return f"do not fit their commit marker: {', '.join(bad)}" if bad else None
+
+
+def _predictor(path: Path) -> str | None:
+    """The predictor is the one that the run ended with; every value is finite."""
+    run = _open(path)
+    if run.predictor.is_file():
+        load_tensors(run.predictor, sealed=True)
+        run.require_own_predictor()
+    return None
+
+
+def _metrics(path: Path) -> str | None:
+    """The metrics have the digest that the line which ends the run holds."""
+    run = _open(path)
+    end = run.end()
+    if not end:
+        return None
+    if "metrics_sha256" not in end:
+        return "names no digest of its metrics: an earlier version made it"
+    same = run.learned_sha256() == end["metrics_sha256"]
+    return None if same else f"{schema.RUN_METRICS} was changed since the run ended"
+
+
+FORMAT = Format(
+    name=schema.FORMAT_RUN,
+    summary=_summary,
+    link=_link,
+    checks=(("checkpoints", _checkpoints), ("predictor", _predictor), ("metrics", _metrics)),
+    stage="fit",
+    options=FitOptions,
+    resume=("--resume",),
+    following=score_or_draw,
+)
