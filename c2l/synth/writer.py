@@ -46,7 +46,9 @@ def write_synthetic_set(
 
     Raises:
         OutputError: the folder cannot be written (exists, not permitted, disk full).
+        UsageError: options that cannot be.
     """
+    options.check()
     scratch: Path | None = None
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
