@@ -76,19 +76,7 @@ def measure(work: Path, source: Path | None) -> list[Row]:
         out.mkdir()
         split = ["--split", f"n{size}"]
         scored = ["--split", f"l{size}"]
-        fit = [
-            "-e",
-            "1",
-            "--warmup",
-            "1",
-            "-k",
-            "16",
-            "--attention-stride",
-            "2",
-            "--merge-clusters",
-            "figure",
-            "--sharpen",
-        ]
+        fit = ["-e", "1", "--warmup", "1", "--attention-stride", "2"]
         stages = {
             "extract": ["extract", str(data), "-o", str(out / "f.h5"), *split, *COMMON],
             "cluster": ["cluster", str(out / "f.h5"), "-o", str(out / "c.h5")],

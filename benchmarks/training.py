@@ -48,6 +48,7 @@ def _options(method: str, weights: Path | None, batch: int) -> FitOptions:
         FitOptions(
             method=method,
             weights=str(weights) if weights else "none",
+            warmup=0,
             clusters=CLUSTERS,
             image_size=SIZE,
             batch_size=batch,

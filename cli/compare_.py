@@ -6,7 +6,11 @@ from pathlib import Path
 
 import click
 
-from .shared import SETTINGS, as_json, common, set_voice
+from c2l.options import CompareOptions
+
+from .grouped import GroupedOption
+from .shared import PATH, overwrite
+from .stage import Call, stage
 
 
 def _files(
@@ -20,36 +24,23 @@ def _files(
     return files
 
 
-@click.command("compare", context_settings=SETTINGS)
+@stage("compare", plans=False)
 @click.argument("files", nargs=-1, required=True, callback=_files, metavar="[NAME=]EVAL...")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="A file for the table too.")
 @click.option(
-    "--format",
-    "form",
-    type=click.Choice(["markdown", "json"]),
-    default="markdown",
-    show_default=True,
-    help="Format of that file.",
+    "-o",
+    "--output",
+    cls=GroupedOption,
+    group="Data",
+    saved=False,
+    type=PATH,
+    help="Write the table to this file too.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace an existing output.")
-@click.option("--against", default="", metavar="NAME", help="The row to take differences to.")
-@click.option(
-    "--mixed",
-    is_flag=True,
-    help="Also what is scored on different photos, splits, label merges or label spaces.",
-)
-@as_json
-@common
+@overwrite
 def command(
+    call: Call[CompareOptions],
     files: list[tuple[str, Path]],
     output: Path | None,
-    form: str,
     overwrite: bool,
-    against: str,
-    mixed: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
 ) -> None:
     """Put several eval.json side by side in one table.
 
@@ -57,14 +48,15 @@ def command(
     method and the options that tell it from others, or by NAME=FILE.
 
     \b
-    Example:
+    Examples:
       c2l compare runs/*/eval.json --against PiCIE
       c2l compare before=old.json after=new.json -o table.md
     """
     from c2l.stages.compare import as_text, compare, write_comparison
 
-    set_voice(quiet, verbose)
-    comparison = compare(files, against=against, mixed=mixed)
+    options = call.options
+    options.check()
+    comparison = compare(files, against=options.against or "", mixed=options.mixed)
     if output is not None:
-        write_comparison(comparison, output, form, overwrite=overwrite)
-    click.echo(as_text(comparison, "json" if as_json else "markdown"), nl=False)
+        write_comparison(comparison, output, options.format, overwrite=overwrite)
+    click.echo(as_text(comparison, "json" if call.json else "markdown"), nl=False)

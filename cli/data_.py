@@ -9,51 +9,39 @@ from typing import Any
 import click
 
 from c2l.errors import ExitCode, UsageError
-from c2l.options import SynthOptions
+from c2l.options import CheckOptions, SynthOptions
 from c2l.schema import SYNTH_MARKER
 
-from .shared import SETTINGS, as_json, common, dry_run, pick, set_voice, show, stage_options
+from .commands import DATA_COMMANDS, SETTINGS
+from .grouped import TableGroup
+from .shared import PATH
+from .stage import Call, stage
 
 
-@click.group("data", context_settings=SETTINGS)
+@click.group("data", cls=TableGroup, table=DATA_COMMANDS, context_settings=SETTINGS)
 def command() -> None:
     """Make a synthetic set of people, or check what a folder holds."""
 
 
-@command.command("synth", context_settings=SETTINGS)
-@click.argument("out", type=click.Path(path_type=Path))
-@click.option("--overwrite", is_flag=True, help="Replace an existing synthetic set.")
-@stage_options(SynthOptions)
-@dry_run
-@as_json
-@common
-def synth(
-    out: Path,
-    overwrite: bool,
-    dry_run: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    **values: Any,
-) -> None:
+@stage("synth")
+@click.argument("out", type=PATH)
+def synth(call: Call[SynthOptions], out: Path) -> dict[str, Any]:
     """Write synthetic people with pixel labels to OUT, in the layout of ATR.
 
     \b
-    Example:
-      c2l data synth people -n 200 --image-size 160
+    Examples:
+      c2l data synth people
+      c2l data synth people -n 1000 --image-size 320 --seed 1
     """
     from c2l.artifacts.outputs import claim, refuse_existing
     from c2l.runtime.progress import steps
     from c2l.synth.writer import write_synthetic_set
 
-    set_voice(quiet, verbose)
-    options = pick(SynthOptions, values)
-    if dry_run:
-        # About a quarter of a byte a pixel as JPEG and PNG together.
+    options, overwrite = call.options, call.overwrite
+    if call.dry_run:
+        # About a quarter of a byte per pixel as JPEG and PNG together.
         pixels = options.count * options.image_size**2 * 3 // 2
-        plan = {"images": options.count, "disk_bytes": pixels // 4}
-        show(plan, json_wanted=as_json)
-        return
+        return {"images": options.count, "disk_bytes": pixels // 4}
     refuse_existing(out, overwrite=overwrite)
     if out.exists() and not (out / SYNTH_MARKER).is_file():
         raise UsageError(f"{out}: was not made by data synth, so --overwrite will not remove it")
@@ -64,49 +52,47 @@ def synth(
             replace=overwrite,
             progress=lambda done, _: bar.advance(done - bar.done),
         )
-    show({"data": str(out), "images": options.count}, json_wanted=as_json)
+    return {"data": str(out), "images": options.count}
 
 
-@command.command("check", context_settings=SETTINGS)
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--split", help="Read only this split.")
-@click.option("--merge", metavar="NAME|FILE", help="Label merge of the histogram.")
-@click.option("--workers", default=0, help="Decoding threads; 0 for all cores.")
-@as_json
-@common
-def check(
-    folder: Path,
-    split: str | None,
-    merge: str | None,
-    workers: int,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-) -> int:
+@stage("check", plans=False)
+@click.argument("folder", type=PATH)
+def check(call: Call[CheckOptions], folder: Path) -> int:
     """Say what FOLDER is as a data set, and what is wrong with it, file by file.
 
     The exit code is 3 when something is wrong.
 
     \b
-    Example:
+    Examples:
       c2l data check photos/
+      c2l data check photos/ --split val --merge upper-lower
     """
     from c2l.data.check import check_dataset
     from c2l.runtime.progress import steps
 
-    set_voice(quiet, verbose)
+    options = call.options
     with steps("check", 0, "files") as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
             bar.advance(done - bar.done)
 
-        report = check_dataset(folder, split=split, merge=merge, workers=workers, progress=progress)
-    if as_json:
+        report = check_dataset(
+            folder,
+            split=options.split,
+            merge=options.merge,
+            workers=options.workers,
+            progress=progress,
+        )
+    if call.json:
         click.echo(json.dumps(report.as_dict()))
     else:
         _print(report.as_dict())
     return int(ExitCode.BAD_INPUT if report.problems else ExitCode.OK)
+
+
+command.add_command(synth)
+command.add_command(check)
 
 
 def _print(report: dict[str, Any]) -> None:

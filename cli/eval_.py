@@ -9,48 +9,25 @@ import click
 
 from c2l.options import EvalOptions
 
-from .shared import (
-    SETTINGS,
-    as_json,
-    common,
-    dry_run,
-    output,
-    pick,
-    rivals_option,
-    set_voice,
-    show,
-    stage_options,
-)
+from .shared import PATH
+from .stage import Call, rivals, stage
 
 
-@click.command("eval", context_settings=SETTINGS)
-@click.argument("artifact", type=click.Path(path_type=Path))
-@click.argument("data", type=click.Path(path_type=Path), required=False)
-@output("The JSON file to write.")
-@rivals_option
-@stage_options(EvalOptions)
-@dry_run
-@as_json
-@common
+@stage("eval", writes="JSON file to write.")
+@click.argument("artifact", type=PATH)
+@click.argument("data", type=PATH, required=False)
+@rivals
 def command(
-    artifact: Path,
-    data: Path | None,
-    output: Path,
-    rivals: list[tuple[str, Path]],
-    overwrite: bool,
-    dry_run: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    **values: Any,
-) -> None:
+    call: Call[EvalOptions], artifact: Path, data: Path | None, rivals: list[tuple[str, Path]]
+) -> dict[str, Any] | None:
     """Score ARTIFACT (a run folder or a clusters file) against the masks of DATA.
 
-    An eval.json as ARTIFACT, without DATA, is scored again under another --merge.
+    An eval.json as ARTIFACT is scored again under another --merge, without DATA.
 
     \b
-    Example:
+    Examples:
       c2l eval run photos/ -o eval.json --split val
+      c2l eval run photos/ -o eval.json --rival PiCIE=picie.json
       c2l eval eval.json -o fine.json --merge fine
     """
     from c2l.artifacts.scores import read_scores
@@ -58,12 +35,10 @@ def command(
 
     from .tables import print_scores
 
-    set_voice(quiet, verbose)
-    options = pick(EvalOptions, values)
-    if dry_run:
-        show(plan(artifact, data, options), json_wanted=as_json)
-        return
+    if call.dry_run:
+        return plan(artifact, data, call.options)
     for _, other in rivals:
         read_scores(other)
-    path = evaluate(artifact, data, output, options, overwrite=overwrite)
-    print_scores(path, rivals, json_wanted=as_json)
+    path = evaluate(artifact, data, call.output, call.options, overwrite=call.overwrite)
+    print_scores(path, rivals, json_wanted=call.json)
+    return None

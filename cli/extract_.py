@@ -9,38 +9,26 @@ import click
 
 from c2l.options import ExtractOptions
 
-from .shared import SETTINGS, as_json, common, dry_run, output, pick, set_voice, show, stage_options
+from .shared import PATH
+from .stage import Call, stage
 
 
-@click.command("extract", context_settings=SETTINGS)
-@click.argument("data", type=click.Path(path_type=Path))
-@output("The feature store (HDF5) to write.")
-@stage_options(ExtractOptions)
-@dry_run
-@as_json
-@common
-def command(
-    data: Path,
-    output: Path,
-    overwrite: bool,
-    dry_run: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    **values: Any,
-) -> None:
+@stage("extract", writes="Feature store (HDF5) to write.")
+@click.argument("data", type=PATH)
+def command(call: Call[ExtractOptions], data: Path) -> dict[str, Any]:
     """Write dense features of every image in DATA.
 
+    A stopped run is continued by the same command.
+
     \b
-    Example:
-      c2l extract photos/ -o features.h5 --image-size 320 --layer layer4
+    Examples:
+      c2l extract photos/ -o features.h5
+      c2l extract photos/ -o layer4.h5 --layer layer4
+      c2l extract photos/ -o views.h5 --views --split train
     """
     from c2l.stages.extract import extract, plan
 
-    set_voice(quiet, verbose)
-    options = pick(ExtractOptions, values)
-    if dry_run:
-        show(plan(data, options), json_wanted=as_json)
-        return
-    path = extract(data, output, options, overwrite=overwrite)
-    show({"features": str(path)}, json_wanted=as_json)
+    if call.dry_run:
+        return plan(data, call.options)
+    path = extract(data, call.output, call.options, overwrite=call.overwrite)
+    return {"features": str(path)}

@@ -9,52 +9,45 @@ import click
 
 from c2l.options import FitOptions
 
-from .shared import SETTINGS, as_json, common, dry_run, output, pick, set_voice, show, stage_options
+from .shared import PATH, switch
+from .stage import Call, stage
 
 
-@click.command("fit", context_settings=SETTINGS)
-@click.argument("data", type=click.Path(path_type=Path))
-@output("The run folder to write.")
-@click.option("--resume", is_flag=True, help="Go on with a stopped run.")
-@click.option(
+def _settled(options: FitOptions) -> FitOptions:
+    from c2l.model.in_force import in_force
+
+    return in_force(options)
+
+
+@stage("fit", writes="Run folder to write.", settle=_settled)
+@click.argument("data", type=PATH)
+@switch("--resume", group="Checkpoints", text="Continue a stopped run.")
+@switch(
     "--prove-resume",
-    is_flag=True,
-    help="Stop and resume a small run of the same kind, say whether it ends the same, and end.",
+    group="Checkpoints",
+    text="Stop and resume a small run of the same kind, and say whether it ends the same.",
 )
-@stage_options(FitOptions)
-@dry_run
-@as_json
-@common
-def command(
-    data: Path,
-    output: Path,
-    overwrite: bool,
-    resume: bool,
-    prove_resume: bool,
-    dry_run: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    **values: Any,
-) -> None:
+def command(call: Call[FitOptions], data: Path, resume: bool, prove_resume: bool) -> dict[str, Any]:
     """Train on the images in DATA and store the predictor in a run folder.
 
+    Without options this is what finds people best: a label-free warm-up, then C2L with 16 clusters,
+    which are joined to background, upper and lower. --preset paper is the paper's protocol.
+
     \b
-    Example:
-      c2l fit photos/ -o run --epochs 10
-      c2l fit photos/ -o run --epochs 10 --resume
+    Examples:
+      c2l fit photos/ -o run
+      c2l fit photos/ -o run --resume
+      c2l fit photos/ -o run --weights resnet18.safetensors --split train
+      c2l fit photos/ -o paper --preset paper
+      c2l fit photos/ -o run --print-config > fit.toml
     """
     from c2l.stages.fit import fit, plan
 
-    set_voice(quiet, verbose)
-    options = pick(FitOptions, values)
-    if dry_run:
-        show(plan(data, options), json_wanted=as_json)
-        return
     if prove_resume:
         from c2l.stages.prove import prove_resume as prove
 
-        show(prove(data, output, options), json_wanted=as_json)
-        return
-    path = fit(data, output, options, resume=resume, overwrite=overwrite)
-    show({"run": str(path)}, json_wanted=as_json)
+        return prove(data, call.output, call.options)
+    if call.dry_run:
+        return plan(data, call.options)
+    path = fit(data, call.output, call.options, resume=resume, overwrite=call.overwrite)
+    return {"run": str(path)}

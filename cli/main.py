@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import signal
 import sys
@@ -18,41 +17,11 @@ from c2l import __version__
 from c2l.errors import C2LError, ExitCode, OutOfMemoryError
 from c2l.runtime.text import printable
 
-from .shared import SETTINGS
-
-COMMANDS = {
-    "data": "Make a synthetic set, or check a folder.",
-    "extract": "Images to dense features.",
-    "cluster": "Features to clusters (k-means or NMF).",
-    "fit": "Train C2L or PiCIE on images.",
-    "eval": "Score predictions against masks.",
-    "compare": "Put scores side by side, with spread over seeds.",
-    "render": "Draw masks, overlays and a report.",
-    "inspect": "Say what is in an artifact.",
-    "status": "Say what is done, partial or stale in a folder, and what comes next.",
-    "verify": "Check artifacts and all that they were made from.",
-}
+from .commands import COMMANDS, SETTINGS
+from .grouped import TableGroup
 
 
-class LazyGroup(click.Group):
-    """Imports a command only when it is called, so that --help is instant."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"{__package__}.{cmd_name}_")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=LazyGroup, context_settings=SETTINGS)
+@click.group(cls=TableGroup, table=COMMANDS, context_settings=SETTINGS)
 @click.version_option(__version__, prog_name="c2l")
 def main() -> None:
     """Find body parts in photographs of people, without a single label.

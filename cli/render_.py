@@ -9,55 +9,29 @@ import click
 
 from c2l.options import RenderOptions
 
-from .shared import (
-    SETTINGS,
-    as_json,
-    common,
-    dry_run,
-    output,
-    pick,
-    rivals_option,
-    set_voice,
-    show,
-    stage_options,
-)
+from .shared import PATH
+from .stage import Call, rivals, stage
 
 
-@click.command("render", context_settings=SETTINGS)
-@click.argument("artifact", type=click.Path(path_type=Path))
-@click.argument("images", type=click.Path(path_type=Path))
-@output("The folder to write.")
-@rivals_option
-@stage_options(RenderOptions)
-@dry_run
-@as_json
-@common
+@stage("render", writes="Folder to write.")
+@click.argument("artifact", type=PATH)
+@click.argument("images", type=PATH)
+@rivals
 def command(
-    artifact: Path,
-    images: Path,
-    output: Path,
-    rivals: list[tuple[str, Path]],
-    overwrite: bool,
-    dry_run: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    **values: Any,
-) -> None:
+    call: Call[RenderOptions], artifact: Path, images: Path, rivals: list[tuple[str, Path]]
+) -> dict[str, Any]:
     """Draw what ARTIFACT (a run folder or a clusters file) finds in IMAGES.
 
-    Writes masks at each photo's own size, overlays, a contact sheet and one HTML report.
+    Writes masks at each photo's own size, overlays, a contact sheet and an HTML report.
 
     \b
-    Example:
-      c2l render run photos/ -o pictures --scores eval.json
+    Examples:
+      c2l render run photos/ -o pictures
+      c2l render run photos/ -o pictures --scores eval.json --limit 50
     """
     from c2l.stages.render import plan, render
 
-    set_voice(quiet, verbose)
-    options = pick(RenderOptions, values)
-    if dry_run:
-        show(plan(artifact, images, options), json_wanted=as_json)
-        return
-    path = render(artifact, images, output, options, rivals, overwrite=overwrite)
-    show({"pictures": str(path), "report": str(path / "report.html")}, json_wanted=as_json)
+    if call.dry_run:
+        return plan(artifact, images, call.options)
+    path = render(artifact, images, call.output, call.options, rivals, overwrite=call.overwrite)
+    return {"pictures": str(path), "report": str(path / "report.html")}

@@ -9,10 +9,10 @@ import click
 
 from c2l.runtime.text import printable
 
-from .shared import SETTINGS, as_json, common, set_voice
+from .shared import as_json, common, grouped, set_voice
 
 
-@click.command("status", context_settings=SETTINGS)
+@grouped("status")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("."))
 @as_json
 @common

@@ -11,10 +11,10 @@ import click
 from c2l.errors import ExitCode
 from c2l.runtime.text import printable
 
-from .shared import SETTINGS, as_json, common, set_voice
+from .shared import as_json, common, grouped, set_voice
 
 
-@click.command("verify", context_settings=SETTINGS)
+@grouped("verify")
 @click.argument("artifacts", nargs=-1, required=True, type=click.Path(path_type=Path))
 @as_json
 @common

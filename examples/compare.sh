@@ -9,7 +9,7 @@
 # WEIGHTS  of the backbone: imagenet, none, or a .safetensors or .pth file (default: none)
 #
 # Settings by environment: SIZE, BATCH, WARMUP, EPOCHS, CLUSTERS, SEED, SHOW, TRAIN, VAL, PAPER=1
-# (the paper's protocol too: no warm-up, as many clusters as classes), DFF_SIZE (its features are
+# (rows with as many clusters as classes too, without warm-up and merge), DFF_SIZE (its features are
 # of a 32nd of the photo: at 128 pixels that would be 4 x 4). The baselines k-means and DFF see the
 # weights as they are, and so does "no training", which gets C2L's clusters, merge and sharpening;
 # C2L and PiCIE go on from the warm-up, and "more warm-up" takes the epochs that they train.
@@ -24,7 +24,8 @@ TRAIN=${TRAIN:-train} VAL=${VAL:-val} DFF_SIZE=${DFF_SIZE:-256}
 C2L=${C2L:-c2l}
 
 images=(--image-size "$SIZE" --batch-size "$BATCH" --seed "$SEED" --split "$TRAIN")
-merged=(--clusters "$CLUSTERS" --merge-clusters figure --sharpen)
+merged=(--clusters "$CLUSTERS")
+plain=(--clusters 3 --warmup 0 --merge-clusters none --no-sharpen)
 mkdir -p "$OUT"
 
 score() { # score ARTIFACT NAME [more options]
@@ -50,13 +51,13 @@ rm -f "$OUT/dense.h5" "$OUT/layer4.h5"
 if [ "$PAPER" = 1 ]; then
   for method in picie c2l; do
     "$C2L" fit "$DATA" -o "$OUT/$method-paper" --method "$method" "${images[@]}" \
-      --weights "$WEIGHTS" --clusters 3 --epochs "$EPOCHS" --attention-stride 2
+      --weights "$WEIGHTS" "${plain[@]}" --epochs "$EPOCHS" --attention-stride 2
     beside "$method, K of 3, no warm-up" "$OUT/$method-paper" "$method-paper"
   done
 fi
 
 "$C2L" fit "$DATA" -o "$OUT/untrained" --method picie "${images[@]}" "${merged[@]}" \
-  --weights "$WEIGHTS" --epochs 0
+  --weights "$WEIGHTS" --warmup 0 --epochs 0
 beside "no training, merged alike" "$OUT/untrained" untrained
 
 # A label-free start for the backbone, then PiCIE, C2L and a longer warm-up from it.
@@ -67,10 +68,10 @@ beside "warm-up alone" "$OUT/start" start
   --checkpoint "$OUT/start" --warmup "$EPOCHS" --epochs 0
 beside "more warm-up" "$OUT/more" more
 "$C2L" fit "$DATA" -o "$OUT/picie" --method picie "${images[@]}" "${merged[@]}" \
-  --checkpoint "$OUT/start" --epochs "$EPOCHS"
+  --checkpoint "$OUT/start" --warmup 0 --epochs "$EPOCHS"
 beside "PiCIE" "$OUT/picie" picie
 "$C2L" fit "$DATA" -o "$OUT/c2l" --method c2l "${images[@]}" "${merged[@]}" \
-  --checkpoint "$OUT/start" --epochs "$EPOCHS" --attention-stride 2
+  --checkpoint "$OUT/start" --warmup 0 --epochs "$EPOCHS" --attention-stride 2
 
 score "$OUT/c2l" c2l "${others[@]}"
 "$C2L" render "$OUT/c2l" "$DATA" -o "$OUT/pictures" --split "$VAL" --limit "$SHOW" \

@@ -20,8 +20,7 @@ if [ -z "$DATA" ]; then
 fi
 "$C2L" data check "$DATA" || echo "going on; broken images are left out" >&2
 "$C2L" fit "$DATA" -o "$OUT/c2l" --image-size "$SIZE" --batch-size "$BATCH" --weights none \
-  --warmup "$WARMUP" --epochs "$EPOCHS" --clusters 16 --merge-clusters figure --sharpen \
-  --attention-stride 2 --on-error skip
+  --warmup "$WARMUP" --epochs "$EPOCHS" --on-error skip
 scores=()
 if "$C2L" eval "$OUT/c2l" "$DATA" -o "$OUT/c2l.json"; then
   scores=(--scores "$OUT/c2l.json")

@@ -165,7 +165,9 @@ FeatureWriter.flush = flush_and_die
 # Small and exact: full precision, a narrow network of random weights.
 PHOTOS = ("--image-size", "64", "--batch-size", "4", "--device", "cpu")
 NETWORK = ("--weights", "none", "--fpn-dim", "16", "--amp", "off")
-HEADS = ("--pixel-dim", "8")
+# Three clusters of the whole map, nothing before and nothing after the epochs.
+PLAIN = ("-k", "3", "--warmup", "0", "--merge-clusters", "none", "--no-sharpen")
+HEADS = ("--pixel-dim", "8", "--attention-stride", "1", *PLAIN)
 FIT = (*PHOTOS, *NETWORK, *HEADS)
 
 

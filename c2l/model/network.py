@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from c2l.artifacts.tensors import load_pickled_tensors, load_tensors
 from c2l.errors import BadInputError, UsageError
-from c2l.nn.architectures import TIMM, build_backbone, require_known, timm_names, torchvision_names
+from c2l.nn.architectures import build_backbone, require_known, timm_names, torchvision_names
 from c2l.nn.backbone import Backbone, FeaturePyramid
 from c2l.nn.network import ParsingNetwork, build_pixel_module
 from c2l.nn.part import PartContrastiveModule
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 WAYS_OUT = (
     "put the file into torch's cache on a machine with a network, or use --weights FILE "
-    "(.safetensors or .pth), or --weights none --warmup EPOCHS"
+    "(.safetensors or .pth), or --weights none"
 )
 
 
-ANOTHER_FILE = "name another file by --weights, or use --weights none --warmup EPOCHS"
+ANOTHER_FILE = "name another file by --weights, or use --weights none"
 SAFE = ".safetensors"
 # What a file may hold beyond the backbone, whose classifier is left out.
 CLASSIFIER_BYTES = 256 << 20
@@ -77,21 +77,13 @@ def load_backbone(options: NetworkOptions, *, seed: int) -> tuple[Backbone, Weig
 
     Raises:
         BadInputError: the weights are missing, broken, or of another architecture.
-        UsageError: an unknown backbone; ``--gradients-input`` with weights that were trained
-            without; ImageNet weights of timm's networks.
+        UsageError: an unknown backbone.
     """
     with seeded(seed):
         backbone = build_backbone(options.backbone, gradients_input=options.gradients_input)
     if options.weights == "none":
         return backbone, Weights("none", "")
-    if options.gradients_input:
-        raise UsageError("--gradients-input works with --weights none only")
     if options.weights == "imagenet":
-        if options.backbone.startswith(TIMM):
-            raise UsageError(
-                f"--backbone {options.backbone} takes --weights none or a file",
-                hint="download its weights once, then name the file: --weights FILE",
-            )
         tensors, digest = _imagenet(options.backbone)
         _load(backbone, tensors, Path(f"imagenet weights of {options.backbone}"))
         return backbone, Weights("imagenet", digest)
@@ -195,10 +187,6 @@ def build_network(
 
 
 def _pixel_module(dim: int, modules: ModuleOptions) -> PixelConsistentModule | None:
-    if modules.pixel == "sparse" and modules.pixel_dim >= dim:
-        raise UsageError(f"--pixel-dim {modules.pixel_dim}: fewer than the {dim} channels (k < C)")
-    if dim % modules.heads:
-        raise UsageError(f"--heads {modules.heads}: must divide the {dim} channels")
     return build_pixel_module(
         dim,
         kind=modules.pixel,

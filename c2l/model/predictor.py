@@ -25,11 +25,18 @@ from c2l.errors import BadInputError, UsageError
 from c2l.figure.model import part_labels, sharpen_parts
 from c2l.model.network import build_network, check_backbone, effective, read_layer
 from c2l.nn.network import ParsingNetwork
-from c2l.options import ExtractOptions, FitOptions, NetworkOptions, names_parts, stored
+from c2l.options import (
+    ExtractOptions,
+    FitOptions,
+    NetworkOptions,
+    Options,
+    names_parts,
+    stored,
+)
 from c2l.runtime.device import precision, to_batch
 from c2l.runtime.files import sha256_file, unchanged
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Options)
 # The layer of a trained run: what its own network clusters.
 TRAINED = "trained"
 # Score values held at once while a photo's labels are decided: 64 MiB.
@@ -214,7 +221,7 @@ def options_from(kind: type[T], values: dict[str, Any], path: Path) -> T:
         if isinstance(options, NetworkOptions):
             check_backbone(options.backbone)
         return options
-    except (ValueError, UsageError) as error:
+    except UsageError as error:
         raise BadInputError(path, f"its stored configuration does not fit: {error}") from None
 
 
@@ -369,6 +376,7 @@ def network_of(
         net, found = predictor.net, predictor.sha256
     else:
         chosen = replace(extract, weights=weights) if weights else extract
+        chosen.check()
         net, used = build_network(chosen, None, 0, seed=extract.seed)
         source, found = Path(used.source), used.sha256
     if found != recorded:

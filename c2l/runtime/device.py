@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from c2l.errors import UsageError
+from c2l.runtime.memory import granted_memory
 
 
 def pick_device(name: str) -> torch.device:
@@ -36,6 +37,13 @@ def pick_device(name: str) -> torch.device:
         # With TF32, convolutions "in fp32" would round their inputs to 10 bits.
         torch.backends.cudnn.allow_tf32 = False
     return device
+
+
+def memory_of(device: torch.device) -> int:
+    """Bytes of the GPU, or those that the machine grants to this process."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return granted_memory()
 
 
 def precision(device: torch.device, amp: str) -> AbstractContextManager[object]:

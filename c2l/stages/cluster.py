@@ -40,6 +40,7 @@ NMF_PIXELS = 400_000
 
 def plan(features: Path, options: ClusterOptions) -> dict[str, Any]:
     """What ``--dry-run`` says."""
+    options.check()
     with read_features(features) as reader:
         pixels = int(np.prod(reader.shape[:-1], dtype=np.int64))
         buffered = min(len(reader.names), options.kmeans_batch * options.kmeans_init_batches)
@@ -74,6 +75,7 @@ def cluster(
         OutputError: the output cannot be written.
         LockedError: another process writes it.
     """
+    options.check()
     with claim(output, overwrite=overwrite, starts=HDF5, inputs=(features,)):
         return _cluster(features, output, options)
 
@@ -119,8 +121,6 @@ def _check(reader: FeatureReader, options: ClusterOptions) -> None:
         )
     if options.merge_clusters != "none" and reader.sampled:
         raise UsageError("--merge-clusters needs whole maps, not --pixels-per-image")
-    if options.merge_clusters != "none" and options.clusters < 3:
-        raise UsageError("--merge-clusters needs 3 clusters or more")
     if options.method == "nmf":
         if reader.has_pca or reader.read(0).min() < 0:
             raise BadInputError(

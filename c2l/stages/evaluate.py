@@ -58,6 +58,7 @@ class Found:
 
 def plan(artifact: Path, data: Path | None, options: EvalOptions) -> dict[str, Any]:
     """What ``--dry-run`` says; an eval.json is scored again without images."""
+    options.check()
     images = 0
     if data is not None:
         images = len(labelled(data, options.split).records)
@@ -90,6 +91,7 @@ def evaluate(
         BadInputError: the artifact, the data, a mask, or no labelled pixel.
         UsageError: the output exists; ``data`` missing.
     """
+    options.check()
     again = artifact.suffix == ".json"
     if again and data is not None:
         raise UsageError("an eval.json is scored again without DATA")

@@ -89,6 +89,7 @@ class Projection:
 
 def plan(data: Path, options: ExtractOptions) -> dict[str, Any]:
     """What ``--dry-run`` says: items, shape, bytes on disk and in memory."""
+    options.check()
     dataset = open_images(data, options.split)
     encoder = _open_encoder(options)
     layout, _ = _probe(encoder, dataset, options)
@@ -120,6 +121,7 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
         LockedError: another process writes it.
         StoppedError: a signal came; what was done is kept.
     """
+    options.check()
     refuse_existing(output, overwrite=overwrite, starts=HDF5)
     prepare_cpu()
     dataset = open_images(data, options.split)
@@ -255,8 +257,6 @@ def _probe(
         raise UsageError(
             f"--pixels-per-image {options.pixels_per_image}: the map has {height * width} pixels"
         )
-    if options.pixels_per_image and options.views:
-        raise UsageError("--views stores whole maps; leave out --pixels-per-image")
     projection = None
     if options.pca:
         if options.pca > channels:

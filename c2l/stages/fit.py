@@ -35,7 +35,8 @@ from c2l.data.reading import open_images
 from c2l.errors import BadInputError, StoppedError, UsageError
 from c2l.figure.cache import build_figures
 from c2l.figure.model import FIGURE_VERSION
-from c2l.model.network import build_network, effective
+from c2l.model.in_force import in_force
+from c2l.model.network import build_network
 from c2l.model.predictor import load_start
 from c2l.nn.backbone import dense_side
 from c2l.nn.network import ParsingNetwork
@@ -59,7 +60,7 @@ GO_ON = "go on with it by --resume, replace it by --overwrite, or name another o
 
 def plan(data: Path, options: FitOptions) -> dict[str, Any]:
     """What ``--dry-run`` says; everything that is read is opened and checked as by ``fit``."""
-    options = _settled(options)
+    options = in_force(options)
     dataset = open_images(data, options.split)
     with ExitStack() as stack:
         device = pick_device(options.device)
@@ -86,6 +87,9 @@ def plan(data: Path, options: FitOptions) -> dict[str, Any]:
         "disk_bytes_after": checkpoints + model,
         "memory_bytes_of_pixels_and_maps_of_a_batch": 2 * (5 * batch + 2 * features),
         "device": str(device),
+        "image_size": options.image_size,
+        "batch_size": options.batch_size,
+        "attention_stride": options.attention_stride,
     }
 
 
@@ -110,16 +114,14 @@ def fit(
         LockedError: another process trains into the run folder.
         OutputError: the run folder cannot be written.
     """
-    options = _settled(options)
     # A folder that is a link stays one: what it leads to is replaced.
     output = Path(os.path.realpath(output)) if output.is_symlink() else output
     if resume and overwrite:
         raise UsageError("--resume goes on with a run, --overwrite replaces it: choose one")
-    if resume:
-        Run.open(output)
+    options = in_force(options, output if resume else None)
     # A run that is there is refused before any image is decoded; one that a failed start left
     # behind holds nothing.
-    elif output.exists() and not Run.is_empty(output):
+    if not resume and output.exists() and not Run.is_empty(output):
         named = (options.checkpoint, options.init, options.features, options.weights)
         read = [data, *(Path(name) for name in named if name)]
         refuse_existing(output, overwrite=overwrite, inputs=read, hint=GO_ON)
@@ -147,25 +149,6 @@ def _close(run: Run, options: FitOptions, step: int) -> None:
         shutil.rmtree(run.scratch, ignore_errors=True)
         run.forget_epochs(before=options.warmup + options.epochs + 1)
         run.forget_previous()
-
-
-def _settled(options: FitOptions) -> FitOptions:
-    """The options as they are in force.
-
-    Raises:
-        UsageError: options that do not go together.
-    """
-    options = effective(options)
-    mixture = options.final_clusters == "mixture"
-    if options.sharpen and options.merge_clusters != "figure" and not mixture:
-        raise UsageError("--sharpen needs --merge-clusters figure or --final-clusters mixture")
-    if mixture and options.merge_clusters != "none":
-        raise UsageError("--final-clusters mixture has its three parts: leave out --merge-clusters")
-    if mixture and options.clusters != len(schema.PARTS):
-        raise UsageError("--final-clusters mixture needs -k 3")
-    if options.merge_clusters != "none" and options.clusters < 3:
-        raise UsageError("--merge-clusters needs 3 clusters or more")
-    return options
 
 
 def _require_batches(options: FitOptions, images: int) -> None:

@@ -20,6 +20,7 @@ from c2l.artifacts.outputs import hold
 from c2l.artifacts.runs import Run
 from c2l.data.reading import open_images
 from c2l.errors import BadInputError, C2LError, UsageError
+from c2l.model.in_force import in_force
 from c2l.options import FitOptions
 from c2l.runtime.files import output_errors, sha256_file
 from c2l.runtime.pool import worker_count
@@ -62,6 +63,7 @@ def prove_resume(data: Path, output: Path, options: FitOptions) -> dict[str, Any
         UsageError: ``--features``, whose store cannot be shortened.
         C2LError: the runs differ, or one of them failed.
     """
+    options = in_force(options)
     if options.features:
         raise UsageError("--prove-resume needs photos, not --features")
     with output_errors(output):

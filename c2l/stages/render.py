@@ -77,6 +77,7 @@ class Meaning:
 
 def plan(artifact: Path, images: Path, options: RenderOptions) -> dict[str, Any]:
     """What ``--dry-run`` says; overlays as PNG take about two bytes a pixel."""
+    options.check()
     dataset = open_dataset(images, split=options.split)
     records = _spread(dataset.records, options.limit)
     sample = [read_size(r.image) for r in _spread(records, 16)]
@@ -113,6 +114,7 @@ def render(
         The folder, with ``masks/``, ``overlays/``, ``sheet.png``, ``report.html``,
         ``legend.json``.
     """
+    options.check()
     refuse_existing(output, overwrite=overwrite)
     if output.exists() and not (output / "masks" / schema.LEGEND).is_file():
         raise UsageError(f"{output}: was not written by render, so --overwrite will not remove it")

@@ -50,7 +50,9 @@ def write_synthetic_set(
 
     Raises:
         OutputError: the folder cannot be written (exists, not permitted, disk full).
+        UsageError: options that cannot be.
     """
+    options.check()
     if out.exists() and not replace:
         raise OutputError(f"{out}: exists already", hint="choose another folder")
     with replacing_folder(out) as partial, output_errors(out):

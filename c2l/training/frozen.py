@@ -13,10 +13,10 @@ import torch
 from c2l import schema
 from c2l.artifacts.features import read_features
 from c2l.data.layouts import Record
-from c2l.errors import BadInputError, UsageError
+from c2l.errors import BadInputError
 from c2l.model.network import Weights
 from c2l.model.predictor import options_from
-from c2l.options import FIGURE_MERGES, ExtractOptions, FitOptions
+from c2l.options import ExtractOptions, FitOptions
 from c2l.runtime.files import sha256_file
 from c2l.training.views import StoredViews
 
@@ -87,18 +87,9 @@ def open_frozen(options: FitOptions, device: torch.device, stack: ExitStack) -> 
 
     Raises:
         BadInputError: the store is damaged, or holds what heads cannot be trained on.
-        UsageError: options that need the photos themselves.
     """
     if options.features is None:
         return None
-    if options.checkpoint:
-        raise UsageError("--checkpoint and --features cannot both give the start")
-    if options.merge_clusters in FIGURE_MERGES:
-        raise UsageError(f"--merge-clusters {options.merge_clusters} needs photos, not --features")
-    if options.final_clusters == "mixture":
-        raise UsageError("--final-clusters mixture needs photos, not --features")
-    if options.warmup:
-        raise UsageError("--warmup trains the backbone, which --features leaves frozen")
     path = Path(options.features)
     reader = stack.enter_context(read_features(path))
     made = options_from(ExtractOptions, reader.config, path)

@@ -28,6 +28,8 @@ COMMANDS = [
     ("compare",),
     ("render",),
     ("inspect",),
+    ("status",),
+    ("verify",),
 ]
 STAGES = [("extract",), ("cluster",), ("fit",), ("eval",), ("render",)]
 
@@ -51,8 +53,8 @@ def test_help_shows_an_example_under_both_names(cli: Cli, command: tuple[str, ..
     assert short.out == long.out
     assert short.err == ""
     if command not in ((), ("data",)):
-        assert "Example:" in short.out
-        assert f"c2l {' '.join(command)} " in short.out.split("Example:")[1]
+        _, examples = re.split("Examples?:", short.out)
+        assert f"c2l {' '.join(command)} " in examples
     assert all(len(line) <= 100 for line in short.out.splitlines())
 
 
@@ -66,12 +68,56 @@ def test_every_stage_has_the_common_options(cli: Cli, command: tuple[str, ...]) 
         "--device",
         "--workers",
         "--config",
+        "--print-config",
         "--dry-run",
         "--json",
         "--quiet",
         "--verbose",
     ):
         assert re.search(rf"{option}\b", text), option
+
+
+@pytest.mark.parametrize("command", COMMANDS[1:], ids=" ".join)
+def test_every_option_stands_under_one_heading(cli: Cli, command: tuple[str, ...]) -> None:
+    text = cli.ok(*command, "--help").out
+    below = "".join(re.findall(r"^[A-Z]\S+:\n((?:  .*\n)+)", text, re.MULTILINE))
+    found = re.findall(r"^  (?:-\w, )?(--[\w-]+)", below, re.MULTILINE)
+    assert len(found) == len(set(found))
+    for option in ("--help", "--quiet", "--config", "--print-config"):
+        assert (option in found) == (command != ("data",) or option == "--help")
+
+
+def test_the_help_of_fit_has_the_headings_in_their_order(cli: Cli) -> None:
+    text = cli.ok("fit", "--help").out
+    assert re.findall(r"^(\S+):$", text, re.MULTILINE) == [
+        *("Data", "Start", "Method", "Modules", "Clusters", "K-means", "Checkpoints", "Running"),
+    ]
+    # What a first run needs is at the top of its group.
+    groups = dict(re.findall(r"^(\S+):\n((?:  .*\n)+)", text, re.MULTILINE))
+    first = {name: re.findall(r"--[\w-]+", body)[0] for name, body in groups.items()}
+    assert first["Data"] == "--output"
+    assert first["Start"] == "--weights"
+    assert first["Method"] == "--preset"
+    assert first["Clusters"] == "--clusters"
+    assert first["Checkpoints"] == "--resume"
+    assert "[default: 16; 2 to 255]" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("fitt",), "'fit'"),
+        (("data", "sinth"), "'synth'"),
+        (("fit", "photos", "-o", "r", "--epocs", "3"), "'--epochs'"),
+        (("data", "check", "photos", "--splitt", "val"), "'--split'"),
+    ],
+)
+def test_a_slip_is_answered_with_the_nearest_name(
+    cli: Cli, words: tuple[str, ...], meant: str
+) -> None:
+    outcome = cli(*words)
+    assert outcome.code == 2
+    assert meant in outcome.err.partition("Did you mean")[2]
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -146,57 +192,6 @@ def test_an_error_is_one_message_and_the_next_step(tmp_path: Path) -> None:
     first, second = done.stderr.splitlines()
     assert first.startswith(f"c2l: error: {tmp_path / 'e.json'}: ")
     assert second.startswith("  next: ")
-
-
-def write_config(folder: Path, text: str) -> Path:
-    """A file of options."""
-    path = folder / "options.toml"
-    path.write_text(text)
-    return path
-
-
-def test_options_come_from_a_file_and_the_command_line_wins(
-    cli: Cli, few: Path, tmp_path: Path
-) -> None:
-    config = write_config(
-        tmp_path,
-        'image-size = 96\nseed = 5\n[extract]\nimage_size = 64\nweights = "none"\nfpn-dim = 24\n'
-        '[fit]\nepochs = 7\nweights = "none"\n',
-    )
-    command = ("extract", few, "-o", tmp_path / "f.h5", "--config", config, "--dry-run", "--json")
-    assert cli.ok(*command).values["shape"] == [4, 16, 16, 24]
-    assert cli.ok(*command, "--fpn-dim", "16").values["shape"] == [4, 16, 16, 16]
-    plan = ("fit", few, "-o", tmp_path / "r", "--config", config, "--dry-run", "--json")
-    assert cli.ok(*plan, "-b", "4").values["steps"] == 7
-    assert cli.ok(*plan, "-b", "4", "--epochs", "2").values["steps"] == 2
-
-
-@pytest.mark.parametrize(
-    ("text", "code", "said"),
-    [
-        ("imagesize = 64\n", 2, "imagesize"),
-        ("[extract]\nimage-size = 64\nfpn = 3\n", 2, "fpn"),
-        ("[extrac]\nimage-size = 64\n", 2, "[extrac]"),
-        ("imag-size = 64\n[fit]\nepochs = 7\n", 2, "imag-size"),
-        ('image-size = "wide"\n', 2, "image-size"),
-        ("image-size = 8\n", 2, "image-size"),
-        ("image-size = \n", 3, "options.toml"),
-    ],
-)
-def test_a_file_with_a_mistake_is_refused(
-    cli: Cli, few: Path, tmp_path: Path, text: str, code: int, said: str
-) -> None:
-    config = write_config(tmp_path, text)
-    outcome = cli("extract", few, "-o", tmp_path / "f.h5", *NETWORK, "--config", config)
-    assert outcome.code == code
-    assert said in outcome.err
-    assert os.listdir(tmp_path) == ["options.toml"]
-
-
-def test_a_missing_file_of_options_is_named(cli: Cli, few: Path, tmp_path: Path) -> None:
-    outcome = cli("extract", few, "-o", tmp_path / "f.h5", "--config", tmp_path / "none.toml")
-    assert outcome.code == 3
-    assert "none.toml" in outcome.err
 
 
 @pytest.mark.parametrize("where", ["/dev/full", "a reader that went away"])

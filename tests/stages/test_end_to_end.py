@@ -17,7 +17,7 @@ from c2l.training.trainer import Trainer
 PEOPLE = ("-n", "64", "--image-size", "64", "--val-share", "0.25", "--workers", "1")
 PHOTOS = ("--image-size", "64", "--split", "train", "--device", "cpu", "--amp", "off")
 NETWORK = ("--fpn-dim", "32", "--pixel-dim", "16", "--attention-stride", "2")
-PARTS = ("-k", "16", "--merge-clusters", "figure")
+PARTS = ("-k", "16", "--merge-clusters", "figure", "--no-sharpen")
 SEED = ("--seed", "1")
 
 
@@ -46,7 +46,7 @@ def learned(
         losses.clear()
         cli.ok(
             "fit", people, "-o", run, *options,
-            "--checkpoint", start, "-b", "4", "--epochs", "1",
+            "--checkpoint", start, "-b", "4", "--warmup", "0", "--epochs", "1",
         )  # fmt: skip
     scores, pictures = folder / "eval.json", folder / "pictures"
     cli.ok("eval", run, people, "-o", scores, "--split", "val")

@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from conftest import FIT, HEADS, NETWORK, PHOTOS, RUN_C2L, Cli, run_python, stop_after
+from conftest import FIT, HEADS, PHOTOS, RUN_C2L, Cli, run_python, stop_after
 from safetensors.numpy import load_file
 
 from c2l.model.network import build_network
@@ -86,6 +86,11 @@ def test_a_run_folder_holds_what_it_should_and_no_scratch(trained: Path) -> None
         fpn_dim=16,
         amp="off",
         pixel_dim=8,
+        attention_stride=1,
+        clusters=3,
+        warmup=0,
+        merge_clusters="none",
+        sharpen=False,
         epochs=1,
         split="train",
     )
@@ -261,7 +266,7 @@ def test_the_first_clustering_starts_from_stored_centroids_on_the_stored_views(
 ) -> None:
     """The views that fit clusters in epoch 0 are those that extract --views stores."""
     run = tmp_path / "run"
-    options = (*PHOTOS, *NETWORK, "--method", "picie", "--init", clusters)
+    options = (*FIT, "--method", "picie", "--init", clusters)
     with stop_after(1):
         assert cli("fit", people, "-o", run, *options).code == 75
     order = epoch_order(0, 0, 12)

@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from conftest import NETWORK, PHOTOS, Cli, stop_after
+from conftest import FIT, Cli, stop_after
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
@@ -214,7 +214,7 @@ def ran(
     with write_clusters(init) as writer:
         sizes = np.ones(CLUSTERS, np.int64)
         writer.finish(Clusters(first, sizes, [], {}, {}, views=(first, second)))
-    options = (*PHOTOS, *NETWORK, "--batch-size", str(BATCH), "--method", "picie", "--epochs", "1")
+    options = (*FIT, "--batch-size", str(BATCH), "--method", "picie", "--epochs", "1")
     options += ("--lr", str(RATE), "--features", str(store), "--init", str(init))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(epochs, "LOG_EVERY", 1)

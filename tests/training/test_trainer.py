@@ -22,7 +22,7 @@ from c2l.runtime.signals import StopRequest
 from c2l.training.trainer import Trainer, digest
 
 OPTIONS = FitOptions(
-    fpn_dim=8, lr=1e-3, warmup_lr=1e-2, weights="none", save_minutes=1e6, batch_size=2
+    fpn_dim=8, lr=1e-3, warmup=0, warmup_lr=1e-2, weights="none", save_minutes=1e6, batch_size=2
 )
 IMAGES = 6  # three batches an epoch
 

@@ -14,8 +14,8 @@ from conftest import Cli
 from c2l import schema
 from c2l.artifacts.runs import Run
 from c2l.artifacts.scores import read_scores
-from c2l.errors import BadInputError
-from c2l.options import ExtractOptions, FitOptions, resolved, stored
+from c2l.errors import BadInputError, UsageError
+from c2l.options import ExtractOptions, FitOptions, Options, preset, resolved, stored
 from c2l.runtime.json_files import read_json, strict_json, write_json
 
 
@@ -203,12 +203,20 @@ def test_a_runs_configuration_that_changed_is_refused(trained: Path, tmp_path: P
         Run.open(tmp_path)
 
 
-@pytest.mark.parametrize("kind", [ExtractOptions, FitOptions])
-def test_stored_options_come_back(kind: Any) -> None:
-    options = kind(seed=3, split="train")
+@pytest.mark.parametrize("options", [ExtractOptions(seed=3, split="train"), preset("paper")])
+def test_stored_options_come_back(options: Options) -> None:
     values = json.loads(json.dumps(resolved(options)))
-    assert stored(kind, {**values, "unknown": 1}) == options
-    assert stored(kind, {}) == kind()
+    assert stored(type(options), {**values, "unknown": 1}) == options
+
+
+def test_an_option_that_is_not_stored_is_the_default_unless_the_machine_would_choose_it() -> None:
+    assert stored(ExtractOptions, {}) == ExtractOptions()
+    values = resolved(preset("paper"))
+    for name in ("image_size", "batch_size", "attention_stride"):
+        with pytest.raises(UsageError, match=name.replace("_", "-")):
+            stored(FitOptions, {k: v for k, v in values.items() if k != name})
+    with pytest.raises(UsageError, match="image-size"):
+        stored(FitOptions, {**values, "image_size": "auto"})
 
 
 def raising(kind: Any, values: dict[str, Any]) -> Callable[[], Any]:
@@ -220,5 +228,5 @@ def raising(kind: Any, values: dict[str, Any]) -> Callable[[], Any]:
     [{"seed": -1}, {"seed": 1.5}, {"seed": "1"}, {"split": 3}, {"amp": "on"}, {"views": 1}],
 )
 def test_stored_options_that_cannot_be_are_named(values: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=next(iter(values))):
+    with pytest.raises(UsageError, match=next(iter(values))):
         raising(ExtractOptions, values)()

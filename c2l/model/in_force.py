@@ -1,0 +1,40 @@
+"""The options of a run as they are in force."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from c2l.artifacts.runs import Run
+from c2l.model.network import effective
+from c2l.model.predictor import options_from
+from c2l.options import FitOptions, flag, is_settled, settle, settle_as
+from c2l.runtime.device import memory_of, pick_device
+from c2l.runtime.progress import voice
+
+
+def in_force(options: FitOptions, run: Path | None = None) -> FitOptions:
+    """The options as they are in force: checked, and with a number in the place of ``auto``.
+
+    Args:
+        options: as the user gave them.
+        run: the run that is resumed, whose numbers are taken; else those that suit this machine.
+
+    Raises:
+        UsageError: options that do not go together.
+        BadInputError: no run, or a damaged one.
+    """
+    options.check()
+    if run is not None:
+        stored = Run.open(run).config.get("options", {})
+        options = settle_as(options, options_from(FitOptions, stored, run))
+    elif not is_settled(options):
+        device, given = pick_device(options.device), options
+        memory = memory_of(device)
+        options = settle(given, gpu=device.type == "cuda", memory=memory)
+        chosen = [
+            f"{flag(name)} {value}"
+            for name, value in vars(options).items()
+            if value != getattr(given, name)
+        ]
+        voice.say(f"auto on {device} with {memory / 1e9:.0f} GB: {' '.join(chosen)}")
+    return effective(options)

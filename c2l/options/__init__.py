@@ -1,0 +1,76 @@
+"""Every option of every stage with its default, written once; the standard library only.
+
+A file per stage; other rooms and Python programs import the names from here.
+"""
+
+from c2l.options.auto import is_settled, settle, settle_as
+from c2l.options.cluster import ClusterOptions
+from c2l.options.compare import CompareOptions
+from c2l.options.data import CheckOptions, SynthOptions
+from c2l.options.evaluate import EvalOptions
+from c2l.options.extract import ExtractOptions
+from c2l.options.fields import (
+    AUTO,
+    GROUPS,
+    Auto,
+    Options,
+    changed,
+    flag,
+    identity,
+    option,
+    recorded,
+    resolved,
+    stored,
+    types_of,
+    value_of,
+)
+from c2l.options.fit import (
+    FIGURE_MERGES,
+    FitOptions,
+    ModuleOptions,
+    method_name,
+    names_parts,
+    needs_figures,
+)
+from c2l.options.presets import preset, preset_file, preset_names
+from c2l.options.render import RenderOptions
+from c2l.options.shared import CommonOptions, ImageOptions, KMeansOptions, NetworkOptions
+
+__all__ = [
+    "AUTO",
+    "FIGURE_MERGES",
+    "GROUPS",
+    "Auto",
+    "CheckOptions",
+    "ClusterOptions",
+    "CommonOptions",
+    "CompareOptions",
+    "EvalOptions",
+    "ExtractOptions",
+    "FitOptions",
+    "ImageOptions",
+    "KMeansOptions",
+    "ModuleOptions",
+    "NetworkOptions",
+    "Options",
+    "RenderOptions",
+    "SynthOptions",
+    "changed",
+    "flag",
+    "identity",
+    "is_settled",
+    "method_name",
+    "names_parts",
+    "needs_figures",
+    "option",
+    "preset",
+    "preset_file",
+    "preset_names",
+    "recorded",
+    "resolved",
+    "settle",
+    "settle_as",
+    "stored",
+    "types_of",
+    "value_of",
+]

@@ -1,0 +1,36 @@
+"""Published protocols as data files: the options of ``fit`` under a name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from c2l.options.fit import FitOptions
+
+FOLDER: Final = Path(__file__).parents[1] / "presets"
+
+
+def preset_names() -> list[str]:
+    """The presets that come with c2l."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def preset_file(name: str) -> Path:
+    """The file of a preset that comes with c2l."""
+    return FOLDER / f"{name}.toml"
+
+
+def preset(name: str, **others: Any) -> FitOptions:
+    """The options of a preset that comes with c2l.
+
+    Args:
+        name: one of ``preset_names``.
+        others: options that win over the preset's.
+    """
+    import tomllib
+
+    values = tomllib.loads(preset_file(name).read_text(encoding="utf-8"))["fit"]
+    given = {key.replace("-", "_"): value for key, value in values.items()}
+    options = FitOptions(**{"preset": name, **given, **others})
+    options.check()
+    return options

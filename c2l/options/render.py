@@ -1,0 +1,34 @@
+"""Options of ``render``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from c2l.options.evaluate import batch_size_option, moved_weights_option
+from c2l.options.fields import option
+from c2l.options.shared import CommonOptions, on_error_option, split_option
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderOptions(CommonOptions):
+    """Options of ``render``."""
+
+    split: str | None = split_option()
+    limit: int = option(
+        0, "Draw this many images, evenly spread; 0 draws all.", group="Data", minimum=0
+    )
+    batch_size: int = batch_size_option()
+    on_error: str = on_error_option()
+    weights: str | None = moved_weights_option()
+    scores: str | None = option(
+        None,
+        "Name the clusters by this eval.json, and show its scores in the report.",
+        group="Pictures",
+        metavar="FILE",
+    )
+    opacity: float = option(
+        0.55, "Opacity of the overlays.", group="Pictures", minimum=0.0, maximum=1.0
+    )
+    sheet: int = option(
+        24, "Images on the contact sheet and in the report.", group="Pictures", minimum=1
+    )

@@ -1,0 +1,153 @@
+"""Options that several stages take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from c2l.errors import UsageError
+from c2l.options.fields import Options, option
+
+
+def on_error_option() -> Any:
+    """What becomes of broken images, in every stage that reads them."""
+    return option(
+        "fail",
+        "Stop at a broken image, or skip it and list it.",
+        group="Data",
+        choices=("fail", "skip"),
+        identity=False,
+        recorded=True,
+    )
+
+
+def split_option() -> Any:
+    """The split, in every stage that reads a data set."""
+    return option(None, "Use only this split of the data set.", group="Data", metavar="NAME")
+
+
+def seed_option() -> Any:
+    """The seed, no larger than FAISS takes."""
+    return option(0, "Seed of every random choice.", group="Running", minimum=0, maximum=2**31 - 1)
+
+
+def workers_option() -> Any:
+    """The threads that decode images."""
+    return option(
+        0,
+        "Threads that decode images; 0 takes SLURM_CPUS_PER_TASK, or else all cores.",
+        group="Running",
+        minimum=0,
+        identity=False,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommonOptions(Options):
+    """What every stage takes."""
+
+    seed: int = seed_option()
+    device: str = option(
+        "auto",
+        "Device: auto, cpu, cuda or cuda:N.",
+        group="Running",
+        metavar="DEVICE",
+        identity=False,
+    )
+    workers: int = workers_option()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageOptions(Options):
+    """Which images are read, and how."""
+
+    split: str | None = split_option()
+    image_size: int = option(
+        320,
+        "Resize images to a square of this many pixels.",
+        group="Data",
+        minimum=32,
+        maximum=4096,
+    )
+    batch_size: int = option(96, "Images per batch.", group="Data", minimum=1, flags=("-b",))
+    on_error: str = on_error_option()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkOptions(Options):
+    """The network that turns an image into dense features (section 4.2)."""
+
+    weights: str = option(
+        "imagenet",
+        "Weights of the backbone: imagenet, none (random), or a .safetensors or .pth file.",
+        group="Start",
+        metavar="WHICH",
+    )
+    backbone: str = option(
+        "resnet18",
+        "Backbone: a CNN or Swin of torchvision, or timm:NAME with the extra c2l[timm]; "
+        "'list' prints their names.",
+        group="Start",
+        metavar="NAME",
+    )
+    fpn_dim: int = option(128, "Channels of the feature pyramid.", group="Start", minimum=8)
+    gradients_input: bool = option(
+        False,
+        "Add image gradients as two input channels, for --weights none.",
+        group="Start",
+    )
+    amp: str = option(
+        "auto",
+        "Mixed precision: auto takes bf16 where the device has it, and fp32 elsewhere.",
+        group="Running",
+        choices=("auto", "bf16", "off"),
+    )
+
+    def check_weights(self) -> None:
+        """Refuse weights that the backbone cannot take; a trained network's need no check.
+
+        Raises:
+            UsageError: with the way out.
+        """
+        if self.gradients_input and self.weights != "none":
+            raise UsageError(
+                f"--gradients-input works with random weights, not with --weights {self.weights}",
+                hint="add --weights none, or leave out --gradients-input",
+            )
+        if self.backbone.startswith("timm:") and self.weights == "imagenet":
+            raise UsageError(
+                f"--backbone {self.backbone} takes --weights none or a file",
+                hint="download its weights once, then name the file: --weights FILE",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class KMeansOptions(Options):
+    """Mini-batch k-means as PiCIE runs it."""
+
+    kmeans_batch: int = option(192, "Images per mini-batch of k-means.", group="K-means", minimum=1)
+    kmeans_init_batches: int = option(
+        20, "Mini-batches from which the initial k-means draws.", group="K-means", minimum=1
+    )
+    kmeans_iterations: int = option(
+        20, "Iterations of the initial k-means.", group="K-means", minimum=1
+    )
+    kmeans_pixels: int = option(
+        256,
+        "Random pixels per image in the initial k-means, at most.",
+        group="K-means",
+        minimum=1,
+    )
+    kmeans_points: int = option(
+        131072,
+        "Random pixels of all images in the initial k-means, at most.",
+        group="K-means",
+        minimum=1,
+    )
+
+
+# How --merge-clusters border decides.
+MERGE_THRESHOLD = (
+    "With border, a cluster is background if its share of the border is at least this many times "
+    "its share of all pixels."
+)

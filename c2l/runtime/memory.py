@@ -1,0 +1,61 @@
+"""How much memory this process may use."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+# Where the kernel tells a process's control groups, and where their limits lie.
+OWN_GROUPS = Path("/proc/self/cgroup")
+GROUPS = Path("/sys/fs/cgroup")
+
+
+def granted_memory() -> int:
+    """Bytes that this process may use: the machine's, or fewer where something grants fewer.
+
+    Control groups, resource limits and Slurm are asked.
+    """
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([machine, *_group_limits(), *_resource_limits(), *_slurm_limits()])
+
+
+def _group_limits() -> Iterator[int]:
+    """Limits of the process's control groups and of those above them, of either version."""
+    try:
+        lines = OWN_GROUPS.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        base = GROUPS / "memory" if controllers else GROUPS
+        name = "memory.limit_in_bytes" if controllers else "memory.max"
+        own = PurePosixPath(group.lstrip("/"))
+        for folder in (own, *own.parents):
+            try:
+                limit = (base / folder / name).read_text(encoding="utf-8").strip()
+            except OSError:
+                continue
+            if limit.isdecimal():  # else "max"
+                yield int(limit)
+
+
+def _resource_limits() -> Iterator[int]:
+    for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
+        soft, _ = resource.getrlimit(kind)
+        if soft != resource.RLIM_INFINITY:
+            yield soft
+
+
+def _slurm_limits() -> Iterator[int]:
+    """Megabytes per node, or per core of the task; 0 stands for all of the node."""
+    node = os.environ.get("SLURM_MEM_PER_NODE", "")
+    core = os.environ.get("SLURM_MEM_PER_CPU", "")
+    cores = os.environ.get("SLURM_CPUS_PER_TASK", "1")
+    if node.isdecimal() and int(node):
+        yield int(node) << 20
+    if core.isdecimal() and int(core) and cores.isdecimal() and int(cores):
+        yield (int(core) << 20) * int(cores)

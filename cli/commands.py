@@ -1,0 +1,51 @@
+"""The table of commands: what each is for, and which options it takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from c2l.options import Options
+
+SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Row(NamedTuple):
+    """A command.
+
+    Attributes:
+        summary: what it is for, as the list of commands says it.
+        options: the class in ``c2l.options``, by name, since importing it takes as long as the
+            help of all commands; empty for a command without options of its own.
+    """
+
+    summary: str
+    options: str = ""
+
+
+COMMANDS = {
+    "data": Row("Make a synthetic set, or check a folder."),
+    "extract": Row("Images to dense features.", "ExtractOptions"),
+    "cluster": Row("Features to clusters (k-means or NMF).", "ClusterOptions"),
+    "fit": Row("Train C2L or PiCIE on images.", "FitOptions"),
+    "eval": Row("Score predictions against masks.", "EvalOptions"),
+    "compare": Row("Put scores side by side, with spread over seeds.", "CompareOptions"),
+    "render": Row("Draw masks, overlays and a report.", "RenderOptions"),
+    "inspect": Row("Say what is in an artifact."),
+    "status": Row("Say what is done, partial or stale, and what comes next."),
+    "verify": Row("Check artifacts and all that they were made from."),
+}
+DATA_COMMANDS = {
+    "synth": Row("Make a synthetic set of people with pixel labels.", "SynthOptions"),
+    "check": Row(
+        "Say what a folder holds as a data set, and what is wrong with it.", "CheckOptions"
+    ),
+}
+
+
+def options_of(name: str) -> type[Options]:
+    """The class of a command's options."""
+    from c2l import options
+
+    kind: type[Options] = getattr(options, (COMMANDS | DATA_COMMANDS)[name].options)
+    return kind

@@ -1,0 +1,135 @@
+"""What the commands of the stages have in common: options from one class, a plan, a result."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import click
+
+from c2l.options import Options, resolved
+
+from .commands import options_of
+from .grouped import GroupedOption
+from .params import stage_options
+from .shared import (
+    Function,
+    as_json,
+    common,
+    dry_run,
+    grouped,
+    output,
+    overwrite,
+    set_voice,
+    show,
+)
+
+T = TypeVar("T", bound=Options)
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """How a stage was called.
+
+    Attributes:
+        options: of the stage.
+        output: what ``-o`` names; the working folder where the command has no ``-o``.
+        overwrite: replace an existing output.
+        dry_run: only say what would be done.
+        json: print one JSON object.
+    """
+
+    options: T
+    output: Path
+    overwrite: bool
+    dry_run: bool
+    json: bool
+
+
+def stage(
+    name: str,
+    *,
+    writes: str = "",
+    plans: bool = True,
+    settle: Callable[[Any], Any] = lambda options: options,
+) -> Callable[[Function], click.Command]:
+    """Make a function the command of a stage.
+
+    It is called with a ``Call`` and the command's own parameters. A dictionary that it returns
+    is printed; a number is the exit code.
+
+    Args:
+        name: of the command, a row of the table of commands.
+        writes: what ``-o`` names, where the command has to have it.
+        plans: whether it has ``--dry-run``.
+        settle: gives the options in force, for ``--print-config``.
+    """
+    kind = options_of(name)
+
+    def picked(values: dict[str, Any]) -> Options:
+        return kind(**{f.name: values.pop(f.name) for f in fields(kind)})
+
+    def in_force(values: dict[str, Any]) -> dict[str, Any]:
+        options = picked(dict(values))
+        options.check()
+        return resolved(settle(options))
+
+    def decorate(function: Function) -> click.Command:
+        @functools.wraps(function)
+        def run(**values: Any) -> Any:
+            set_voice(values.pop("quiet"), values.pop("verbose"))
+            options = picked(values)
+            call = Call(
+                options=options,
+                output=values.pop("output") if writes else Path(),
+                overwrite=values.pop("overwrite") if writes or plans else False,
+                dry_run=values.pop("dry_run") if plans else False,
+                json=values.pop("as_json"),
+            )
+            result = function(call, **values)
+            if isinstance(result, dict):
+                show(result, json_wanted=call.json)
+                return None
+            return result
+
+        # In the help, what a command has of its own stands before what it shares with others.
+        own = run.__dict__.pop("__click_params__", [])
+        command: Function = run
+        for add in (common, as_json, *([dry_run] if plans else [])):
+            command = add(command)
+        command = stage_options(kind)(command)
+        run.__dict__["__click_params__"] += own
+        if writes:
+            command = output(writes)(command)
+        elif plans:
+            command = overwrite(command)
+        return grouped(name, settle=in_force)(command)
+
+    return decorate
+
+
+def _rivals(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> list[tuple[str, Path]]:
+    pairs = []
+    for value in values:
+        name, separator, path = value.rpartition("=")
+        if not separator or not name or not path:
+            raise click.BadParameter(f"{value!r}: expected NAME=eval.json")
+        pairs.append((name, Path(path)))
+    return pairs
+
+
+rivals = click.option(
+    "--rival",
+    "rivals",
+    cls=GroupedOption,
+    group="Scores",
+    multiple=True,
+    metavar="NAME=FILE",
+    callback=_rivals,
+    help="Show another method's eval.json in the score table; may be repeated.",
+)
