@@ -12,18 +12,18 @@ import torch
 
 from c2l.runtime.threads import keep_freed_memory, prepare_cpu
 
-# Pages that the system provides for ten tensors of 64 MiB, each freed before the next.
+# Pages that the system provides for ten tensors of 36 MiB, each freed before the next.
 PAGE_FAULTS = """
 import resource, torch
 from c2l.runtime.threads import keep_freed_memory
 torch.set_num_threads(1)
 kept = keep_freed_memory()
 # The interpreter's own allocations can spoil a block or two for the next tensor.
-for _ in range(30):
-    torch.ones(1 << 24)
+for _ in range(20):
+    torch.ones(9 << 20)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(10):
-    torch.ones(1 << 24)
+    torch.ones(9 << 20)
 print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
@@ -65,7 +65,7 @@ def test_freed_memory_is_reused_unless_the_environment_configures_malloc(
         pytest.skip("this system's C library has no mallopt")
     kept, count = page_faults(**environment)
     assert kept == reused
-    # Without reuse each tensor is mapped anew: 32 faults even with huge pages of 2 MiB.
+    # Without reuse each tensor is mapped anew: 18 faults even with huge pages of 2 MiB.
     assert (count < 100) == reused
 
 
