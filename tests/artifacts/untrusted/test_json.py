@@ -15,6 +15,7 @@ from c2l import schema
 from c2l.artifacts.runs import Run
 from c2l.artifacts.scores import read_scores
 from c2l.errors import BadInputError, UsageError
+from c2l.model.predictor import options_from
 from c2l.options import ExtractOptions, FitOptions, Options, preset, resolved, stored
 from c2l.runtime.json_files import read_json, strict_json, write_json
 
@@ -217,6 +218,14 @@ def test_an_option_that_is_not_stored_is_the_default_unless_the_machine_would_ch
             stored(FitOptions, {k: v for k, v in values.items() if k != name})
     with pytest.raises(UsageError, match="image-size"):
         stored(FitOptions, {**values, "image_size": "auto"})
+
+
+def test_stored_options_that_cannot_work_together_are_refused() -> None:
+    values = {**resolved(preset("paper")), "sharpen": True}
+    with pytest.raises(UsageError, match="--sharpen needs"):
+        stored(FitOptions, values)
+    with pytest.raises(BadInputError, match=r"run: .*--sharpen needs"):
+        options_from(FitOptions, values, Path("run"))
 
 
 def raising(kind: Any, values: dict[str, Any]) -> Callable[[], Any]:
