@@ -43,7 +43,7 @@ class Format:
     Attributes:
         name: the ``format`` that its artifacts hold.
         summary: what is in an artifact, for ``inspect``.
-        link: an artifact's place in the chain; None for what is a part of another artifact.
+        link: an artifact's place in the chain; None where it names no inputs of its own.
         leftover: the same for what a stopped writer left, at (its path, the final path).
         checks: what ``verify`` checks of the content, by name.
         stage: the command that makes it.
@@ -126,6 +126,11 @@ class Link:
         """An output beside it, as a word of a command line, under a name that is free."""
         taken = self.path.with_name(name).exists()
         return quoted(self.path.with_name(f"{self.path.stem}-{name}" if taken else name))
+
+
+def json_summary(path: Path, kind: str, values: dict[str, Any]) -> dict[str, Any]:
+    """What ``inspect`` says of a JSON artifact."""
+    return {"path": str(path), "kind": kind, "bytes": path.stat().st_size, "values": values}
 
 
 def score_or_draw(link: Link, data: str, has_masks: Callable[[], bool]) -> str:

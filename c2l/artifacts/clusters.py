@@ -147,13 +147,11 @@ def read_assignments(path: Path) -> Iterator[NDArray[Any]]:
         BadInputError: see ``open_artifact``; or a checksum fails, which names the image.
     """
     with open_artifact(path, schema.FORMAT_CLUSTERS, hint=HINT) as file:
-        rows = RowReader(file, schema.ASSIGNMENTS)
-        for index in range(len(file[schema.ASSIGNMENTS])):
-            try:
-                yield rows.read(index)
-            except OSError as error:
-                name = file[schema.NAMES].asstr()[index]
-                raise BadInputError(path, f"image {name!r}: {error}", hint=HINT) from None
+        with reading(path, hint=HINT):
+            names = file[schema.NAMES].asstr()[:]
+            rows = RowReader(path, file, schema.ASSIGNMENTS, names.tolist(), HINT)
+        for index in range(len(names)):
+            yield rows.read(index)
 
 
 def _summary(path: Path) -> dict[str, Any]:

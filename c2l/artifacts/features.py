@@ -40,7 +40,6 @@ class FeatureReader:
 
     def __init__(self, path: Path, file: h5py.File) -> None:
         self._file, self.path = file, path
-        self._rows: dict[str, RowReader] = {}
         self.config = config_of(path, file)
         with reading(path, hint=HINT):
             data = file[schema.FEATURES]
@@ -55,6 +54,8 @@ class FeatureReader:
         require_fit(path, self.names)
         with reading(path, hint=HINT):
             self._check_shapes()
+            there = [name for name in LARGE if name in file]
+            self._rows = {name: RowReader(path, file, name, self.names, HINT) for name in there}
 
     def _check_shapes(self) -> None:
         """Refuse parts that do not fit the features."""
@@ -140,14 +141,9 @@ class FeatureReader:
         return found
 
     def _row(self, index: int, name: str) -> NDArray[Any]:
-        try:
-            if name not in self._rows:
-                self._rows[name] = RowReader(self._file, name)
-            return self._rows[name].read(index)
-        except (OSError, KeyError, ValueError, IndexError) as error:
-            raise BadInputError(
-                self.path, f"image {self.names[index]!r}: {error}", hint="extract it again"
-            ) from None
+        if name not in self._rows:
+            raise BadInputError(self.path, f"{name!r} is missing", hint=HINT)
+        return self._rows[name].read(index)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from c2l import schema
-from c2l.artifacts.chain import Format, Link
+from c2l.artifacts.chain import Format, Link, json_summary
 from c2l.artifacts.lineage import DATA, PREDICTOR, from_json
 from c2l.artifacts.untrusted.names import require_fit
 from c2l.data.masks import read_mask
@@ -33,8 +33,7 @@ def legend_of(path: Path) -> tuple[Path, dict[str, Any]]:
 
 def _summary(path: Path) -> dict[str, Any]:
     legend, values = legend_of(path)
-    size = legend.stat().st_size
-    return {"path": str(legend), "kind": schema.FORMAT_MASKS, "bytes": size, "values": values}
+    return json_summary(legend, schema.FORMAT_MASKS, values)
 
 
 def _link(path: Path) -> Link:

@@ -46,6 +46,7 @@ FORMATS = {
     schema.FORMAT_PREDICTOR: Row("c2l.artifacts.tensors"),
     TENSORS: Row("c2l.artifacts.tensors"),
     schema.FORMAT_EVAL: Row("c2l.artifacts.scores"),
+    schema.FORMAT_COMPARISON: Row("c2l.artifacts.comparisons"),
     schema.FORMAT_MASKS: Row(
         "c2l.artifacts.pictures",
         markers=(f"masks/{schema.LEGEND}", schema.LEGEND),
@@ -117,12 +118,12 @@ def read_link(path: Path) -> Link:
     """The link of the chain that an artifact is.
 
     Raises:
-        BadInputError: missing, damaged, of no kind that c2l writes, or a part of an artifact.
+        BadInputError: missing, damaged, of no kind that c2l writes, or without inputs.
     """
     found = format_of(path)
     if found.link is None:
-        problem = f"{found.name} are checked with the run that they belong to"
-        raise BadInputError(path, problem, hint="name the folder of the run")
+        problem = f"a {found.name} file names no inputs of its own"
+        raise BadInputError(path, problem, hint="name the run, or the scores, that it belongs to")
     return found.link(path)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from c2l import schema
-from c2l.artifacts.chain import Format, Link
+from c2l.artifacts.chain import Format, Link, json_summary
 from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, from_json, quoted
 from c2l.errors import BadInputError
 from c2l.options import EvalOptions
@@ -161,8 +161,7 @@ def _summary(path: Path) -> dict[str, Any]:
     wide = ("confusion_raw", "baseline_confusions_raw", "per_image")
     values = {k: v for k, v in value.items() if k not in wide}
     values["worst"] = [f"{name} {miou:.3f}" for name, miou in ranked(value)[:-4:-1]]
-    size = path.stat().st_size
-    return {"path": str(path), "kind": schema.FORMAT_EVAL, "bytes": size, "values": values}
+    return json_summary(path, schema.FORMAT_EVAL, values)
 
 
 def _link(path: Path) -> Link:

@@ -57,7 +57,7 @@ def take_over(stale: Path, fresh: h5py.File, output: Path, *, anew: bool = False
                 return "it was made under other options"
             if old.attrs.get(schema.ATTR_PCA_SHA256) != fresh.attrs.get(schema.ATTR_PCA_SHA256):
                 return "its principal components were of other photos"
-            _copy(old, fresh, output)
+            _copy(stale, old, fresh, output)
     except KilledError:
         # No reason to drop what is there.
         if not anew:
@@ -93,9 +93,9 @@ def _deciding(file: h5py.File) -> dict[str, Any]:
     return {**kept, schema.ATTR_WEIGHTS_SHA256: weights, "a row": row}
 
 
-def _copy(old: h5py.File, fresh: h5py.File, output: Path) -> None:
+def _copy(stale: Path, old: h5py.File, fresh: h5py.File, output: Path) -> None:
     summed = [name for name in LARGE if name in fresh]
-    rows = [RowReader(old, name) for name in summed]
+    rows = [RowReader(stale, old, name) for name in summed]
     needed = sum(fresh[name].nbytes for name in summed)
     small = (schema.ORIG_SIZE, schema.IMAGE_SHA256)
     names, wanted = old[schema.NAMES].asstr()[:], fresh[schema.NAMES].asstr()[:]
@@ -103,7 +103,7 @@ def _copy(old: h5py.File, fresh: h5py.File, output: Path) -> None:
     for image in (int(i) for i in there if i < len(wanted) and names[i] == wanted[i]):
         try:
             read = [reader.read(image) for reader in rows]
-        except OSError:
+        except BadInputError:
             continue  # damaged, and so extracted again
         read += [old[name][image] for name in small]
         # A disk that is full is not the old file's fault.

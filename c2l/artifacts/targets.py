@@ -72,16 +72,14 @@ class TargetsReader:
     """Centroids and labels of an epoch."""
 
     def __init__(self, path: Path, file: h5py.File) -> None:
-        self._path = path
         with reading(path, hint=HINT):
             self.centroids = tuple(file[name][:] for name in CENTROIDS)
             self.counts = tuple(file[name][:] for name in COUNTS)
-            self._rows = tuple(RowReader(file, name) for name in LABELS)
+            self._rows = tuple(RowReader(path, file, name, hint=HINT) for name in LABELS)
 
     def labels(self, view: int, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Labels of some images, (B, h, w) uint8."""
-        with reading(self._path, hint=HINT):
-            return np.stack([self._rows[view].read(int(i)) for i in indices])
+        return np.stack([self._rows[view].read(int(i)) for i in indices])
 
 
 @contextmanager

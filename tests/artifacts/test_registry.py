@@ -78,7 +78,17 @@ def test_a_new_format_needs_a_module_and_a_row(
 def test_what_belongs_to_a_run_is_verified_with_it(cli: Cli, trained: Path) -> None:
     outcome = cli("verify", trained / "predictor.safetensors")
     assert outcome.code == 3
-    assert "name the folder of the run" in outcome.err
+    assert "name the run" in outcome.err
+
+
+def test_a_comparison_is_inspected_and_its_damage_found(
+    cli: Cli, scores: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "all.json"
+    cli.ok("compare", scores, "-o", path, "--format", "json")
+    assert '"kind": "c2l-comparison"' in cli.ok("inspect", path, "--json").out
+    path.write_text(path.read_text().replace('"mean"', '"mane"', 1))
+    assert cli("inspect", path).code == 3
 
 
 def test_another_programs_file_is_told_from_a_damaged_one(tmp_path: Path) -> None:

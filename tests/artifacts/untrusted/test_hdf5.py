@@ -316,6 +316,24 @@ def test_the_trial_walks_all_that_the_reader_does(store: Path) -> None:
         guard.look(str(linked), guard.COMPLETE)
 
 
+def test_a_sampled_store_without_its_pixels_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "f.h5"
+    with write_features(path, StoreLayout(NAMES, (2, 2), 3, pixels=2), {}, {}) as writer:
+        for index in range(2):
+            writer.write(index, {schema.FEATURES: values(index)[0], schema.PIXEL_INDEX: [0, 3]})
+        writer.finish(np.arange(2), {}, {})
+
+    def change(file: h5py.File) -> None:
+        del file[schema.PIXEL_INDEX]
+        file.attrs[schema.ATTR_CONTENT] = content_digest(file)
+
+    with (
+        read_features(changed(path, change)) as reader,
+        pytest.raises(BadInputError, match="'pixel_index' is missing"),
+    ):
+        reader.pixel_index(0)
+
+
 @pytest.mark.parametrize("name", [b"-x.h5", b"a\nb.h5", b"caf\xe9.h5", b"%d.h5", "ä ö.h5".encode()])
 def test_the_trial_finds_a_file_of_any_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes

@@ -65,7 +65,7 @@ def test_one_flipped_bit_is_found(tmp_path: Path) -> None:
 
 def test_a_missing_digest_is_not_let_through(tmp_path: Path) -> None:
     write_json(tmp_path / "v.json", {"a": 1})
-    with pytest.raises(BadInputError, match="does not match its sha256"):
+    with pytest.raises(BadInputError, match="does not match sha256"):
         read_json(tmp_path / "v.json", what="a test", sealed=True)
 
 
@@ -200,7 +200,7 @@ def test_a_runs_configuration_that_changed_is_refused(trained: Path, tmp_path: P
     text = (trained / schema.RUN_CONFIG).read_text()
     assert '"image_size": 64' in text
     (tmp_path / schema.RUN_CONFIG).write_text(text.replace('"image_size": 64', '"image_size": 65'))
-    with pytest.raises(BadInputError, match="changed by hand"):
+    with pytest.raises(BadInputError, match="edited by hand"):
         Run.open(tmp_path)
 
 
