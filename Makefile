@@ -29,7 +29,6 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
-	MYPYPATH=examples $(BIN)/mypy -m reproduce -p reproducing
 
 fmt: $(READY)
 	$(BIN)/ruff check --fix .

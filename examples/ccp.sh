@@ -13,7 +13,7 @@ WEIGHTS=${3:-}
 HERE=$(dirname "$0")
 export SIZE=${SIZE:-128} WARMUP=${WARMUP:-4} EPOCHS=${EPOCHS:-2} PAPER=${PAPER:-1}
 
-"$HERE/compare.sh" "$CCP" "$OUT/none" none
+"$HERE/chain.sh" "$CCP" "$OUT/none" none
 if [ -n "$WEIGHTS" ]; then
-  "$HERE/compare.sh" "$CCP" "$OUT/weights" "$WEIGHTS"
+  "$HERE/chain.sh" "$CCP" "$OUT/weights" "$WEIGHTS"
 fi

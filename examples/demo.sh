@@ -15,7 +15,7 @@ mkdir -p "$OUT"
 if [ -z "$DATA" ]; then
   DATA=$OUT/people
   "$C2L" data synth "$DATA" --count 300 --image-size 128 --val-share 0.2
-  "$HERE/compare.sh" "$DATA" "$OUT" none
+  "$HERE/chain.sh" "$DATA" "$OUT" none
   exit
 fi
 "$C2L" data check "$DATA" || echo "going on; broken images are left out" >&2

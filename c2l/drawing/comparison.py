@@ -72,4 +72,4 @@ def _difference(values: dict[str, Any] | None) -> str:
         return "-"
     text = f"{100 * values['mean']:+.1f}"
     text += "" if values["std"] is None else f" ± {100 * values['std']:.1f}"
-    return f"{text} ({values['agree']} of {values['seeds']})"
+    return text if values["seeds"] == 1 else f"{text} ({values['agree']} of {values['seeds']})"

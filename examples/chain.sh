@@ -2,7 +2,7 @@
 # The five stages chained on a labelled data set: C2L beside PiCIE, DFF, k-means on backbone
 # features and the trivial predictors, all from the same start.
 #
-#   examples/compare.sh DATA OUT [WEIGHTS]
+#   examples/chain.sh DATA OUT [WEIGHTS]
 #
 # DATA     a data set with splits train and val (see: c2l data check DATA)
 # OUT      a new folder for every artifact
@@ -31,11 +31,11 @@ mkdir -p "$OUT"
 score() { # score ARTIFACT NAME [more options]
   "$C2L" eval "$1" "$DATA" -o "$OUT/$2.json" --split "$VAL" --seed "$SEED" "${@:3}"
 }
-others=()
-beside() { # beside LABEL ARTIFACT NAME: score a method that the table shows under LABEL
+others=() rivals=()
+beside() { # beside LABEL ARTIFACT NAME: score a method that the tables show under LABEL
   echo "--- $1" >&2
   score "$2" "$3" --no-baselines >/dev/null
-  others+=(--rival "$1=$OUT/$3.json")
+  others+=("$1=$OUT/$3.json") rivals+=(--rival "$1=$OUT/$3.json")
 }
 
 # Baselines on the backbone as it is: k-means on dense features, NMF on the last stage (DFF).
@@ -73,6 +73,7 @@ beside "PiCIE" "$OUT/picie" picie
 "$C2L" fit "$DATA" -o "$OUT/c2l" --method c2l "${images[@]}" "${merged[@]}" \
   --checkpoint "$OUT/start" --warmup 0 --epochs "$EPOCHS" --attention-stride 2
 
-score "$OUT/c2l" c2l "${others[@]}"
+score "$OUT/c2l" c2l
+"$C2L" compare "C2L=$OUT/c2l.json" "${others[@]}" --against PiCIE -o "$OUT/table.md"
 "$C2L" render "$OUT/c2l" "$DATA" -o "$OUT/pictures" --split "$VAL" --limit "$SHOW" \
-  --scores "$OUT/c2l.json" "${others[@]}"
+  --scores "$OUT/c2l.json" "${rivals[@]}"
