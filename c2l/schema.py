@@ -6,6 +6,9 @@ from typing import Final
 
 FORMAT_VERSION: Final = 1
 
+# The parts that label-free merges, the mixture and the border rule name, by their ids.
+PARTS: Final = ("background", "upper", "lower")
+
 # Root attributes of every HDF5 artifact.
 ATTR_FORMAT: Final = "format"
 ATTR_VERSION: Final = "format_version"

@@ -18,8 +18,6 @@ from c2l.artifacts.rows import RowReader, create_rows, write_row
 from c2l.errors import BadInputError
 from c2l.runtime.files import replacing
 
-# Background, upper, lower: what the label-free merge makes of the clusters.
-PARTS = 3
 HINT = "make one with: c2l cluster features.h5 -o clusters.h5 -k K"
 
 
@@ -104,7 +102,9 @@ def read_clusters(path: Path) -> Clusters:
             raise BadInputError(path, f"centroids of shape {centroids.shape} are not usable")
         views = _views(path, file, centroids.shape)
         groups = file[schema.GROUPS][:] if schema.GROUPS in file else None
-        if groups is not None and (groups.shape != (len(centroids),) or groups.max() >= PARTS):
+        if groups is not None and (
+            groups.shape != (len(centroids),) or groups.max() >= len(schema.PARTS)
+        ):
             raise BadInputError(path, f"groups of shape {groups.shape} do not fit the centroids")
         return Clusters(
             centroids=centroids.astype(np.float32),

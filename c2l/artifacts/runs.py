@@ -116,7 +116,7 @@ class Run:
         write_json(path / schema.RUN_CONFIG, full, sealed=True)
         return cls(path, full)
 
-    def take_back(self) -> None:
+    def undo_create(self) -> None:
         """Undo ``create`` after a failure before the first checkpoint."""
         if self.steps() or self.predictor.is_file():
             return

@@ -178,10 +178,10 @@ class MiniBatchKMeans:
         self._move(sums, counts)
         return labels
 
-    def settle(self, batches: Iterable[Tensor]) -> None:
-        """Take mini-batches as one: those that the start was fitted to.
+    def update_as_one(self, batches: Iterable[Tensor]) -> None:
+        """Take several mini-batches as one: those that the start was fitted to.
 
-        Each of them alone would outweigh the start, which has seen no points yet.
+        One by one, the first would outweigh the start, which has seen no points yet.
 
         Args:
             batches: each (P, C) floating point.

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-PARTS = ("background", "upper", "lower")
 # Width of the border, as a share of the image.
 BORDER = 1 / 16
 

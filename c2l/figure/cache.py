@@ -31,10 +31,10 @@ Indices = NDArray[np.int64]
 BATCH = 8
 # Photos from which it is learned where people stand, at most, evenly spread.
 PLACE_PHOTOS = 400
-# Middles that are spread wider than this over the width are told with a warning.
+# Middles that spread over more of the width than this bring a warning.
 WIDE = 0.35
-# Nats between the best and the worst place below which a photo does not tell.
-TELLING = 0.01
+# Nats between the best and the worst place below which colours say nothing of the place.
+LEAST_INFORMATION = 0.01
 
 
 class FigureCache:
@@ -99,7 +99,7 @@ def build_figures(
                 bar.advance(len(group))
         known["figures_sha256"] = content.hexdigest()
         write_json(manifest, known, sealed=True)
-    _tell(known)
+    _report(known)
     return FigureCache(final, side, device)
 
 
@@ -132,10 +132,10 @@ def _learn_places(
     return places, {"middles": [round(m, 4) for m in range_], "information": float(tells)}
 
 
-def _tell(known: dict[str, Any]) -> None:
+def _report(known: dict[str, Any]) -> None:
     """Say where people were found; where that cannot be trusted, say so."""
     first, _, last = known["middles"]
-    if known["information"] < TELLING:
+    if known["information"] < LEAST_INFORMATION:
         voice.say("warning: colours do not tell where people stand; the middle is taken")
         return
     text = f"four of five people are found at {100 * first:.0f} to {100 * last:.0f} % of the width"

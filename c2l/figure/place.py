@@ -18,15 +18,15 @@ MIDDLE, MIDDLE_SPREAD = 0.5, 0.15
 USUAL, USUAL_LOG_SPREAD = 0.16, 0.4
 # Photos that this expectation speaks for beside those of the set.
 EXPECTED = 20.0
-# Nats of log-odds for each nat of information between a pixel's side and its colour: sure of itself
-# while a photo speaks for the set. Beside what the set says of the photo less so, the less the more
-# of the set's people stand in one place. Chosen on labelled training photos, cropped and not.
-SPEAKING = 60.0
-HEARING = 10.0
+# Nats of log-odds per nat of information between a pixel's side and its colour: when the places of
+# the set are learned from its photos, and when one photo's place is found beside the set's. The
+# second is divided by the set's agreement. Chosen on labelled training photos, cropped and not.
+LEARN_WEIGHT = 60.0
+FIND_WEIGHT = 10.0
 # How much wider a figure is taken to be than where its colours tell the most: arms and bags would
 # be missed else, and a network that learns from such figures misses them too. Compared at 1, 1.16
 # and 1.35 after the warm-up, on labelled training photos.
-FULLER = 1.16
+WIDTH_FACTOR = 1.16
 # Rounds of fitting a photo's colours to each place, and of fitting the set's places to its photos.
 ROUNDS = 3
 SET_ROUNDS = 40
@@ -116,7 +116,7 @@ class Places:
         """
         expected = places = cls.expected()
         for _ in range(SET_ROUNDS):
-            sure_BSC = places._posterior(SPEAKING * evidence_BSC.cpu())
+            sure_BSC = places._posterior(LEARN_WEIGHT * evidence_BSC.cpu())
             # Neighbouring middles are alike.
             counts = F.pad(sure_BSC.sum((0, 1))[None, None], (1, 1), mode="replicate")[0, 0]
             smooth = 0.25 * counts[:-2] + 0.5 * counts[1:-1] + 0.25 * counts[2:]
@@ -135,14 +135,14 @@ class Places:
             (B,) float32 middles and (B,) float32 spreads, shares of the width, on the
             evidence's device.
         """
-        sure_BSC = self._posterior(HEARING / self.agreement() * evidence_BSC.cpu())
+        sure_BSC = self._posterior(FIND_WEIGHT / self.agreement() * evidence_BSC.cpu())
         columns = torch.tensor(COLUMNS, dtype=torch.float64)
         best = columns[sure_BSC.sum(1).argmax(1)]
         sure_BSC = sure_BSC * ((columns - best[:, None]).abs() < NEAR)[:, None]
         sure_BSC = sure_BSC / sure_BSC.sum((1, 2), keepdim=True)
         middles = sure_BSC.sum(1) @ columns
         spreads = torch.tensor(SPREADS, dtype=torch.float64).log()
-        spreads = FULLER * (sure_BSC.sum(2) @ spreads).exp()
+        spreads = WIDTH_FACTOR * (sure_BSC.sum(2) @ spreads).exp()
         device = evidence_BSC.device
         return middles.float().to(device), spreads.float().to(device)
 
@@ -153,6 +153,6 @@ class Places:
         return float((near @ self.columns).max())
 
     def _posterior(self, log_odds_BSC: Tensor) -> Tensor:
-        """(B, spreads, columns) float64, summing to 1 a photo."""
+        """(B, spreads, columns) float64, summing to 1 per photo."""
         log_odds = log_odds_BSC.double() + self.columns.log() + self.spreads.log()[:, None]
         return log_odds.flatten(1).softmax(1).view(log_odds.shape)

@@ -20,7 +20,6 @@ from c2l.artifacts.freshness import require_fresh
 from c2l.artifacts.lineage import FEATURES, PREDICTOR, WEIGHTS, from_json
 from c2l.artifacts.runs import Run
 from c2l.artifacts.tensors import load_tensors
-from c2l.clustering.merge import PARTS
 from c2l.clustering.nmf import activations
 from c2l.errors import BadInputError, UsageError
 from c2l.figure.model import sharpen_sides, side_labels
@@ -85,7 +84,7 @@ class Predictor:
     def clusters(self) -> int:
         """Number of clusters that predictions take: K, or the parts after the merge."""
         if self.named:
-            return len(PARTS)
+            return len(schema.PARTS)
         return len(self.centroids) if self.groups is None else int(self.groups.max()) + 1
 
     @torch.no_grad()

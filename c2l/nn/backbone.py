@@ -111,8 +111,8 @@ class ResNet(Backbone):
         return {k: v for k, v in published.items() if not k.startswith("fc.")}
 
 
-def quiet(net: nn.Module) -> nn.Module:
-    """Take all chance out of a network's training: dropout, stochastic depth and their kin.
+def remove_randomness(net: nn.Module) -> nn.Module:
+    """Remove what is random in training mode: dropout, stochastic depth and their kin.
 
     They draw from torch's global random state, which is in no checkpoint: a resumed run would
     draw other numbers than the run that was never stopped. The two passes over a view, for its

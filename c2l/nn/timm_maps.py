@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from c2l.errors import UsageError
-from c2l.nn.backbone import STAGE_STRIDES, Backbone, Triple, quiet
+from c2l.nn.backbone import STAGE_STRIDES, Backbone, Triple, remove_randomness
 
 # Multiples of the usual patches of 8, 14 and 16 and of stride 32; not square.
 PROBE = (448, 672)
@@ -83,7 +83,7 @@ class TimmMaps(Backbone):
         net.prune_intermediate_layers(
             list(stages.indices.values()), prune_norm=not stages.norm, prune_head=True
         )
-        self.body = quiet(net)
+        self.body = remove_randomness(net)
 
     def forward(self, images_B3HW: Tensor) -> dict[str, Tensor]:
         """The last map at each stride, (B, C, h, w)."""

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
 from c2l.errors import UsageError
-from c2l.nn.backbone import MEAN, STAGE_STRIDES, STD, Backbone, ResNet, Triple, quiet
+from c2l.nn.backbone import MEAN, STAGE_STRIDES, STD, Backbone, ResNet, Triple, remove_randomness
 
 # Both of these normalise their input once more, as their published weights need it.
 INCEPTIONS = ("googlenet", "inception_v3")
@@ -65,7 +65,9 @@ class TorchvisionMaps(Backbone):
         self.channels = {stage: tap.channels for stage, tap in self.taps.items()}
         self.strides = {stage: STAGE_STRIDES[stage] for stage in self.taps}
         self._whole = frozenset(net.state_dict())
-        self.body = _read(quiet(net), {tap.node: stage for stage, tap in self.taps.items()})
+        self.body = _read(
+            remove_randomness(net), {tap.node: stage for stage, tap in self.taps.items()}
+        )
 
     def forward(self, images_B3HW: Tensor) -> dict[str, Tensor]:
         """The last map at each of the strides 4, 8, 16, 32 that the network has."""

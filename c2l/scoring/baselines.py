@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l.errors import UsageError
+from c2l.schema import PARTS
 from c2l.scoring.kmeans import kmeans_fit, nearest
 from c2l.scoring.matching import hungarian, identity
 
-# The classes that the border rule can name without labels.
-BORDER_CLASSES = ("background", "upper", "lower")
 BORDER_CLUSTERS = 32
 BORDER_THRESHOLD = 0.5
 BORDER_WIDTH = 1 / 16
@@ -74,7 +73,7 @@ class TrivialBaselines:
             images: (H, W, 3) uint8 RGB images of any sizes.
             classes: number of classes N.
             seed: decides the sample and the k-means starts.
-            border: also fit ``xy-border``; only where the classes are ``BORDER_CLASSES``.
+            border: also fit ``xy-border``; only where the classes are ``PARTS``.
 
         Returns:
             The fitted predictors.
@@ -82,10 +81,9 @@ class TrivialBaselines:
         Raises:
             UsageError: no images, or ``border`` without three classes.
         """
-        if border and classes != len(BORDER_CLASSES):
+        if border and classes != len(PARTS):
             raise UsageError(
-                f"expected the classes {', '.join(BORDER_CLASSES)} for {XY_BORDER}, "
-                f"found {classes} classes"
+                f"expected the classes {', '.join(PARTS)} for {XY_BORDER}, found {classes} classes"
             )
         sample = _sample_pixels(images, seed)
         centroids = {

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from c2l import schema
 from c2l.scoring.matching import hungarian
 
 # A cluster with more than this share of the pixels leaves nothing to tell apart.
@@ -15,8 +16,6 @@ COLLAPSE_SHARE = 0.99
 # Centroids that all point one way, by the least cosine of two of them, are those of features that
 # have shrunk to a point: k-means still cuts it into clusters of any sizes.
 COLLAPSE_COSINE = 0.999
-# What the label-free merges make.
-PARTS = ("background", "upper", "lower")
 
 
 def entropy(counts: NDArray[np.int64]) -> float:
@@ -105,12 +104,12 @@ def predictor_health(
     if (counts == 0).any():
         collapsed.append(f"{int((counts == 0).sum())} of {len(counts)} clusters are empty")
     if shares is not None:
-        missing = [n for n, share in zip(PARTS, shares.sum(0), strict=True) if share == 0]
+        missing = [n for n, share in zip(schema.PARTS, shares.sum(0), strict=True) if share == 0]
         if missing:
             collapsed.append(f"no cluster holds any {' or '.join(missing)}")
     elif groups is not None:
         kept = set(groups.tolist() if named else np.minimum(groups, 1).tolist())
-        wanted = PARTS if named else ("ground", "people")
+        wanted = schema.PARTS if named else ("ground", "people")
         missing = [name for part, name in enumerate(wanted) if part not in kept]
         if missing:
             collapsed.append(f"no cluster was taken for {' or '.join(missing)}")

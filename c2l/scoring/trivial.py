@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from c2l import schema
 from c2l.data.decoding import Skips, evenly
 from c2l.data.images import read_rgb
 from c2l.data.labelled import Labelled, none_read, raw_ids
@@ -20,7 +21,7 @@ from c2l.figure.model import figure_evidence, figure_sides, side_labels
 from c2l.figure.place import Places
 from c2l.options import EvalOptions
 from c2l.runtime.device import to_batch
-from c2l.scoring.baselines import BORDER_CLASSES, TrivialBaselines
+from c2l.scoring.baselines import TrivialBaselines
 from c2l.scoring.bootstrap import bootstrap_difference
 from c2l.scoring.confusion import confusion_matrix
 from c2l.scoring.matching import identity as same_class
@@ -57,7 +58,7 @@ class TrivialRows:
         self, dataset: Dataset, size: int, labels: int, merge: Merge, options: EvalOptions
     ) -> None:
         self._labels, self._merge = labels, merge
-        self._named = tuple(merge.classes) == tuple(BORDER_CLASSES)
+        self._named = tuple(merge.classes) == schema.PARTS
         chosen = [dataset.records[i] for i in evenly(len(dataset.records), BASELINE_IMAGES)]
         # What is broken is said by the pass that scores.
         skips = Skips(options.on_error, quiet=True)
@@ -78,7 +79,7 @@ class TrivialRows:
         self._places = Places.learn(torch.cat(evidence)) if evidence else Places.expected()
         clusters = {name: self._trivial.clusters(name) for name in self._trivial.names}
         if self._named:
-            clusters[FIGURE] = len(BORDER_CLASSES)
+            clusters[FIGURE] = len(schema.PARTS)
         self._counts = {n: np.zeros((k, labels), dtype=np.int64) for n, k in clusters.items()}
         self._per_image: dict[str, list[Counts]] = {name: [] for name in clusters}
 
@@ -139,7 +140,7 @@ class TrivialRows:
 
     def _matching(self, name: str, raw: Counts) -> NDArray[np.int64]:
         if name == FIGURE:
-            return same_class(len(BORDER_CLASSES), len(BORDER_CLASSES))
+            return same_class(len(schema.PARTS), len(schema.PARTS))
         return self._trivial.matching(name, by_class(raw, self._merge))
 
 

@@ -167,7 +167,7 @@ def _fit_kmeans(
     means = MiniBatchKMeans.start(torch.from_numpy(start.centroids).to(device))
     with steps("k-means", len(reader.names)) as bar:
         batches = _batches_of_points(reader, options.kmeans_batch, name, device, bar)
-        means.settle(islice(batches, options.kmeans_init_batches))
+        means.update_as_one(islice(batches, options.kmeans_init_batches))
         for batch in batches:
             means.update(batch)
     return means.centroids, [*start.objective, means.inertia]

@@ -26,7 +26,6 @@ from c2l.runtime.files import sha256_file
 from c2l.runtime.json_files import write_json
 from c2l.runtime.progress import steps, voice
 from c2l.runtime.threads import prepare_cpu
-from c2l.scoring.baselines import BORDER_CLASSES
 from c2l.scoring.bootstrap import bootstrap
 from c2l.scoring.confusion import confusion_matrix
 from c2l.scoring.matching import hungarian, majority
@@ -210,7 +209,7 @@ def _result(
     confusion = by_class(raw, merge)
     best = hungarian(confusion)
     scores = score(confusion, best, merge.classes)
-    by_name = named and tuple(merge.classes) == tuple(BORDER_CLASSES)
+    by_name = named and tuple(merge.classes) == schema.PARTS
     matching = same_class(*confusion.shape) if by_name else best
     many = majority(confusion)
     images: dict[str, Any] = {"intervals": {}}

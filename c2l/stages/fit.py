@@ -28,7 +28,6 @@ from c2l.artifacts.lineage import (
 )
 from c2l.artifacts.outputs import hold, refuse_existing
 from c2l.artifacts.runs import Run
-from c2l.clustering.merge import PARTS
 from c2l.data.cache import build_cache
 from c2l.data.decoding import Skips
 from c2l.data.layouts import Dataset, Record
@@ -162,7 +161,7 @@ def _settled(options: FitOptions) -> FitOptions:
         raise UsageError("--sharpen needs --merge-clusters figure or --final-clusters mixture")
     if mixture and options.merge_clusters != "none":
         raise UsageError("--final-clusters mixture has its three parts: leave out --merge-clusters")
-    if mixture and options.clusters != len(PARTS):
+    if mixture and options.clusters != len(schema.PARTS):
         raise UsageError("--final-clusters mixture needs -k 3")
     if options.merge_clusters != "none" and options.clusters < 3:
         raise UsageError("--merge-clusters needs 3 clusters or more")
@@ -238,7 +237,7 @@ def _taken_back(run: Run, *, resume: bool) -> Iterator[None]:
         raise
     except BaseException:
         if not resume:
-            run.take_back()
+            run.undo_create()
         raise
 
 

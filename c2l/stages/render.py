@@ -18,7 +18,6 @@ from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, as_json, source
 from c2l.artifacts.outputs import claim, refuse_existing
 from c2l.artifacts.runs import Run
 from c2l.artifacts.scores import ranked, read_scores
-from c2l.clustering.merge import PARTS
 from c2l.data.decoding import Skips, evenly, inputs_digest
 from c2l.data.images import read_rgb, read_size
 from c2l.data.labels import Merge
@@ -183,7 +182,7 @@ def _meaning(predictor: Predictor, scores: dict[str, Any] | None) -> Meaning:
         for cluster, found in enumerate(scores[kind]["clusters_to_classes"]):
             table[cluster] = schema.IGNORE if found < 0 else found
     elif predictor.named:
-        names, named_by = PARTS, "the label-free merge"
+        names, named_by = schema.PARTS, "the label-free merge"
     else:
         names = tuple(f"cluster {k}" for k in range(predictor.clusters))
         if predictor.groups is not None:
@@ -260,7 +259,7 @@ def _made_from(
 def _overlay(
     image: NDArray[np.uint8], mask: NDArray[np.uint8], meaning: Meaning, options: RenderOptions
 ) -> NDArray[np.uint8]:
-    background = 0 if meaning.names[0] == "background" else None
+    background = 0 if meaning.names[0] == schema.PARTS[0] else None
     return overlay(image, mask, meaning.colours, options.opacity, background=background)
 
 

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from c2l import schema
 from c2l.clustering.merge import (
-    PARTS,
     FigureStatistics,
     PositionStatistics,
     figure_shares,
@@ -45,8 +45,10 @@ def store_predictor(job: Job) -> None:
         mixture, counts = _fit_mixture(job)
         centroids = mixture.means
         # The components are the parts.
-        groups: Groups | None = np.arange(len(PARTS), dtype=np.uint8)
-        shares: Shares | None = np.eye(len(PARTS), dtype=np.float32) if options.sharpen else None
+        groups: Groups | None = np.arange(len(schema.PARTS), dtype=np.uint8)
+        shares: Shares | None = (
+            np.eye(len(schema.PARTS), dtype=np.float32) if options.sharpen else None
+        )
     else:
         positions = PositionStatistics(options.clusters)
         figures = FigureStatistics(options.clusters)

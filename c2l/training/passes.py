@@ -158,7 +158,7 @@ def cluster_pass(
         raise UsageError("there are no images to cluster")
     means = MiniBatchKMeans.start(start.to(flat.device))
     batches = iter(buffer)
-    means.settle(islice(batches, options.kmeans_init_batches if sampled else 0))
+    means.update_as_one(islice(batches, options.kmeans_init_batches if sampled else 0))
     for batch in batches:
         means.update(batch)
     counts = torch.zeros(clusters, dtype=torch.int64, device=flat.device)

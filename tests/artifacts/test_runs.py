@@ -258,7 +258,7 @@ def test_a_start_that_fails_gives_back_the_run_it_was_to_replace_and_not_an_olde
     for seed in (1, 2):
         run.save(checkpoint(1), keep=2)
         run = Run.create(path, {"seed": seed}, overwrite=True)
-    run.take_back()
+    run.undo_create()
     assert Run.open(path).config["seed"] == 1
     assert Run.open(path).steps() == [1]
     last = Run.create(path, {"seed": 3}, overwrite=True)

@@ -101,19 +101,19 @@ def test_a_centroid_ends_as_the_mean_of_what_it_was_given() -> None:
 def test_batches_that_the_start_was_fitted_to_count_as_one() -> None:
     start = torch.from_numpy(random_points(3, 2, seed=8))
     batches = [torch.from_numpy(random_points(25, 2, seed=n)) for n in range(4)]
-    settled, whole = MiniBatchKMeans.start(start), MiniBatchKMeans.start(start)
-    settled.settle(batches)
+    joint, whole = MiniBatchKMeans.start(start), MiniBatchKMeans.start(start)
+    joint.update_as_one(batches)
     whole.update(torch.cat(batches))
-    torch.testing.assert_close(settled.centroids, whole.centroids)
-    np.testing.assert_array_equal(settled.counts, whole.counts)
-    assert settled.inertia == pytest.approx(whole.inertia)
-    assert int(settled.counts.sum()) == 100
+    torch.testing.assert_close(joint.centroids, whole.centroids)
+    np.testing.assert_array_equal(joint.counts, whole.counts)
+    assert joint.inertia == pytest.approx(whole.inertia)
+    assert int(joint.counts.sum()) == 100
 
 
 def test_no_batches_leave_the_start_as_it_is() -> None:
     start = torch.from_numpy(random_points(3, 2, seed=8))
     running = MiniBatchKMeans.start(start)
-    running.settle([])
+    running.update_as_one([])
     torch.testing.assert_close(running.centroids, start)
     assert not running.counts.any()
 

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from c2l.artifacts.features import read_features
 from c2l.errors import BadInputError, UsageError
 from c2l.model.network import load_backbone
-from c2l.nn.backbone import FeaturePyramid, quiet
+from c2l.nn.backbone import FeaturePyramid, remove_randomness
 from c2l.nn.network import ParsingNetwork
 from c2l.options import NetworkOptions
 
@@ -69,13 +69,13 @@ def test_timm_networks_give_their_maps(
     assert_trains_without_chance(backbone.train(), backbone)
 
 
-def test_transformers_that_train_with_chance_are_quieted(timm: Any) -> None:
+def test_randomness_of_transformers_in_training_is_removed(timm: Any) -> None:
     chances = {"rope_rescale_coords": 2.0, "drop_path_rate": 0.5, "proj_drop_rate": 0.5}
     torch.manual_seed(0)
     net = timm.create_model("vit_small_patch16_dinov3", dynamic_img_size=True, **chances).train()
     images = torch.rand(1, 3, 64, 64)
     assert not torch.equal(net.forward_features(images), net.forward_features(images))
-    quiet(net)
+    remove_randomness(net)
     assert_trains_without_chance(lambda x: {"layer4": net.forward_features(x)}, net)
 
 

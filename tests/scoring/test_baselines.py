@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from c2l.errors import UsageError
+from c2l.schema import PARTS
 from c2l.scoring import baselines as module
-from c2l.scoring.baselines import BORDER_CLASSES, TrivialBaselines, border_groups
+from c2l.scoring.baselines import TrivialBaselines, border_groups
 from c2l.scoring.confusion import confusion_matrix
 from c2l.scoring.kmeans import kmeans_fit, nearest
 from c2l.scoring.metrics import score
@@ -205,7 +206,7 @@ def test_place_alone_tells_people_from_background_on_real_photos() -> None:
 
     names = (PHOTOS / "splits" / "val.txt").read_text().split()[:8]
     photos = [np.asarray(Image.open(PHOTOS / "photos" / f"{n}.jpg").convert("RGB")) for n in names]
-    fitted = TrivialBaselines.fit(photos, len(BORDER_CLASSES), seed=0, border=True)
+    fitted = TrivialBaselines.fit(photos, len(PARTS), seed=0, border=True)
     counts = np.zeros((3, 2), dtype=np.int64)
     for name, photo in zip(names, photos, strict=True):
         labels = loadmat(PHOTOS / "annotations" / "pixel-level" / f"{name}.mat")["groundtruth"]
