@@ -35,8 +35,8 @@ from c2l.data.reading import open_images
 from c2l.errors import BadInputError, StoppedError, UsageError
 from c2l.figure.cache import build_figures
 from c2l.figure.model import GUESS
+from c2l.model.loading import load_start
 from c2l.model.network import build_network, effective
-from c2l.model.predictor import load_start
 from c2l.nn.backbone import dense_side
 from c2l.nn.network import ParsingNetwork
 from c2l.options import FitOptions, identity, needs_figures, recorded

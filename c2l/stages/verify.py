@@ -14,9 +14,9 @@ from c2l.artifacts.clusters import read_assignments, read_clusters
 from c2l.artifacts.features import read_features
 from c2l.artifacts.freshness import Freshness
 from c2l.artifacts.lineage import FEATURES, PREDICTOR, SCORES
+from c2l.artifacts.predictor import read_predictor
 from c2l.artifacts.runs import STEP_FILES, Run
 from c2l.artifacts.scores import read_scores
-from c2l.artifacts.tensors import load_tensors
 from c2l.artifacts.untrusted.names import require_fit
 from c2l.data.masks import read_mask
 from c2l.errors import BadInputError
@@ -133,7 +133,7 @@ def _predictor(path: Path) -> str | None:
     """The predictor is the one that the run ended with; every value is finite."""
     run = Run.open(path)
     if run.predictor.is_file():
-        load_tensors(run.predictor, sealed=True)
+        read_predictor(run.predictor)
         run.require_own_predictor()
     return None
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from c2l import schema
+from c2l.artifacts.predictor import Groups, StoredPredictor, write_predictor
 from c2l.clustering.merge import (
     FigureStatistics,
     PositionStatistics,
@@ -22,7 +23,7 @@ from c2l.clustering.merge import (
 )
 from c2l.clustering.mixture import Discriminant
 from c2l.errors import UsageError
-from c2l.model.classifier import Classifier, save_predictor
+from c2l.model.classifier import Centroids, Classifier, Mixture
 from c2l.options import names_parts, recorded
 from c2l.runtime.device import precision
 from c2l.runtime.progress import steps, voice
@@ -31,7 +32,6 @@ from c2l.training.job import Indices, Job, prefetch
 from c2l.training.mixture import mixture_pass
 from c2l.training.passes import ViewClustering, cluster_pass, feature_buffer
 
-Groups = NDArray[np.uint8]
 Shares = NDArray[np.float32]
 
 
@@ -40,12 +40,12 @@ def store_predictor(job: Job) -> None:
     """A fresh k-means on un-augmented images, and the label-free merge when asked for."""
     options = job.options
     job.trainer.net.eval()
-    mixture: Discriminant | None = None
+    classifier: Classifier
     if options.final_clusters == "mixture":
         mixture, counts = _fit_mixture(job)
-        centroids = mixture.means
+        classifier = Mixture(mixture.means, counts, mixture.weights, mixture.bias)
         # The components are the parts.
-        groups: Groups | None = np.arange(len(schema.PARTS), dtype=np.uint8)
+        groups: NDArray[np.uint8] | None = np.arange(len(schema.PARTS), dtype=np.uint8)
         shares: Shares | None = (
             np.eye(len(schema.PARTS), dtype=np.float32) if options.sharpen else None
         )
@@ -53,7 +53,7 @@ def store_predictor(job: Job) -> None:
         positions = PositionStatistics(options.clusters)
         figures = FigureStatistics(options.clusters)
         found = _cluster_plain(job, positions, figures)
-        centroids, counts = found.centroids, found.counts
+        classifier, counts = Centroids(found.centroids, found.counts), found.counts
         groups, shares = _merge(job, positions, figures)
     record = predictor_health(
         counts.cpu().numpy(), groups, named=names_parts(options), shares=shares
@@ -61,11 +61,17 @@ def store_predictor(job: Job) -> None:
     for what in record["collapsed"]:
         voice.say(f"warning: the predictor: {what}")
     job.trainer.run.log({"kind": "predictor", **record})
-    save_predictor(
+    write_predictor(
         job.trainer.run.predictor,
-        job.trainer.net,
-        Classifier(centroids, counts, groups, shares, mixture),
-        recorded(options),
+        StoredPredictor(
+            network=job.trainer.net.state_dict(),
+            classifier=classifier.kind,
+            names=classifier.names,
+            tensors=classifier.tensors(),
+            groups=None if groups is None else Groups(groups, names_parts(options)),
+            shares=None if shares is None else torch.from_numpy(shares),
+            config=recorded(options),
+        ),
     )
 
 
@@ -138,7 +144,7 @@ def _cluster_plain(
 
 def _merge(
     job: Job, positions: PositionStatistics, figures: FigureStatistics
-) -> tuple[Groups | None, Shares | None]:
+) -> tuple[NDArray[np.uint8] | None, Shares | None]:
     """The part of each cluster, and each part's share in it where predictions are sharpened."""
     options = job.options
     if options.merge_clusters == "border":

@@ -14,8 +14,8 @@ from c2l import schema
 from c2l.artifacts.features import read_features
 from c2l.data.layouts import Record
 from c2l.errors import BadInputError, UsageError
+from c2l.model.loading import options_from
 from c2l.model.network import Weights
-from c2l.model.predictor import options_from
 from c2l.options import FIGURE_MERGES, ExtractOptions, FitOptions
 from c2l.runtime.files import sha256_file
 from c2l.training.views import StoredViews
