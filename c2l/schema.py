@@ -73,6 +73,7 @@ RUN_SCRATCH: Final = "scratch"
 RUN_INPUTS: Final = "inputs.json"
 STEP_PREFIX: Final = "step-"
 STEP_MODEL: Final = "model.safetensors"
+STEP_HEADS: Final = "heads.safetensors"  # where training has modules of its own
 STEP_OPTIMIZER: Final = "optimizer.safetensors"
 STEP_STATE: Final = "state.json"
 STEP_COMMIT: Final = "COMMITTED"

@@ -10,12 +10,13 @@ import numpy as np
 
 from c2l import schema
 from c2l.artifacts.chain import Link, read_link
+from c2l.artifacts.checkpoints import damaged_files
 from c2l.artifacts.clusters import read_assignments, read_clusters
 from c2l.artifacts.features import read_features
 from c2l.artifacts.freshness import Freshness
 from c2l.artifacts.lineage import FEATURES, PREDICTOR, SCORES
 from c2l.artifacts.predictor import read_predictor
-from c2l.artifacts.runs import STEP_FILES, Run
+from c2l.artifacts.runs import Run
 from c2l.artifacts.scores import read_scores
 from c2l.artifacts.untrusted.names import require_fit
 from c2l.data.masks import read_mask
@@ -118,13 +119,9 @@ def _checkpoints(path: Path) -> str | None:
     """Every committed checkpoint matches its marker."""
     run, bad = Run.open(path), []
     for step in run.steps():
-        folder = path / f"{schema.STEP_PREFIX}{step:08d}"
-        sums = read_json(folder / schema.STEP_COMMIT, what="a commit marker")
-        if sums.keys() != set(STEP_FILES):
-            bad.append(f"{folder.name}/{schema.STEP_COMMIT}")
-        bad += [f"{folder.name}/{n}" for n in STEP_FILES if sha256_file(folder / n) != sums.get(n)]
-        state = read_json(folder / schema.STEP_STATE, what="a checkpoint's state")
-        if state.get("run_sha256") != run.sha256:
+        folder = run.step_folder(step)
+        bad += [f"{folder.name}/{name}" for name in damaged_files(folder)]
+        if not run.has_made(step):
             return f"{folder.name} is another run's"
     return f"do not fit their commit marker: {', '.join(bad)}" if bad else None
 

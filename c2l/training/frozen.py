@@ -48,8 +48,8 @@ class FrozenLayer:
             "frozen_seed": self.made.seed,
         }
 
-    def settle(self, options: FitOptions) -> FitOptions:
-        """The run's options, the network's own taken from the store."""
+    def apply_to(self, options: FitOptions) -> FitOptions:
+        """The run's options with the network's own from the store."""
         return replace(
             options,
             image_size=self.made.image_size,

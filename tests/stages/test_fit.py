@@ -23,16 +23,16 @@ from c2l.model.loading import load_predictor
 from c2l.model.network import build_network
 from c2l.options import FitOptions, recorded
 from c2l.runtime.streams import epoch_order
-from c2l.training.trainer import Trainer, digest
+from c2l.training.loop import Trainer
+from c2l.training.state import digest
 
 STOP_AFTER_FOUR_STEPS = """
 import os, signal
-from c2l.model.loading import load_predictor
-from c2l.training.trainer import Trainer
+from c2l.training.loop import Trainer
 step = Trainer.step
 def step_and_stop(self, *arguments):
     step(self, *arguments)
-    if self.position.step == 4:
+    if self.state.position.step == 4:
         os.kill(os.getpid(), signal.SIGTERM)
 Trainer.step = step_and_stop
 """
@@ -235,7 +235,7 @@ def test_a_stopped_mixture_is_fitted_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("c2l.training.mixture.expectation_maximisation", stop)
+        patch.setattr("c2l.training.clustering.expectation_maximisation", stop)
         assert cli("fit", few, "-o", tmp_path / "run", *FIT, *mixture).code != 0
     cli.ok("fit", few, "-o", tmp_path / "run", *FIT, *mixture, "--resume")
     whole, again = predictor(tmp_path / "whole"), predictor(tmp_path / "run")
@@ -433,12 +433,12 @@ def test_a_loss_that_is_not_finite_takes_no_step(cli: Cli, few: Path, tmp_path: 
     step, digests = Trainer.step, []
 
     def second_is_nan(self: Trainer, loss: torch.Tensor, names: list[str]) -> None:
-        bad = self.position.step == 1
-        before = digest(self.net.state_dict())
+        bad, net = self.state.position.step == 1, self.state.net
+        before = digest(net.state_dict())
         try:
             step(self, loss * math.nan if bad else loss, names)
         finally:
-            digests.append((before, digest(self.net.state_dict()), list(names)))
+            digests.append((before, digest(net.state_dict()), list(names)))
 
     with mock.patch.object(Trainer, "step", second_is_nan):
         outcome = cli("fit", few, "-o", tmp_path / "run", *FIT, "-b", "2", "--epochs", "1")
@@ -516,17 +516,15 @@ def test_a_run_that_does_not_resume_is_found_out(
     cli: Cli, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A resumed child with another seed of its images' order stands for a broken resume."""
-    from c2l.stages import prove
-
-    broken = prove.CHILD.replace(
-        "told = json", "import c2l.training.job as j; told = json"
-    ).replace(
-        "try:\n",
-        "order = j.epoch_order\n"
-        "if told['resume']: j.epoch_order = lambda seed, *rest: order(seed + 1, *rest)\n"
-        "try:\n",
+    broken = (
+        "import json, sys\n"
+        "from c2l.training import loop, run\n"
+        "order = loop.epoch_order\n"
+        "if json.loads(sys.argv[1])['resume']:\n"
+        "    loop.epoch_order = lambda seed, *rest: order(seed + 1, *rest)\n"
+        "run.main(sys.argv[1])\n"
     )
-    monkeypatch.setattr(prove, "CHILD", broken)
+    monkeypatch.setattr("c2l.stages.prove.PROGRAM", ("-c", broken))
     outcome = cli("fit", people, "-o", tmp_path / "run", *FIT, "--epochs", "2", "--prove-resume")
     assert outcome.code == 1
     assert "differs from the unbroken one in: predictor" in outcome.err
