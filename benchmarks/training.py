@@ -15,7 +15,6 @@ import numpy as np
 import torch
 
 from c2l.artifacts.runs import Run
-from c2l.artifacts.targets import read_targets
 from c2l.data.cache import PixelCache, build_cache
 from c2l.data.decoding import Skips
 from c2l.data.layouts import Record
@@ -26,9 +25,8 @@ from c2l.runtime.pool import worker_count
 from c2l.runtime.signals import StopRequest
 from c2l.runtime.threads import prepare_cpu
 from c2l.stages.extract import extract
-from c2l.training.epochs import cluster_epoch, train_epoch
-from c2l.training.job import Job
-from c2l.training.trainer import Trainer
+from c2l.training.loop import Trainer
+from c2l.training.state import TrainingState
 from c2l.training.views import PhotoViews
 
 from .compare import Row, seconds
@@ -63,7 +61,7 @@ def _cache(photos: list[Path], folder: Path) -> PixelCache:
 
 
 @contextmanager
-def _job(photos: list[Path], options: FitOptions, work: Path) -> Iterator[Job]:
+def _trainer(photos: list[Path], options: FitOptions, work: Path) -> Iterator[Trainer]:
     """A run of the photos as ``fit`` prepares it, the decoding included."""
     shutil.rmtree(work, ignore_errors=True)
     net, _ = build_network(options, options, options.clusters, seed=0)
@@ -71,24 +69,23 @@ def _job(photos: list[Path], options: FitOptions, work: Path) -> Iterator[Job]:
     cache = _cache(photos, work)
     views = PhotoViews(cache, 0, CPU, options.amp)
     with StopRequest() as stop:
-        yield Job(Trainer(run, net, options, stop, len(photos)), views, options, CPU, None, None)
+        yield Trainer(TrainingState(run, net, options), views, CPU, stop)
     cache.close()
 
 
 def _fit(photos: list[Path], method: str, weights: Path | None, work: Path, rounds: int) -> Row:
     """The training pass: pixels from the cache, views, losses, steps and the log."""
     options = _options(method, weights, STEP_BATCH)
-    with _job(photos, options, work) as job:
+    with _trainer(photos, options, work) as trainer:
         targets = work / "targets.h5"
-        cluster_epoch(job, 0, targets)
+        trainer.cluster_epoch(0, targets)
 
         def ours() -> None:
-            job.trainer.position.batch = 0
-            with read_targets(targets) as labels:
-                train_epoch(job, 0, labels)
+            trainer.state.position.batch = 0
+            trainer.train_epoch(0, targets)
 
         views = [torch.rand(STEP_BATCH, 3, SIZE, SIZE) for _ in (0, 1)]
-        net = job.trainer.net
+        net = trainer.state.net
 
         def bare() -> None:
             net.train()
@@ -111,10 +108,9 @@ def _our_epoch(photos: list[Path], weights: Path | None, work: Path) -> float:
     """Seconds of a first epoch of method picie, decoding included."""
     prepare_cpu()
     started = time.perf_counter()
-    with _job(photos, _options("picie", weights, BATCH), work) as job:
-        cluster_epoch(job, 0, work / "targets.h5")
-        with read_targets(work / "targets.h5") as labels:
-            train_epoch(job, 0, labels)
+    with _trainer(photos, _options("picie", weights, BATCH), work) as trainer:
+        trainer.cluster_epoch(0, work / "targets.h5")
+        trainer.train_epoch(0, work / "targets.h5")
     return time.perf_counter() - started
 
 

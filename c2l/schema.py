@@ -60,8 +60,6 @@ ASSIGNMENTS_VIEW1: Final = "assignments_view1"
 ASSIGNMENTS_VIEW2: Final = "assignments_view2"
 COUNTS_VIEW1: Final = "counts_view1"
 COUNTS_VIEW2: Final = "counts_view2"
-MIXTURE_WEIGHTS: Final = "mixture_weights"  # (K, C) float32: a component's score is w . x + b
-MIXTURE_BIAS: Final = "mixture_bias"  # (K,) float32
 GROUP_SHARES: Final = "group_shares"  # (K, 3) float32: ground, upper, lower in each cluster
 GROUPS: Final = "groups"  # (K,) uint8: part of each cluster after the label-free merge
 
@@ -76,6 +74,7 @@ RUN_SCRATCH: Final = "scratch"
 RUN_INPUTS: Final = "inputs.json"
 STEP_PREFIX: Final = "step-"
 STEP_MODEL: Final = "model.safetensors"
+STEP_HEADS: Final = "heads.safetensors"  # where training has modules of its own
 STEP_OPTIMIZER: Final = "optimizer.safetensors"
 STEP_STATE: Final = "state.json"
 STEP_COMMIT: Final = "COMMITTED"

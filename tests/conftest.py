@@ -244,13 +244,13 @@ def scores(cli: Cli, people: Path, trained: Path, shared: Path) -> Path:
 
 def stop_after(steps: int) -> Any:
     """While active, a run gets SIGTERM from itself after that many optimiser steps."""
-    from c2l.training.trainer import Trainer
+    from c2l.training.loop import Trainer
 
     step = Trainer.step
 
     def stopping(self: Trainer, *arguments: Any) -> None:
         step(self, *arguments)
-        if self.position.step == steps:
+        if self.state.position.step == steps:
             os.kill(os.getpid(), signal.SIGTERM)
 
     return mock.patch.object(Trainer, "step", stopping)

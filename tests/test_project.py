@@ -128,9 +128,6 @@ def test_imports_run_one_way(path: Path) -> None:
         return
     assert room in ROOMS or room in VOCABULARY, f"{room}: say here what it may import"
     found = {problems_of(room, module) for module in imports_of(path)}
-    if named(path) == "c2l/stages/prove.py":
-        # It starts fit as a process of its own, to kill it.
-        found -= {problems_of("stages", "c2l.stages.fit")}
     assert found <= {""}, sorted(found)
 
 

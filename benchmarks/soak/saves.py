@@ -20,7 +20,8 @@ from pathlib import Path
 
 import torch
 
-from c2l.artifacts.runs import Checkpoint, Run
+from c2l.artifacts.checkpoints import Checkpoint, Position
+from c2l.artifacts.runs import Run
 
 # Large enough that a kill often comes while a file is written: 2 MiB a file.
 VALUES = 1 << 19
@@ -29,8 +30,9 @@ VALUES = 1 << 19
 def checkpoint(step: int) -> Checkpoint:
     """One whose every value tells its step."""
     full = torch.full((VALUES,), float(step))
-    state = {"epoch": step, "batch": step, "metrics_bytes": 0}
-    return Checkpoint(step, {"weight": full}, {"0.exp_avg": full.clone()}, state)
+    position = Position(epoch=step, batch=step, step=step)
+    heads = {"figure.prototypes": full.clone()}
+    return Checkpoint(position, {"weight": full}, heads, {"0.exp_avg": full.clone()})
 
 
 def save_until_killed(run: Run, first: int, acknowledge: int) -> None:
@@ -68,13 +70,13 @@ def fault_of(run: Run, acknowledged: int) -> str:
     if found is None:
         return "" if acknowledged == 0 else f"nothing left of step {acknowledged}"
     # A save may have been complete when the kill came before its acknowledgement.
-    if found.step not in (acknowledged, acknowledged + 1):
-        return f"step {found.step} after {acknowledged} was acknowledged"
-    mixed = {
-        float(v) for t in (*found.model.values(), *found.optimizer.values()) for v in t.unique()
-    }
-    whole = mixed == {float(found.step)} and found.state["epoch"] == found.step
-    return "" if whole else f"step {found.step} holds values of {sorted(mixed)}"
+    step = found.position.step
+    if step not in (acknowledged, acknowledged + 1):
+        return f"step {step} after {acknowledged} was acknowledged"
+    parts = (found.network, found.heads, found.optimizer)
+    mixed = {float(v) for part in parts for tensor in part.values() for v in tensor.unique()}
+    whole = mixed == {float(step)} and found.position.epoch == step
+    return "" if whole else f"step {step} holds values of {sorted(mixed)}"
 
 
 def main() -> int:
@@ -96,7 +98,7 @@ def main() -> int:
             if fault := fault_of(run, acknowledged):
                 faults.append(fault)
             found = run.latest()
-            step = found.step if found else 0
+            step = found.position.step if found else 0
             run.clean()
             if any(run.path.glob(".step-*")):
                 faults.append("something half-written is left after cleaning")

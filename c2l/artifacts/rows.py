@@ -95,6 +95,9 @@ class RowReader:
         self._bytes = math.prod(self._shape) * self._dtype.itemsize
         self._stored_bytes = self._bytes + 4 * filters
 
+    def __len__(self) -> int:
+        return len(self._sums)
+
     def read(self, index: int) -> NDArray[Any]:
         """A row.
 

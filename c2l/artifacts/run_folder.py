@@ -7,12 +7,12 @@ from typing import Any
 
 from c2l import schema
 from c2l.artifacts.chain import Format, Link, score_or_draw
+from c2l.artifacts.checkpoints import damaged_files
 from c2l.artifacts.lineage import DATA, Source, from_json
-from c2l.artifacts.runs import STEP_FILES, Run
-from c2l.artifacts.tensors import load_tensors
+from c2l.artifacts.predictor import read_predictor
+from c2l.artifacts.runs import Run
 from c2l.artifacts.tensors import summary as tensors_summary
 from c2l.options import FitOptions
-from c2l.runtime.files import sha256_file
 from c2l.runtime.json_files import read_json
 
 
@@ -69,13 +69,9 @@ def _checkpoints(path: Path) -> str | None:
     """Every committed checkpoint matches its marker."""
     run, bad = _open(path), []
     for step in run.steps():
-        folder = path / f"{schema.STEP_PREFIX}{step:08d}"
-        sums = read_json(folder / schema.STEP_COMMIT, what="a commit marker")
-        if sums.keys() != set(STEP_FILES):
-            bad.append(f"{folder.name}/{schema.STEP_COMMIT}")
-        bad += [f"{folder.name}/{n}" for n in STEP_FILES if sha256_file(folder / n) != sums.get(n)]
-        state = read_json(folder / schema.STEP_STATE, what="a checkpoint's state")
-        if state.get("run_sha256") != run.sha256:
+        folder = run.step_folder(step)
+        bad += [f"{folder.name}/{name}" for name in damaged_files(folder)]
+        if not run.has_made(step):
             return f"{folder.name} is another run's"
     return f"do not fit their commit marker: {', '.join(bad)}" if bad else None
 
@@ -84,7 +80,7 @@ def _predictor(path: Path) -> str | None:
     """The predictor is the one that the run ended with; every value is finite."""
     run = _open(path)
     if run.predictor.is_file():
-        load_tensors(run.predictor, sealed=True)
+        read_predictor(run.predictor)
         run.require_own_predictor()
     return None
 

@@ -1,4 +1,4 @@
-"""A run folder: configuration, checkpoints with a commit marker, metrics, the final predictor."""
+"""A run folder: configuration, checkpoints, metrics, the final predictor."""
 
 from __future__ import annotations
 
@@ -7,41 +7,23 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from c2l import __version__, schema
-from c2l.artifacts.tensors import load_tensors, save_tensors
-from c2l.artifacts.untrusted.types import RUN_KINDS, STATE_COUNTS, STATE_KINDS, require_kinds
+from c2l.artifacts.checkpoints import (
+    Checkpoint,
+    damaged_files,
+    read_checkpoint,
+    read_state,
+    write_checkpoint,
+)
+from c2l.artifacts.untrusted.types import RUN_KINDS, require_kinds
 from c2l.errors import BadInputError, ConfigDiffersError, UsageError
 from c2l.runtime.files import output_errors, partial_sibling, publish, sha256_file, sync
 from c2l.runtime.json_files import LARGEST_JSON, digest_of, flat, read_json, unseal, write_json
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 HINT = "make one with: c2l fit DATA -o RUN"
-# What a checkpoint's commit marker holds the hashes of.
-STEP_FILES = (schema.STEP_MODEL, schema.STEP_OPTIMIZER, schema.STEP_STATE)
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Everything a run needs to go on.
-
-    Attributes:
-        step: optimiser steps taken.
-        model: parameters and buffers of every module, by name.
-        optimizer: tensors of the optimiser's state, by name.
-        state: JSON values: epoch, step in the epoch, size of the metrics file.
-    """
-
-    step: int
-    model: dict[str, Tensor]
-    optimizer: dict[str, Tensor]
-    state: dict[str, Any]
 
 
 class Run:
@@ -99,7 +81,7 @@ class Run:
             if not (overwrite or cls.is_empty(path)):
                 raise UsageError(
                     f"{path}: exists already",
-                    hint="go on with it by --resume, replace it by --overwrite",
+                    hint="resume it with --resume, or replace it with --overwrite",
                 )
             if not _is_run(path):
                 raise UsageError(f"{path}: is not a run folder, so --overwrite will not remove it")
@@ -177,7 +159,7 @@ class Run:
         return found
 
     def require_same(self, config: dict[str, Any]) -> None:
-        """Refuse to go on under a configuration that would give another result.
+        """Refuse to resume under a configuration that would give another result.
 
         Raises:
             ConfigDiffersError: names the keys with both values.
@@ -197,12 +179,13 @@ class Run:
         found = []
         for folder in self.path.glob(f"{schema.STEP_PREFIX}*"):
             number = folder.name.removeprefix(schema.STEP_PREFIX)
-            ours = number.isdigit() and folder == self._step_folder(int(number))
+            ours = number.isdigit() and folder == self.step_folder(int(number))
             if ours and (folder / schema.STEP_COMMIT).is_file():
                 found.append(int(number))
         return sorted(found)
 
-    def _step_folder(self, step: int) -> Path:
+    def step_folder(self, step: int) -> Path:
+        """Where a checkpoint lies."""
         return self.path / f"{schema.STEP_PREFIX}{step:08d}"
 
     def save(self, checkpoint: Checkpoint, *, keep: int) -> None:
@@ -211,51 +194,44 @@ class Run:
         Raises:
             OutputError: it cannot be written; earlier checkpoints are intact.
         """
-        final = self._step_folder(checkpoint.step)
+        final = self.step_folder(checkpoint.position.step)
         partial = partial_sibling(final)
         with output_errors(self.path):
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir()
-            save_tensors(partial / schema.STEP_MODEL, checkpoint.model, {"kind": "model"})
-            save_tensors(
-                partial / schema.STEP_OPTIMIZER, checkpoint.optimizer, {"kind": "optimizer"}
-            )
-            state = {"step": checkpoint.step, "run_sha256": self.sha256, **checkpoint.state}
-            write_json(partial / schema.STEP_STATE, state)
-            sums = {name: sha256_file(partial / name) for name in STEP_FILES}
-            write_json(partial / schema.STEP_COMMIT, sums)
+            write_checkpoint(partial, checkpoint, self.sha256)
             if self.metrics.exists():
-                sync(self.metrics)  # the state tells how far they go
+                sync(self.metrics)  # the state holds their size
             sync(partial)
             publish(partial, final)
             for step in self.steps()[:-keep]:
                 # The marker goes first, so that a half-removed checkpoint is not believed.
-                (self._step_folder(step) / schema.STEP_COMMIT).unlink()
-                shutil.rmtree(self._step_folder(step))
+                (self.step_folder(step) / schema.STEP_COMMIT).unlink()
+                shutil.rmtree(self.step_folder(step))
 
-    def latest(self, sound: Callable[[dict[str, Any]], bool] | None = None) -> Checkpoint | None:
-        """The newest checkpoint whose files match its commit marker, or None.
-
-        Args:
-            sound: told a checkpoint's state, says whether what it needs besides is there.
-        """
+    def latest(self) -> Checkpoint | None:
+        """The newest sound checkpoint of this run whose epoch's targets are there, or None."""
         for step in reversed(self.steps()):
-            folder = self._step_folder(step)
+            folder = self.step_folder(step)
             try:
-                sums = read_json(folder / schema.STEP_COMMIT, what="a commit marker")
-                if sums != {name: sha256_file(folder / name) for name in STEP_FILES}:
+                if damaged_files(folder) or not self.has_made(step):
                     continue
-                state = _read_state(folder / schema.STEP_STATE)
-                if state.pop("run_sha256", None) != self.sha256:
-                    continue  # copied from another run
-                if sound and not sound(state):
-                    continue
-                model = load_tensors(folder / schema.STEP_MODEL, sealed=True)[0]
-                optimizer = load_tensors(folder / schema.STEP_OPTIMIZER, sealed=True)[0]
+                found = read_checkpoint(folder)
+                wanted, targets = found.targets_sha256, self.epoch_file(found.position.epoch)
+                if not wanted or sha256_file(targets) == wanted:
+                    return found
             except (BadInputError, OSError):
                 continue
-            return Checkpoint(step, model, optimizer, state)
         return None
+
+    def has_made(self, step: int) -> bool:
+        """Whether a checkpoint is this run's own of that step, not copied from elsewhere.
+
+        Raises:
+            BadInputError: its state is damaged.
+        """
+        state = read_state(self.step_folder(step))
+        return (state["run_sha256"], state["step"]) == (self.sha256, step)
 
     def clean(self) -> None:
         """Remove what a killed process left half-written or half-removed."""
@@ -275,7 +251,7 @@ class Run:
         needed = []
         for step in self.steps():
             with contextlib.suppress(BadInputError):
-                needed.append(_read_state(self._step_folder(step) / schema.STEP_STATE)["epoch"])
+                needed.append(read_state(self.step_folder(step))["epoch"])
         if needed:
             self.forget_epochs(before=min(needed))
 
@@ -345,20 +321,6 @@ def _set_aside(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.rename(_aside(path, len(_kept_aside(path))))
-
-
-def _read_state(path: Path) -> dict[str, Any]:
-    """A checkpoint's state, of the types that it must have.
-
-    Raises:
-        BadInputError: it is damaged.
-    """
-    state = read_json(path, what="a checkpoint's state")
-    require_kinds(path, state, STATE_KINDS)
-    for key in STATE_COUNTS:
-        if state.get(key, 0) < 0:
-            raise BadInputError(path, f"damaged: {key!r} is {state[key]}")
-    return state
 
 
 def _is_untouched(path: Path) -> bool:

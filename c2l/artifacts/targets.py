@@ -77,6 +77,16 @@ class TargetsReader:
             self.counts = tuple(file[name][:] for name in COUNTS)
             self._rows = tuple(RowReader(path, file, name, hint=HINT) for name in LABELS)
 
+    def contingency(self) -> NDArray[np.int64]:
+        """(K, K) pixels of all images by their cluster in view 1 and in view 2."""
+        clusters = len(self.counts[0])
+        pairs = np.zeros(clusters * clusters, dtype=np.int64)
+        for index in range(len(self._rows[0])):
+            one = np.array([index])
+            first, second = self.labels(0, one).astype(np.int64), self.labels(1, one)
+            pairs += np.bincount((first * clusters + second).ravel(), minlength=clusters**2)
+        return pairs.reshape(clusters, clusters)
+
     def labels(self, view: int, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Labels of some images, (B, h, w) uint8."""
         return np.stack([self._rows[view].read(int(i)) for i in indices])

@@ -1,56 +1,158 @@
-"""The classifier that a run ends with, stored with its network."""
+"""Classifiers on dense features: a score per pixel and class. Adding one is one class here."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
-from c2l import schema
-from c2l.artifacts.tensors import save_tensors
-from c2l.clustering.mixture import Discriminant
-from c2l.nn.network import ParsingNetwork
+from c2l.clustering.nmf import activations
+from c2l.schema import PARTS
 
 
 @dataclass(frozen=True)
-class Classifier:
-    """What the end of a run makes of the features.
+class Classifier(ABC):
+    """A score for each class at each pixel, from named tensors; the largest score wins.
 
     Attributes:
-        centroids: (K, C) float32 centroids, or the means of the mixture's components.
-        counts: (K,) int64 pixels of each.
-        groups: (K,) uint8 group of each after the label-free merge, or None.
-        shares: (K, 3) float32 shares of ground, upper and lower, where predictions are sharpened.
-        mixture: decides in place of the nearest centroid, or None.
+        kind: its name in files.
     """
 
+    kind: ClassVar[str]
+
+    @classmethod
+    def load(cls, tensors: dict[str, Tensor], names: tuple[str, ...]) -> Classifier:
+        """From what ``tensors`` and ``names`` gave when it was stored.
+
+        Raises:
+            TypeError: tensors of another classifier.
+        """
+        return cls(**tensors)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What a file stores of it."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the classes; empty where they are clusters."""
+        return ()
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return len(self.rows)
+
+    @property
+    def channels(self) -> int:
+        """C of the features."""
+        return self.rows.shape[1]
+
+    @property
+    @abstractmethod
+    def rows(self) -> Tensor:
+        """The (K, C) tensor that features are compared with."""
+
+    @abstractmethod
+    def scores(self, features_PC: Tensor) -> Tensor:
+        """Scores of every class.
+
+        Args:
+            features_PC: (P, C) float32, as the network gives them.
+
+        Returns:
+            (P, K) float32.
+        """
+
+    def side_shares(self, scores_BKhw: Tensor, shares_K3: Tensor) -> Tensor:
+        """Share of ground, upper and lower at each pixel, (B, 3, h, w).
+
+        Args:
+            scores_BKhw: from ``scores``.
+            shares_K3: those of each class.
+        """
+        return shares_K3[scores_BKhw.argmax(1)].permute(0, 3, 1, 2)
+
+
+@dataclass(frozen=True)
+class Centroids(Classifier):
+    """The nearest centroid: ``argmin |x - c|^2 = argmax (x.c - |c|^2 / 2)``.
+
+    Attributes:
+        centroids: (K, C) float32, of features of unit length.
+        counts: (K,) int64 pixels of each cluster.
+    """
+
+    kind: ClassVar[str] = "centroids"
     centroids: Tensor
     counts: Tensor
-    groups: NDArray[np.uint8] | None
-    shares: NDArray[np.float32] | None
-    mixture: Discriminant | None
+
+    @property
+    def rows(self) -> Tensor:
+        return self.centroids
+
+    def scores(self, features_PC: Tensor) -> Tensor:
+        half_norms = self.centroids.square().sum(1) / 2
+        return torch.addmm(-half_norms, F.normalize(features_PC, dim=1), self.centroids.T)
 
 
-def save_predictor(
-    path: Path,
-    net: ParsingNetwork,
-    classifier: Classifier,
-    config: dict[str, Any],
-) -> None:
-    """Store the network and the classifier in one file."""
-    tensors = {f"model.{k}": v for k, v in net.state_dict().items()}
-    tensors |= {schema.CENTROIDS: classifier.centroids, schema.COUNTS: classifier.counts}
-    if classifier.groups is not None:
-        tensors[schema.GROUPS] = torch.from_numpy(classifier.groups)
-    if classifier.shares is not None:
-        tensors[schema.GROUP_SHARES] = torch.from_numpy(classifier.shares)
-    if classifier.mixture is not None:
-        tensors[schema.MIXTURE_WEIGHTS] = classifier.mixture.weights
-        tensors[schema.MIXTURE_BIAS] = classifier.mixture.bias
-    save_tensors(path, tensors, {"format": schema.FORMAT_PREDICTOR, "config": json.dumps(config)})
+@dataclass(frozen=True)
+class Factors(Classifier):
+    """The strongest factor of a non-negative matrix factorisation (DFF).
+
+    Attributes:
+        factors: (K, C) float32 H.
+        counts: (K,) int64 pixels of each factor.
+    """
+
+    kind: ClassVar[str] = "factors"
+    factors: Tensor
+    counts: Tensor
+
+    @property
+    def rows(self) -> Tensor:
+        return self.factors
+
+    def scores(self, features_PC: Tensor) -> Tensor:
+        return activations(features_PC, self.factors)
+
+
+@dataclass(frozen=True)
+class Mixture(Classifier):
+    """The likeliest component of a Gaussian mixture, whose components are the parts.
+
+    Attributes:
+        centroids: (K, C) float32 means of the components.
+        counts: (K,) int64 pixels of each component.
+        weights: (K, C) float32: a component's score is ``weights . x + bias``, the log of its
+            posterior up to what all components share.
+        bias: (K,) float32.
+    """
+
+    kind: ClassVar[str] = "mixture"
+    centroids: Tensor
+    counts: Tensor
+    weights: Tensor
+    bias: Tensor
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return PARTS
+
+    @property
+    def rows(self) -> Tensor:
+        return self.weights
+
+    def scores(self, features_PC: Tensor) -> Tensor:
+        return torch.addmm(self.bias, F.normalize(features_PC, dim=1), self.weights.T)
+
+    def side_shares(self, scores_BKhw: Tensor, shares_K3: Tensor) -> Tensor:
+        """The posterior, which ``shares_K3``, the identity, leaves as it is."""
+        return scores_BKhw.softmax(1)
+
+
+CLASSIFIERS: dict[str, type[Classifier]] = {c.kind: c for c in (Centroids, Factors, Mixture)}

@@ -1,11 +1,11 @@
-"""The predictor: from a photo to its clusters or parts, however it was trained."""
+"""The predictor: from a photo to its clusters or parts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,121 +14,166 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from c2l import schema
-from c2l.artifacts.clusters import read_clusters
-from c2l.artifacts.freshness import require_fresh
-from c2l.artifacts.lineage import FEATURES, PREDICTOR, WEIGHTS, from_json
-from c2l.artifacts.registry import read_link
-from c2l.artifacts.runs import Run
-from c2l.artifacts.tensors import load_tensors
-from c2l.clustering.nmf import activations
-from c2l.errors import BadInputError, UsageError
+from c2l.artifacts.predictor import Groups
+from c2l.errors import BadInputError
 from c2l.figure.model import part_labels, sharpen_parts
-from c2l.model.network import build_network, check_backbone, effective, read_layer
+from c2l.model.classifier import Classifier
+from c2l.model.network import read_layer
 from c2l.nn.network import ParsingNetwork
-from c2l.options import (
-    ExtractOptions,
-    FitOptions,
-    NetworkOptions,
-    Options,
-    names_parts,
-    stored,
-)
 from c2l.runtime.device import precision, to_batch
-from c2l.runtime.files import sha256_file, unchanged
 
-T = TypeVar("T", bound=Options)
-# The layer of a trained run: what its own network clusters.
-TRAINED = "trained"
+Images = NDArray[np.uint8]
 # Score values held at once while a photo's labels are decided: 64 MiB.
 MAP_VALUES = 1 << 24
 # Photos sharpened at once, by their memory.
 SHARP_PHOTOS = 8
 
 
-@dataclass
-class Predictor:
-    """A network, and the classifier on its features.
+@dataclass(frozen=True)
+class Encoder:
+    """A network, and how it is read.
 
     Attributes:
-        net: the network, in evaluation mode, on ``device``.
-        layer: where the features are read.
-        kind: ``kmeans`` (nearest centroid), ``mixture`` (likeliest component) or ``nmf``
-            (strongest factor).
-        centroids: (K, C) float32 centroids, means or factors.
-        groups: (K,) group of each cluster after the label-free merge, or None.
-        named: whether the groups are background, upper and lower.
-        shares: (K, 3) shares of ground, upper and lower in each cluster, where predictions are
-            sharpened to the photo's own colours, or None.
-        image_size: S the network sees.
-        method: ``c2l``, ``picie``, ``kmeans`` or ``nmf``.
-        sha256: of the file the predictor came from.
-        lineage: what it was made from.
-        mixture: (K, C) weights and (K,) bias of each component's score, or None.
+        net: in evaluation mode, on ``device``.
+        layer: where the features are read, None for what the network itself clusters.
+        image_size: S of the images it was trained on or extracted at.
+        amp: its mixed precision.
+        device: of the network.
     """
 
     net: ParsingNetwork
-    layer: str
-    kind: str
-    centroids: Tensor
-    groups: NDArray[np.uint8] | None
-    named: bool
-    shares: Tensor | None
+    layer: str | None
     image_size: int
-    method: str
     amp: str
     device: torch.device
+
+    def features(self, images_BHW3: Images) -> Tensor:
+        """(B, C, h, w) of (B, S, S, 3) uint8 images."""
+        x = to_batch(images_BHW3, self.device).float() / 255
+        with precision(self.device, self.amp):
+            if self.layer is not None:
+                return read_layer(self.net, x, self.layer)
+            clustered: Tensor = self.net(x)
+            return clustered
+
+
+@dataclass(frozen=True)
+class Sharpen:
+    """Fits predictions of the parts to each photo's own colours.
+
+    Attributes:
+        shares: (K, 3) float32 share of ground, upper and lower in each class.
+    """
+
+    shares: Tensor
+
+    def labels(
+        self, images_BHW3: Images, sides_B3hw: Tensor, sizes: Sequence[tuple[int, int]]
+    ) -> list[Images]:
+        """Parts, 0 to 2, of every pixel at each photo's own size.
+
+        Args:
+            images_BHW3: (B, S, S, 3) uint8.
+            sides_B3hw: share of ground, upper and lower at each pixel.
+            sizes: (height, width) of each photo.
+        """
+        results = []
+        for first in range(0, len(sides_B3hw), SHARP_PHOTOS):
+            group = slice(first, first + SHARP_PHOTOS)
+            maps = sides_B3hw[group]
+            sides = sharpen_parts(to_batch(images_BHW3[group], maps.device), maps)
+            for side, size in zip(sides, sizes[group], strict=True):
+                results.append(part_labels(side, size).cpu().numpy())
+        return results
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a predictor came from.
+
+    Attributes:
+        path: the run folder or the clusters file.
+        kind: the format of what lies there.
+        method: ``c2l``, ``picie``, ``kmeans`` or ``nmf``.
+        config: the configuration stored there.
+        sha256: of ``file``.
+    """
+
+    path: Path
+    kind: str
+    method: str
+    config: dict[str, Any]
     sha256: str
-    lineage: dict[str, Any]
-    mixture: tuple[Tensor, Tensor] | None = None
 
     @property
     def file(self) -> Path:
-        """The file that ``sha256`` is of."""
-        path = Path(self.lineage["path"])
-        return path / schema.PREDICTOR if path.is_dir() else path
+        """The file that holds the predictor."""
+        return self.path / schema.PREDICTOR if self.kind == schema.FORMAT_RUN else self.path
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A network, the classifier on its features, and what becomes of its classes.
+
+    Attributes:
+        encoder: gives the features.
+        classifier: gives a score for each class.
+        groups: of the classes, where they were merged without labels; None keeps them apart.
+        sharpen: fits the parts to the photo's own colours; None takes the largest score.
+        origin: where it came from.
+    """
+
+    encoder: Encoder
+    classifier: Classifier
+    groups: Groups | None
+    sharpen: Sharpen | None
+    origin: Origin
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the ids that predictions hold."""
+        if self.groups is not None:
+            return self.groups.names
+        return self.classifier.names or tuple(
+            f"cluster {k}" for k in range(self.classifier.classes)
+        )
 
     @property
     def clusters(self) -> int:
-        """Number of clusters that predictions take: K, or the parts after the merge."""
-        if self.named:
-            return len(schema.PARTS)
-        return len(self.centroids) if self.groups is None else int(self.groups.max()) + 1
+        """Number of the ids that predictions hold."""
+        return self.classifier.classes if self.groups is None else len(self.groups.names)
+
+    @property
+    def named(self) -> bool:
+        """Whether the ids are parts with a meaning, without a matching to labels."""
+        return self.groups.parts if self.groups is not None else bool(self.classifier.names)
 
     @torch.no_grad()
-    def scores(self, images_BHW3: NDArray[np.uint8]) -> Tensor:
-        """Scores of every cluster on the feature grid.
+    def scores(self, images_BHW3: Images) -> Tensor:
+        """Scores of every class of the classifier on the feature grid.
 
         Args:
             images_BHW3: (B, S, S, 3) uint8.
 
         Returns:
-            (B, K, h, w) float32 on the device; the largest is the pixel's cluster.
+            (B, K, h, w) float32 on the device; the largest is the pixel's class.
+
+        Raises:
+            BadInputError: a classifier of features of other channels.
         """
-        x = to_batch(images_BHW3, self.device).float() / 255
-        with precision(self.device, self.amp):
-            features = self.net(x) if self.layer == TRAINED else read_layer(self.net, x, self.layer)
+        features = self.encoder.features(images_BHW3)
         batch, channels, height, width = features.shape
-        if channels != self.centroids.shape[1]:
+        if channels != self.classifier.channels:
             raise BadInputError(
-                self.lineage.get("path", "clusters"),
-                f"centroids of {self.centroids.shape[1]} channels, features of {channels}",
+                self.origin.path,
+                f"centroids of {self.classifier.channels} channels, features of {channels}",
             )
         points = features.float().permute(0, 2, 3, 1).reshape(-1, channels)
-        if self.kind == "nmf":
-            values = activations(points, self.centroids)
-        elif self.mixture is not None:
-            weights, bias = self.mixture
-            values = torch.addmm(bias, F.normalize(points, dim=1), weights.T)
-        else:
-            points = F.normalize(points, dim=1)
-            half = self.centroids.square().sum(1) / 2
-            values = torch.addmm(-half, points, self.centroids.T)
+        values = self.classifier.scores(points)
         return values.view(batch, height, width, -1).permute(0, 3, 1, 2)
 
-    def predict(
-        self, images_BHW3: NDArray[np.uint8], sizes: Sequence[tuple[int, int]]
-    ) -> list[NDArray[np.uint8]]:
-        """The cluster (or merged part) of every pixel at each photo's own size.
+    def predict(self, images_BHW3: Images, sizes: Sequence[tuple[int, int]]) -> list[Images]:
+        """The cluster or part of every pixel at each photo's own size.
 
         Scores are brought to the photo's size bilinearly, then the largest is taken.
 
@@ -137,35 +182,17 @@ class Predictor:
             sizes: (height, width) of each of the B photos.
 
         Returns:
-            B arrays (height, width) uint8.
+            B arrays (height, width) uint8, or uint16 from 257 clusters on.
         """
         scores = self.scores(images_BHW3)
-        if self.shares is not None:
-            return self._predict_sharp(images_BHW3, scores, sizes, self.shares)
+        if self.sharpen is not None:
+            sides = self.classifier.side_shares(scores, self.sharpen.shares)
+            return self.sharpen.labels(images_BHW3, sides, sizes)
         results = []
         for score, size in zip(scores, sizes, strict=True):
             dtype = torch.uint8 if self.clusters <= 256 else torch.uint16
             labels = argmax_at(score, size).to(dtype).cpu().numpy()
-            results.append(labels if self.groups is None else self.groups[labels])
-        return results
-
-    def _predict_sharp(
-        self,
-        images_BHW3: NDArray[np.uint8],
-        scores: Tensor,
-        sizes: Sequence[tuple[int, int]],
-        shares: Tensor,
-    ) -> list[NDArray[np.uint8]]:
-        """Parts, 0 to 2, after the clusters' shares are sharpened to each photo's colours."""
-        # The components of a mixture are the parts, and it says how likely each one is.
-        mixed = self.mixture is not None
-        maps = scores.softmax(1) if mixed else shares[scores.argmax(1)].permute(0, 3, 1, 2)
-        results = []
-        for first in range(0, len(maps), SHARP_PHOTOS):
-            group = slice(first, first + SHARP_PHOTOS)
-            parts = sharpen_parts(to_batch(images_BHW3[group], self.device), maps[group])
-            for part, size in zip(parts, sizes[group], strict=True):
-                results.append(part_labels(part, size).cpu().numpy())
+            results.append(labels if self.groups is None else self.groups.of[labels])
         return results
 
 
@@ -190,199 +217,3 @@ def argmax_at(scores_Khw: Tensor, size: tuple[int, int]) -> Tensor:
             labels = torch.where(value > best, index + first, labels)
             best = torch.maximum(best, value)
     return labels
-
-
-def load_predictor(path: Path, device: torch.device, weights: str | None) -> Predictor:
-    """The predictor of a run folder or of a clusters file.
-
-    Args:
-        path: a run folder, or a clusters file.
-        device: where it will run.
-        weights: where the backbone's weights lie now, for a clusters file.
-
-    Raises:
-        BadInputError: missing, unfinished, damaged, or its weights differ from those it used.
-    """
-    if path.is_dir():
-        return _from_run(path, device)
-    return _from_clusters(path, device, weights)
-
-
-def options_from(kind: type[T], values: dict[str, Any], path: Path) -> T:
-    """Options stored with an artifact.
-
-    Raises:
-        BadInputError: they do not fit.
-    """
-    if not isinstance(values, dict):
-        raise BadInputError(path, "its stored configuration is no object")
-    try:
-        options = stored(kind, values)
-        if isinstance(options, NetworkOptions):
-            check_backbone(options.backbone)
-        return options
-    except UsageError as error:
-        raise BadInputError(path, f"its stored configuration does not fit: {error}") from None
-
-
-def _from_run(path: Path, device: torch.device) -> Predictor:
-    run = Run.open(path)
-    if not run.predictor.is_file():
-        raise BadInputError(
-            path,
-            "the run is not finished: it has no predictor yet",
-            hint=f"finish it: {read_link(path).command('--resume')}",
-        )
-    options = effective(options_from(FitOptions, run.config.get("options", {}), path))
-    net, _ = build_network(
-        _without_weights(options),
-        options,
-        options.clusters,
-        seed=options.seed,
-        layer=run.config.get("frozen_layer") or "fpn",
-        frozen_channels=int(run.config.get("frozen_channels", 0)),
-    )
-    sha256, tensors = _own_tensors(run)
-    model = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-    try:
-        net.load_state_dict(model)
-        centroids = tensors[schema.CENTROIDS]
-    except (RuntimeError, KeyError) as error:
-        first = str(error).split("\n", 1)[0]
-        raise BadInputError(run.predictor, f"does not fit its run: {first}") from None
-    groups = tensors.get(schema.GROUPS)
-    shares = tensors.get(schema.GROUP_SHARES)
-    mixture = None
-    if schema.MIXTURE_WEIGHTS in tensors:
-        weights, bias = tensors[schema.MIXTURE_WEIGHTS], tensors[schema.MIXTURE_BIAS]
-        mixture = (weights.to(device), bias.to(device))
-    return Predictor(
-        net=net.to(device).eval(),
-        layer=TRAINED,
-        kind="mixture" if mixture else "kmeans",
-        centroids=centroids.to(device),
-        groups=groups.numpy() if groups is not None else None,
-        named=groups is not None and names_parts(options),
-        shares=shares.to(device) if shares is not None else None,
-        image_size=options.image_size,
-        method=options.method,
-        amp=options.amp,
-        device=device,
-        sha256=sha256,
-        lineage={"path": str(path), "kind": "run", "config": run.config},
-        mixture=mixture,
-    )
-
-
-def _own_tensors(run: Run) -> tuple[str, dict[str, Tensor]]:
-    """SHA-256 and tensors of the predictor that a run ended with."""
-    with unchanged(run.predictor):
-        return run.require_own_predictor(), load_tensors(run.predictor, sealed=True)[0]
-
-
-def load_start(net: ParsingNetwork, path: Path) -> str:
-    """Copy another run's network into a new one; modules that it lacks stay as they are.
-
-    Returns:
-        SHA-256 of the file it came from.
-
-    Raises:
-        BadInputError: no finished run, or a backbone or pyramid of another shape.
-    """
-    run = Run.open(path)
-    if not run.predictor.is_file():
-        raise BadInputError(path, "the run is not finished: it has no predictor yet")
-    sha256, tensors = _own_tensors(run)
-    given = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-    own = net.state_dict()
-    wrong = [
-        k
-        for k in own
-        if k.startswith(("backbone.", "pyramid."))
-        and (k not in given or given[k].shape != own[k].shape)
-    ]
-    if wrong:
-        raise BadInputError(
-            run.predictor,
-            f"its network is another one: {len(wrong)} tensors do not fit ({wrong[0]})",
-            hint="use the run's own --backbone and --fpn-dim",
-        )
-    fitting = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
-    net.load_state_dict(fitting, strict=False)
-    return sha256
-
-
-def _without_weights(options: FitOptions) -> FitOptions:
-    from dataclasses import replace
-
-    return replace(options, weights="none")
-
-
-def _from_clusters(path: Path, device: torch.device, weights: str | None) -> Predictor:
-    with unchanged(path):
-        clusters = read_clusters(path)
-        sha256 = sha256_file(path)
-    require_fresh(path, (FEATURES,))
-    extract = options_from(ExtractOptions, clusters.config.get("features", {}), path)
-    net = network_of(extract, clusters.attributes, path, device, weights)
-    return Predictor(
-        net=net,
-        layer=extract.layer,
-        kind=str(clusters.config.get("method", "kmeans")),
-        centroids=torch.from_numpy(clusters.centroids).to(device),
-        groups=clusters.groups,
-        named=clusters.groups is not None,
-        shares=None,
-        image_size=extract.image_size,
-        method=str(clusters.config.get("method", "kmeans")),
-        amp=extract.amp,
-        device=device,
-        sha256=sha256,
-        lineage={"path": str(path), "kind": "clusters", "config": clusters.config},
-    )
-
-
-def _where_they_lie(extract: ExtractOptions, attributes: dict[str, str], path: Path) -> str | None:
-    """The weights beside the artifact, where the path as it was given leads nowhere now."""
-    given = Path(extract.checkpoint or extract.weights)
-    if given.exists():
-        return None
-    for found in from_json(attributes.get(schema.ATTR_LINEAGE) or [], path):
-        here = found.located(path)
-        if found.role in (WEIGHTS, PREDICTOR) and here.is_file():
-            return str(here.parent if found.role == PREDICTOR else here)
-    return None
-
-
-def network_of(
-    extract: ExtractOptions,
-    attributes: dict[str, str],
-    path: Path,
-    device: torch.device,
-    weights: str | None,
-) -> ParsingNetwork:
-    """The network that made a feature store, checked against the hash stored with it.
-
-    Raises:
-        BadInputError: the weights or the run are gone or have changed since.
-    """
-    from dataclasses import replace
-
-    recorded = attributes.get(schema.ATTR_WEIGHTS_SHA256, "")
-    weights = weights or _where_they_lie(extract, attributes, path)
-    if extract.checkpoint is not None:
-        source = Path(weights or extract.checkpoint)
-        predictor = _from_run(source, device)
-        net, found = predictor.net, predictor.sha256
-    else:
-        chosen = replace(extract, weights=weights) if weights else extract
-        chosen.check()
-        net, used = build_network(chosen, None, 0, seed=extract.seed)
-        source, found = Path(used.source), used.sha256
-    if found != recorded:
-        raise BadInputError(
-            source,
-            f"its weights are not the ones {path} was made with",
-            hint="name the right ones by --weights, or make the features and clusters again",
-        )
-    return net.to(device).eval()

@@ -19,7 +19,8 @@ from c2l.data.labels import LabelSpace, Merge, load_merge
 from c2l.data.layouts import Dataset
 from c2l.data.reading import read_in_batches
 from c2l.errors import BadInputError, UsageError
-from c2l.model.predictor import Predictor, load_predictor
+from c2l.model.loading import load_predictor
+from c2l.model.predictor import Predictor
 from c2l.options import EvalOptions, recorded
 from c2l.runtime.device import pick_device
 from c2l.runtime.files import sha256_file
@@ -114,7 +115,7 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
     predictor = load_predictor(artifact, pick_device(options.device), options.weights)
     trivial = None
     if options.baselines:
-        size, labels = predictor.image_size, len(space.names)
+        size, labels = predictor.encoder.image_size, len(space.names)
         trivial = TrivialEvaluation(dataset, size, labels, merge, options)
     found = _confusions(predictor, dataset, space, merge, options, "score", trivial)
     named = predictor.named
@@ -133,18 +134,18 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
         "images": len(found.per_image),
         "skipped": found.skipped,
         "split": dataset.split,
-        "method": predictor.method,
+        "method": predictor.origin.method,
         "clusters": predictor.clusters,
         "lineage": {
             "predictor": str(artifact),
-            "predictor_sha256": predictor.sha256,
+            "predictor_sha256": predictor.origin.sha256,
             "data": str(dataset.root.resolve()),
             "data_sha256": found.sha256,
             "options": recorded(options),
-            "made_from": predictor.lineage["config"],
+            "made_from": predictor.origin.config,
             "sources": as_json(
                 [
-                    source(PREDICTOR, predictor.file, predictor.sha256),
+                    source(PREDICTOR, predictor.origin.file, predictor.origin.sha256),
                     source(DATA, dataset.root, found.sha256),
                     *_merge_file(options),
                 ]
@@ -167,7 +168,7 @@ def _confusions(
     labels = len(space.names)
     raw = np.zeros((predictor.clusters, labels), dtype=np.int64)
     per_image, names, sums = [], [], []
-    read, skips = read_labelled(predictor.image_size), Skips(options.on_error)
+    read, skips = read_labelled(predictor.encoder.image_size), Skips(options.on_error)
     with steps(title, len(dataset.records)) as bar:
         for group in read_in_batches(
             read, dataset.records, options.batch_size, options.workers, skips

@@ -24,8 +24,8 @@ from c2l.data.decoding import Decoded, Skips, batched, decode, inputs_digest
 from c2l.data.layouts import Dataset, Record
 from c2l.data.reading import open_images
 from c2l.errors import BadInputError, UsageError
+from c2l.model.loading import load_predictor
 from c2l.model.network import build_network, read_layer
-from c2l.model.predictor import load_predictor
 from c2l.nn.augment import geometric, photometric
 from c2l.nn.network import ParsingNetwork
 from c2l.nn.views import view_parameters
@@ -172,18 +172,19 @@ def _open_encoder(options: ExtractOptions) -> Encoder:
     if options.checkpoint is not None:
         path = Path(options.checkpoint)
         predictor = load_predictor(path, device, None)
-        if predictor.lineage["kind"] != "run":
+        if predictor.origin.kind != schema.FORMAT_RUN:
             raise BadInputError(path, "expected a run folder", hint="make one with: c2l fit")
-        if predictor.image_size != options.image_size:
+        encoder, origin = predictor.encoder, predictor.origin
+        if encoder.image_size != options.image_size:
             voice.say(
-                f"the run was trained at {predictor.image_size} pixels; "
+                f"the run was trained at {encoder.image_size} pixels; "
                 f"features are extracted at {options.image_size}"
             )
-        trained = predictor.lineage["config"]["options"]
+        trained = origin.config["options"]
         return Encoder(
-            predictor.net,
-            (str(path), predictor.sha256),
-            predictor.amp,
+            encoder.net,
+            (str(path), origin.sha256),
+            encoder.amp,
             device,
             (PREDICTOR, path / schema.PREDICTOR),
             {f.name: trained[f.name] for f in fields(NetworkOptions) if f.name in trained},

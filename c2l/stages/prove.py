@@ -28,19 +28,8 @@ from c2l.runtime.progress import voice
 
 # Batches an epoch of the proof has.
 BATCHES = 3
-CHILD = """
-import json, sys
-from pathlib import Path
-from c2l.errors import C2LError
-from c2l.options import FitOptions
-from c2l.stages.fit import fit
-told = json.loads(sys.argv[1])
-try:
-    fit(Path(told["data"]), Path(told["run"]), FitOptions(**told["options"]), resume=told["resume"])
-except C2LError as error:
-    print(error.message, file=sys.stderr)
-    sys.exit(int(error.exit_code))
-"""
+# What trains in a process of its own.
+PROGRAM = ("-m", "c2l.training.run")
 
 
 def prove_resume(data: Path, output: Path, options: FitOptions) -> dict[str, Any]:
@@ -147,9 +136,9 @@ def _start(
     if len(list(data.iterdir())) < BATCHES * options.batch_size:
         count = len(list(data.iterdir()))
         options = replace(options, batch_size=-(-count // BATCHES))
-    told = {"data": str(data), "run": str(run), "options": asdict(options), "resume": resume}
+    wanted = {"data": str(data), "output": str(run), "options": asdict(options), "resume": resume}
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, json.dumps(told)],
+        [sys.executable, *PROGRAM, json.dumps(wanted)],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,

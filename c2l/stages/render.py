@@ -31,7 +31,8 @@ from c2l.drawing.palette import part_colours, pascal_palette
 from c2l.drawing.report import write_report
 from c2l.drawing.sheet import contact_sheet
 from c2l.errors import BadInputError, UsageError
-from c2l.model.predictor import Predictor, load_predictor
+from c2l.model.loading import load_predictor
+from c2l.model.predictor import Predictor
 from c2l.options import RenderOptions, method_name, recorded, resolved
 from c2l.runtime.device import pick_device
 from c2l.runtime.files import output_errors, replacing_folder, sha256_file, sha256_folder, unchanged
@@ -161,7 +162,7 @@ def _read_scores(path: str | None, predictor: Predictor) -> dict[str, Any] | Non
         return None
     scores = read_scores(Path(path))
     found = scores.get("lineage", {}).get("predictor_sha256")
-    if found != predictor.sha256 or len(scores["confusion"]) != predictor.clusters:
+    if found != predictor.origin.sha256 or len(scores["confusion"]) != predictor.clusters:
         raise BadInputError(
             path,
             "these are not the scores of this predictor",
@@ -183,12 +184,10 @@ def _meaning(predictor: Predictor, scores: dict[str, Any] | None) -> Meaning:
             voice.say(f"more clusters than classes: the masks are named {named_by}")
         for cluster, found in enumerate(scores[kind]["clusters_to_classes"]):
             table[cluster] = schema.IGNORE if found < 0 else found
-    elif predictor.named:
-        names, named_by = schema.PARTS, "the label-free merge"
     else:
-        names = tuple(f"cluster {k}" for k in range(predictor.clusters))
-        if predictor.groups is not None:
-            names = ("ground", *names[1:])
+        names = predictor.names
+        if predictor.named:
+            named_by = "the label-free merge"
     return Meaning(table, names, part_colours(len(names)), named_by)
 
 
@@ -206,7 +205,7 @@ def _draw_all(
     skips = Skips(options.on_error)
     with steps("render", len(records)) as bar:
         for group in read_in_batches(
-            _both(predictor.image_size), records, options.batch_size, options.workers, skips
+            _both(predictor.encoder.image_size), records, options.batch_size, options.workers, skips
         ):
             pixels = np.stack([small for _, small, _, _ in group])
             sizes = [(full.shape[0], full.shape[1]) for _, _, full, _ in group]
@@ -242,7 +241,7 @@ def _made_from(
 ) -> dict[str, Any]:
     """What the legend says of the pictures' inputs, but for the digest of the photos."""
     found = [
-        source(PREDICTOR, predictor.file, predictor.sha256),
+        source(PREDICTOR, predictor.origin.file, predictor.origin.sha256),
         source(DATA, dataset.root, ""),
     ]
     if options.scores:
@@ -336,8 +335,8 @@ def _content(
     rivals: list[Rival],
     options: RenderOptions,
 ) -> ReportContent:
-    config = predictor.lineage["config"]
-    method = method_name(predictor.method, config.get("options"))
+    config = predictor.origin.config
+    method = method_name(predictor.origin.method, config.get("options"))
     metrics = Run.open(artifact).read_metrics() if artifact.is_dir() else []
     return ReportContent(
         title=f"Parts found by {method}",
@@ -345,7 +344,7 @@ def _content(
         facts=[
             ("photos", str(dataset.root)),
             ("split", dataset.split or "all"),
-            ("clusters", len(predictor.centroids)),
+            ("clusters", predictor.classifier.classes),
             ("parts", ", ".join(meaning.names[:8])),
             ("masks named by", meaning.named_by),
         ],
@@ -358,7 +357,7 @@ def _content(
         lineage={
             "c2l": __version__,
             "predictor": str(artifact),
-            "sha256": predictor.sha256,
+            "sha256": predictor.origin.sha256,
             "settings": json.dumps(resolved(options)),
         },
     )

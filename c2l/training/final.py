@@ -1,10 +1,6 @@
-"""The end of a run: k-means on the photos as they are, the label-free merge, the predictor."""
+"""The end of a run: the label-free merge of the final clusters, and the predictor's file."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from c2l import schema
+from c2l.artifacts.predictor import Groups, StoredPredictor, write_predictor
 from c2l.clustering.merge import (
     FigureStatistics,
     PositionStatistics,
@@ -19,131 +16,90 @@ from c2l.clustering.merge import (
     merge_by_border,
     merge_by_figure,
 )
-from c2l.clustering.mixture import Discriminant
-from c2l.errors import UsageError
-from c2l.model.classifier import Classifier, save_predictor
-from c2l.options import names_parts, recorded
-from c2l.runtime.device import precision
-from c2l.runtime.progress import steps, voice
+from c2l.figure.cache import FigureCache
+from c2l.model.classifier import Classifier
+from c2l.options import FitOptions, names_parts, recorded
+from c2l.runtime.progress import voice
 from c2l.scoring.health import predictor_health
-from c2l.training.job import Indices, Job, prefetch
-from c2l.training.mixture import mixture_pass
-from c2l.training.passes import ViewClustering, cluster_pass, feature_buffer
+from c2l.training.state import TrainingState
 
-Groups = NDArray[np.uint8]
-Shares = NDArray[np.float32]
+Indices = NDArray[np.int64]
 
 
-@torch.no_grad()
-def store_predictor(job: Job) -> None:
-    """A fresh k-means on un-augmented images, and the label-free merge when asked for."""
-    options = job.options
-    job.trainer.net.eval()
-    mixture: Discriminant | None = None
-    if options.final_clusters == "mixture":
-        mixture, counts = _fit_mixture(job)
-        centroids = mixture.means
-        # The components are the parts.
-        groups: Groups | None = np.arange(len(schema.PARTS), dtype=np.uint8)
-        shares: Shares | None = (
-            np.eye(len(schema.PARTS), dtype=np.float32) if options.sharpen else None
-        )
-    else:
-        positions = PositionStatistics(options.clusters)
-        figures = FigureStatistics(options.clusters)
-        found = _cluster_plain(job, positions, figures)
-        centroids, counts = found.centroids, found.counts
-        groups, shares = _merge(job, positions, figures)
+class Merging:
+    """Where the pixels of each final cluster lie, and which group that makes of it.
+
+    Args:
+        options: of the run.
+        figures: the photos' own figures, where the merge looks at them.
+    """
+
+    def __init__(self, options: FitOptions, figures: FigureCache | None) -> None:
+        self._options, self._figures = options, figures
+        self._positions = PositionStatistics(options.clusters)
+        self._sides = FigureStatistics(options.clusters)
+
+    def add(self, group: Indices, labels: NDArray[np.uint8]) -> None:
+        """Count some images' clusters, (B, h, w)."""
+        if self._options.merge_clusters == "none":
+            return
+        self._positions.add(labels)
+        if self._figures is not None:
+            self._sides.add(labels, self._figures.parts(group).cpu().numpy())
+
+    def groups(self) -> Groups | None:
+        """The group of each cluster; None keeps them apart."""
+        options, of = self._options, None
+        if options.final_clusters == "mixture":
+            # The components are the parts.
+            of = np.arange(len(schema.PARTS), dtype=np.uint8)
+        elif options.merge_clusters == "border":
+            of = merge_by_border(self._positions, options.merge_threshold)
+        elif options.merge_clusters == "figure":
+            of = merge_by_figure(self._sides)
+        elif options.merge_clusters == "ground":
+            of = merge_background(self._sides)
+        return None if of is None else Groups(of, parts=names_parts(options))
+
+    def shares(self) -> NDArray[np.float32] | None:
+        """(K, 3) share of ground, upper and lower in each cluster, with ``--sharpen``."""
+        if not self._options.sharpen:
+            return None
+        if self._options.final_clusters == "mixture":
+            return np.eye(len(schema.PARTS), dtype=np.float32)
+        return self._sides.shares()
+
+
+def store_predictor(
+    state: TrainingState, classifier: Classifier, counts: Tensor, merging: Merging
+) -> None:
+    """Write the predictor and a line of the metrics; warn of clusters that collapsed.
+
+    Args:
+        state: the network and the run.
+        classifier: on its features.
+        counts: (K,) int64 pixels of each cluster.
+        merging: the label-free merge, with all clusters added.
+    """
+    groups, shares = merging.groups(), merging.shares()
     record = predictor_health(
-        counts.cpu().numpy(), groups, named=names_parts(options), shares=shares
+        counts.numpy(),
+        None if groups is None else groups.of,
+        named=groups is not None and groups.parts,
+        shares=shares,
     )
     for what in record["collapsed"]:
         voice.say(f"warning: the predictor: {what}")
-    job.trainer.run.log({"kind": "predictor", **record})
-    save_predictor(
-        job.trainer.run.predictor,
-        job.trainer.net,
-        Classifier(centroids, counts, groups, shares, mixture),
-        recorded(options),
+    state.run.log({"kind": "predictor", **record})
+    write_predictor(
+        state.run.predictor,
+        StoredPredictor(
+            network=state.net.state_dict(),
+            classifier=classifier.kind,
+            names=classifier.names,
+            tensors=classifier.tensors(),
+            groups=groups,
+            shares=None if shares is None else torch.from_numpy(shares),
+            config=recorded(state.options),
+        ),
     )
-
-
-def _encoder(job: Job) -> Callable[[Any], Tensor]:
-    """From loaded photos to the features that are clustered."""
-
-    def encode(loaded: Any) -> Tensor:
-        job.trainer.leave_if_asked()
-        m = job.views.plain(job.trainer.net, loaded)
-        with precision(job.device, job.options.amp):
-            return job.trainer.net.embed(m)[0]
-
-    return encode
-
-
-def _fit_mixture(job: Job) -> tuple[Discriminant, Tensor]:
-    """The mixture of all photos, and the pixels of its components."""
-    if job.figures is None:
-        raise UsageError("--final-clusters mixture needs photos")
-    epoch = job.options.warmup + job.options.epochs
-    groups, encode = job.passes(epoch), _encoder(job)
-    load = partial(job.views.load, epoch=epoch, views=())
-    with (
-        steps("final mixture", job.count) as bar,
-        feature_buffer(job.trainer.run.scratch / "plain.f16", job.device, job.map_bytes) as buffer,
-    ):
-        return mixture_pass(
-            (encode(loaded) for _, loaded in prefetch(load, groups)),
-            groups,
-            job.figures.parts,
-            job.options.mixture_iterations,
-            buffer=buffer,
-            store=lambda group, labels: job.trainer.leave_if_asked(),
-            bar=bar,
-        )
-
-
-def _cluster_plain(
-    job: Job, positions: PositionStatistics, figures: FigureStatistics
-) -> ViewClustering:
-    """The clustering of all photos; its statistics are added to the last two arguments."""
-    options = job.options
-    epoch = options.warmup + options.epochs
-
-    def store(group: Indices, labels: NDArray[np.uint8]) -> None:
-        job.trainer.leave_if_asked()
-        positions.add(labels)
-        if job.figures is not None:
-            figures.add(labels, job.figures.parts(group).cpu().numpy())
-
-    groups, encode = job.passes(epoch), _encoder(job)
-    load = partial(job.views.load, epoch=epoch, views=())
-    scratch = job.trainer.run.scratch / "plain.f16"
-    with (
-        steps("final k-means", job.count) as bar,
-        feature_buffer(scratch, job.device, job.map_bytes) as buffer,
-    ):
-        return cluster_pass(
-            (encode(loaded) for _, loaded in prefetch(load, groups)),
-            groups,
-            options.clusters,
-            options,
-            seed=options.seed,
-            epoch=epoch,
-            buffer=buffer,
-            store=store,
-            bar=bar,
-        )
-
-
-def _merge(
-    job: Job, positions: PositionStatistics, figures: FigureStatistics
-) -> tuple[Groups | None, Shares | None]:
-    """The part of each cluster, and each part's share in it where predictions are sharpened."""
-    options = job.options
-    if options.merge_clusters == "border":
-        return merge_by_border(positions, options.merge_threshold), None
-    if options.merge_clusters == "figure":
-        return merge_by_figure(figures), figures.shares() if options.sharpen else None
-    if options.merge_clusters == "ground":
-        return merge_background(figures), None
-    return None, None

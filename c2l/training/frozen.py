@@ -14,8 +14,8 @@ from c2l import schema
 from c2l.artifacts.features import read_features
 from c2l.data.layouts import Record
 from c2l.errors import BadInputError
+from c2l.model.loading import options_from
 from c2l.model.network import Weights
-from c2l.model.predictor import options_from
 from c2l.options import ExtractOptions, FitOptions
 from c2l.runtime.files import sha256_file
 from c2l.training.views import StoredViews
@@ -48,8 +48,8 @@ class FrozenLayer:
             "frozen_seed": self.made.seed,
         }
 
-    def settle(self, options: FitOptions) -> FitOptions:
-        """The run's options, the network's own taken from the store."""
+    def apply_to(self, options: FitOptions) -> FitOptions:
+        """The run's options with the network's own from the store."""
         return replace(
             options,
             image_size=self.made.image_size,

@@ -1,10 +1,11 @@
-"""Where a training run's two views come from: photos, or stored features of a frozen backbone."""
+"""Where the two views come from: photos, or stored features of a frozen backbone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -22,11 +23,12 @@ from c2l.runtime.device import precision, to_batch
 from c2l.runtime.streams import Purpose
 
 Indices = NDArray[np.int64]
+Loaded = TypeVar("Loaded")
 VIEW_FEATURES = (schema.FEATURES_VIEW1, schema.FEATURES_VIEW2)
 
 
 class ViewSource(Protocol):
-    """What the epoch loop asks for; ``load`` is host work that may run ahead in a thread."""
+    """What the training loop asks for; ``load`` is host work that runs ahead in a thread."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -39,7 +41,7 @@ class ViewSource(Protocol):
         """m of one view on the grid that both views share, (B, C, h, w) float32."""
 
     def plain(self, net: ParsingNetwork, loaded: Any) -> Tensor:
-        """m of the images as they are, (B, C, h, w)."""
+        """m of the images without augmentation, (B, C, h, w)."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class StoredViews:
     def load(
         self, indices: Indices, epoch: int, views: Sequence[int] = (0, 1)
     ) -> dict[str, NDArray[np.float16]]:
-        """(B, h, w, C) float16 of the wanted views, or of the images as they are."""
+        """(B, h, w, C) float16 of the wanted views, or of the images without augmentation."""
         keys = [VIEW_FEATURES[view] for view in views] or [schema.FEATURES]
         shape = (*self.reader.grid, self.reader.channels)
         return {
@@ -144,3 +146,16 @@ class StoredViews:
     def plain(self, net: ParsingNetwork, loaded: dict[str, NDArray[np.float16]]) -> Tensor:
         """The stored features, projected."""
         return self._project(net, loaded[schema.FEATURES])
+
+
+def prefetch(
+    load: Callable[[Indices], Loaded], groups: Sequence[Indices]
+) -> Iterator[tuple[Indices, Loaded]]:
+    """Batches of images with what is loaded of them, the next two while one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        pending = [pool.submit(load, group) for group in groups[:2]]
+        for position in range(len(groups)):
+            ready = pending.pop(0).result()
+            if position + 2 < len(groups):
+                pending.append(pool.submit(load, groups[position + 2]))
+            yield groups[position], ready

@@ -20,7 +20,7 @@ from conftest import FIT, RUN_C2L, Cli
 from c2l.artifacts.runs import Run
 from c2l.data import cache as images
 from c2l.data.decoding import Decoded, decode
-from c2l.training import final
+from c2l.training.loop import Trainer
 
 
 def terminate(*_: object) -> None:
@@ -32,7 +32,7 @@ def test_a_stop_after_max_steps_keeps_what_was_trained(cli: Cli, few: Path, tmp_
     words = ("fit", few, *FIT, "-b", "2", "--epochs", "1", "--max-steps", "1")
     cli.ok(*words, "-o", tmp_path / "whole")
     run = tmp_path / "run"
-    with mock.patch.object(final, "_cluster_plain", lambda job, *_: stopped(job)):
+    with mock.patch.object(Trainer, "final_clustering", stopped):
         outcome = cli(*words, "-o", run)
     assert outcome.code == 75
     assert "the state of step 1 is saved" in outcome.err
@@ -42,10 +42,10 @@ def test_a_stop_after_max_steps_keeps_what_was_trained(cli: Cli, few: Path, tmp_
         assert (run / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-def stopped(job: object) -> None:
+def stopped(trainer: Trainer) -> None:
     """What the last pass does when a signal comes."""
     terminate()
-    job.trainer.leave_if_asked()  # type: ignore[attr-defined]
+    trainer.stop_if_asked()
 
 
 def test_a_proof_that_is_interrupted_leaves_no_process_and_no_file(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ import pytest
 import torch
 
 from c2l import schema
-from c2l.artifacts.runs import Checkpoint, Run
+from c2l.artifacts.checkpoints import STEP_FILES, Checkpoint, Position
+from c2l.artifacts.runs import Run
 from c2l.errors import BadInputError, ConfigDiffersError, OutputError, UsageError
 from c2l.runtime.files import partial_sibling
 
@@ -27,10 +30,10 @@ def run(tmp_path: Path) -> Run:
 
 def checkpoint(step: int) -> Checkpoint:
     return Checkpoint(
-        step,
-        {"weight": torch.full((3,), float(step))},
-        {"0.exp_avg": torch.full((2,), step + 0.5)},
-        {"epoch": step // 10, "batch": step % 10},
+        Position(step // 10, step % 10, step),
+        network={"weight": torch.full((3,), float(step))},
+        heads={"figure.prototypes": torch.full((4,), step + 0.25)},
+        optimizer={"0.exp_avg": torch.full((2,), step + 0.5)},
     )
 
 
@@ -47,17 +50,56 @@ def flip(path: Path) -> None:
 def newest(run: Run) -> int:
     found = run.latest()
     assert found is not None
-    return found.step
+    return found.position.step
 
 
 def test_a_checkpoint_round_trips(run: Run) -> None:
     run.save(checkpoint(12), keep=2)
     found = Run.open(run.path).latest()
     assert found is not None
-    assert found.step == 12
-    assert torch.equal(found.model["weight"], torch.full((3,), 12.0))
+    assert found.position == Position(epoch=1, batch=2, step=12)
+    assert torch.equal(found.network["weight"], torch.full((3,), 12.0))
+    assert torch.equal(found.heads["figure.prototypes"], torch.full((4,), 12.25))
     assert torch.equal(found.optimizer["0.exp_avg"], torch.full((2,), 12.5))
-    assert (found.state["epoch"], found.state["batch"]) == (1, 2)
+
+
+def test_a_checkpoint_has_a_file_of_heads_only_where_there_are_heads(run: Run) -> None:
+    run.save(checkpoint(1), keep=2)
+    run.save(replace(checkpoint(2), heads={}), keep=2)
+    files = [sorted(os.listdir(file_of(run, step, ""))) for step in (1, 2)]
+    others = sorted(["COMMITTED", *STEP_FILES])
+    assert files == [sorted([*others, schema.STEP_HEADS]), others]
+    found = run.latest()
+    assert found is not None
+    assert found.heads == {}
+
+
+def test_a_checkpoint_with_its_head_among_the_model_is_read_by_parts(run: Run) -> None:
+    """As checkpoints were before heads had a file of their own."""
+    made = checkpoint(3)
+    prototypes = made.heads["figure.prototypes"]
+    model = {**made.network, "warmup_head.prototypes": prototypes}
+    run.save(replace(made, network=model, heads={}), keep=2)
+    found = run.latest()
+    assert found is not None
+    assert found.network.keys() == {"weight"}
+    assert found.heads.keys() == {"figure.prototypes"}
+    assert torch.equal(found.heads["figure.prototypes"], prototypes)
+
+
+def test_a_checkpoint_without_the_targets_that_it_names_falls_back(run: Run) -> None:
+    for step in (1, 2):
+        run.save(checkpoint(step), keep=2)
+    targets = run.epoch_file(0)
+    targets.parent.mkdir()
+    targets.write_text("labels")
+    sha256 = hashlib.sha256(b"labels").hexdigest()
+    run.save(replace(checkpoint(3), targets_sha256=sha256), keep=3)
+    assert newest(run) == 3
+    targets.write_text("others")
+    assert newest(run) == 2
+    targets.unlink()
+    assert newest(run) == 2
 
 
 def test_the_newest_are_kept(run: Run) -> None:
@@ -79,7 +121,7 @@ def test_a_half_written_checkpoint_is_not_believed(run: Run) -> None:
     assert newest(run) == 2
 
 
-@pytest.mark.parametrize("name", [schema.STEP_MODEL, schema.STEP_OPTIMIZER, schema.STEP_STATE])
+@pytest.mark.parametrize("name", [*STEP_FILES, schema.STEP_HEADS])
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
 def test_a_damaged_file_falls_back_to_the_checkpoint_before(
     run: Run, name: str, damage: str
@@ -107,16 +149,24 @@ def test_a_damaged_marker_falls_back_and_nothing_sound_is_nothing(run: Run) -> N
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"epoch": "0"}, {"epoch": -1}, {"batch": 1.5}, {"metrics_bytes": True}, {"step": None}],
+    [
+        *({"epoch": "0"}, {"epoch": -1}, {"batch": 1.5}, {"metrics_bytes": True}, {"step": None}),
+        {"targets_sha256": 0},
+    ],
 )
 def test_a_state_of_wrong_types_falls_back_though_its_marker_fits(
     run: Run, wrong: dict[str, object]
 ) -> None:
-    run.save(checkpoint(1), keep=2)
-    made = checkpoint(2)
-    made.state.update(wrong)
-    run.save(made, keep=2)
-    assert newest(run) == 1
+    for step in (1, 2):
+        run.save(checkpoint(step), keep=2)
+    path, marker = (file_of(run, 2, name) for name in (schema.STEP_STATE, schema.STEP_COMMIT))
+    state = json.loads(path.read_text())
+    for values in ({**state, **wrong}, {k: v for k, v in state.items() if k not in wrong}):
+        path.write_text(json.dumps(values))
+        sums = json.loads(marker.read_text())
+        sums[schema.STEP_STATE] = hashlib.sha256(path.read_bytes()).hexdigest()
+        marker.write_text(json.dumps(sums))
+        assert newest(run) == 1
 
 
 @pytest.mark.parametrize("marker", ["{}", '{"state.json": ""}', '{"../config.json": "0"}'])
@@ -140,7 +190,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_ones_before(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("c2l.artifacts.runs.save_tensors", full)
+    monkeypatch.setattr("c2l.artifacts.checkpoints.save_tensors", full)
     with pytest.raises(OutputError, match="No space left on device") as caught:
         run.save(checkpoint(2), keep=2)
     assert caught.value.exit_code == 74

@@ -38,7 +38,7 @@ def test_the_trial_sees_what_it_looks_for(tmp_path: Path, monkeypatch: pytest.Mo
     assert not fault_of(run, 2)
     assert "acknowledged" in fault_of(run, 4)
     mixed = checkpoint(4)
-    mixed.model["weight"][2] = 3
+    mixed.network["weight"][2] = 3
     run.save(mixed, keep=2)
     assert "holds values of [3.0, 4.0]" in fault_of(run, 4)
 

@@ -67,7 +67,7 @@ def test_a_finished_run_and_its_tensors(cli: Cli, trained: Path) -> None:
     arrays = load_file(path)
     assert tensors["kind"] == "c2l-predictor"
     assert tensors["values_stored"] == sum(a.size for a in arrays.values())
-    assert tensors["arrays"]["centroids"] == {"shape": [3, 16], "dtype": "F32"}
+    assert tensors["arrays"]["classifier.centroids"] == {"shape": [3, 16], "dtype": "F32"}
     for part in ("model", "optimizer"):
         name = trained / "step-00000003" / f"{part}.safetensors"
         assert inspected(cli, name)["kind"] == part

@@ -167,7 +167,7 @@ def test_a_damaged_cache_is_made_again(cli: Cli, few: Path, tmp_path: Path) -> N
     pixels.write_bytes(content)
     cli.ok("fit", few, "-o", tmp_path / "b", *options)
     one, two = (load_file(tmp_path / n / "predictor.safetensors") for n in "ab")
-    np.testing.assert_array_equal(one["centroids"], two["centroids"])
+    np.testing.assert_array_equal(one["classifier.centroids"], two["classifier.centroids"])
 
 
 def test_a_finished_run_is_resumed_only_as_what_it_is(

@@ -23,7 +23,7 @@ from c2l.figure.model import figure_evidence, figure_parts
 from c2l.figure.place import Places
 from c2l.runtime.device import to_batch
 from c2l.runtime.signals import StopRequest
-from c2l.stages import fit
+from c2l.training import inputs
 
 PHOTOS, SIZE, SIDE = 11, 48, 12
 CPU = torch.device("cpu")
@@ -208,7 +208,7 @@ def test_a_run_with_figures_of_another_version_cannot_be_resumed(
 ) -> None:
     words = ("fit", few, "-o", tmp_path / "run", *FIT, "--warmup", "2", "--epochs", "0")
     assert cli(*words, "--max-steps", "1").code in (0, 75)
-    with mock.patch.object(fit, "FIGURE_VERSION", fit.FIGURE_VERSION + 1):
+    with mock.patch.object(inputs, "FIGURE_VERSION", inputs.FIGURE_VERSION + 1):
         refused = cli(*words, "--max-steps", "1", "--resume")
     assert refused.code == 4
     assert "guess: the run has" in refused.err

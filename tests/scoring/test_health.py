@@ -6,11 +6,8 @@ import math
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
 from c2l.scoring.health import agreement, entropy, health, least_cosine
-from c2l.training.gradients import gradients_by_term
 
 # Centroids of two views with three distinct clusters.
 APART = (np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32))
@@ -74,24 +71,3 @@ def test_features_that_collapse_to_a_point_are_reported() -> None:
     assert record["least_cosine"] == [0, pytest.approx(1, abs=1e-4)]
     (alarm,) = record["collapsed"]
     assert alarm.startswith("view 2: the features have collapsed to a point")
-
-
-def test_gradient_norms_of_the_terms_keep_the_graph_for_the_step() -> None:
-    torch.manual_seed(0)
-    first, second = nn.Linear(3, 4), nn.Linear(4, 2)
-    views = [first(torch.arange(6.0).view(2, 3) + view).tanh() for view in (0, 1)]
-    terms = {
-        "a": second(views[0]).square().sum() + views[1].prod(),
-        "constant": torch.zeros(()),
-        "b": 3 * views[0].sum(),
-        "elsewhere": second.weight.square().sum(),
-    }
-    norms = gradients_by_term(terms, views)
-    with torch.no_grad():
-        parts = 2 * second(views[0]) @ second.weight, views[1].prod() / views[1]
-    expected = math.sqrt(sum(float(part.square().sum()) for part in parts))
-    assert norms["a"] == pytest.approx(expected)
-    assert norms["b"] == pytest.approx(3 * math.sqrt(views[0].numel()))
-    assert norms["constant"] == norms["elsewhere"] == 0
-    sum(terms.values()).backward()  # type: ignore[union-attr, no-untyped-call]
-    assert first.weight.grad is not None

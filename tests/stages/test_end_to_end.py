@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import Cli
 
-from c2l.training.trainer import Trainer
+from c2l.training.loop import Trainer
 
 # 48 photos to train on: 14 epochs of warm-up of six steps, then one epoch of C2L of twelve.
 PEOPLE = ("-n", "64", "--image-size", "64", "--val-share", "0.25", "--workers", "1")

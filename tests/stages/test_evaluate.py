@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from c2l.data.images import read_rgb
 from c2l.data.labels import published_space
-from c2l.model.predictor import load_predictor
+from c2l.model.loading import load_predictor
 from c2l.nn.architectures import build_backbone
 from c2l.options import method_name
 from c2l.runtime.json_files import read_json

@@ -343,11 +343,11 @@ def test_options_that_cannot_work_are_refused(
 def test_features_of_a_run_are_those_of_its_trained_network(
     cli: Cli, trained: Path, few: Path, tmp_path: Path
 ) -> None:
-    from c2l.model.predictor import load_predictor
+    from c2l.model.loading import load_predictor
 
     path = tmp_path / "f.h5"
     cli.ok("extract", few, "-o", path, *PHOTOS, "--amp", "off", "--checkpoint", trained)
-    net = load_predictor(trained, torch.device("cpu"), None).net
+    net = load_predictor(trained, torch.device("cpu"), None).encoder.net
     pixels = torch.from_numpy(read_rgb(few / "a.jpg", size=64)).permute(2, 0, 1)[None]
     with torch.no_grad():
         expected = as_stored(net(pixels.float() / 255))[0]

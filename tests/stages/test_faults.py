@@ -233,9 +233,9 @@ def test_a_killed_run_is_not_begun_anew_when_resume_is_forgotten(
     cli: Cli, few: Path, tmp_path: Path
 ) -> None:
     program = (
-        "import os, signal\nfrom c2l.training.trainer import Trainer\nsave = Trainer.save\n"
+        "import os, signal\nfrom c2l.training.state import TrainingState as S\nsave = S.save\n"
         "def die(self):\n    save(self)\n    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "Trainer.save = die\n"
+        "S.save = die\n"
     )
     options = ("-b", "2", "--epochs", "1", "--save-steps", "1")
     command = ("fit", few, "-o", tmp_path / "run", *FIT, *options)

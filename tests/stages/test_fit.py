@@ -19,20 +19,20 @@ import torch
 from conftest import FIT, HEADS, PHOTOS, RUN_C2L, Cli, run_python, stop_after
 from safetensors.numpy import load_file
 
+from c2l.model.loading import load_predictor
 from c2l.model.network import build_network
-from c2l.model.predictor import load_predictor
 from c2l.options import FitOptions, recorded
 from c2l.runtime.streams import epoch_order
-from c2l.training.trainer import Trainer, digest
+from c2l.training.loop import Trainer
+from c2l.training.state import digest
 
 STOP_AFTER_FOUR_STEPS = """
 import os, signal
-from c2l.model.predictor import load_predictor
-from c2l.training.trainer import Trainer
+from c2l.training.loop import Trainer
 step = Trainer.step
 def step_and_stop(self, *arguments):
     step(self, *arguments)
-    if self.position.step == 4:
+    if self.state.position.step == 4:
         os.kill(os.getpid(), signal.SIGTERM)
 Trainer.step = step_and_stop
 """
@@ -122,10 +122,11 @@ def test_the_metrics_hold_health_losses_and_the_end(trained: Path) -> None:
 
 def test_the_predictor_holds_the_network_and_the_pixels_of_each_cluster(trained: Path) -> None:
     tensors = predictor(trained)
-    assert tensors["centroids"].shape == (3, 16)
-    assert tensors["counts"].sum() == 9 * 16 * 16
+    assert tensors["classifier.centroids"].shape == (3, 16)
+    assert tensors["classifier.counts"].sum() == 9 * 16 * 16
     model = load_file(trained / "step-00000003" / "model.safetensors")
-    assert {f"model.{name}" for name in model} | {"centroids", "counts"} == tensors.keys()
+    classifier = {"classifier.centroids", "classifier.counts"}
+    assert {f"model.{name}" for name in model} | classifier == tensors.keys()
     for name, values in model.items():
         np.testing.assert_array_equal(values, tensors[f"model.{name}"])
 
@@ -167,7 +168,7 @@ def test_every_switch_trains_with_the_modules_it_names(
     found = {name.split(".")[1] for name in tensors if name.startswith("model.")}
     assert found == modules | {"backbone", "pyramid"}
     clusters = 6 if "-k" in switches else 3
-    assert tensors["centroids"].shape == (clusters, 16)
+    assert tensors["classifier.centroids"].shape == (clusters, 16)
     assert ("groups" in tensors) == ("-k" in switches)
     done = metrics(run)[-1]
     assert (done["kind"], done["step"]) == ("done", 1)
@@ -203,10 +204,11 @@ def test_the_likeliest_component_of_the_mixture_is_the_part(
     last = ("--final-clusters", "mixture", *(["--sharpen"] if sharpen else []))
     cli.ok("fit", people, "-o", run, *FIT, "--epochs", "0", "--checkpoint", trained, *last)
     tensors = predictor(run)
-    assert tensors["mixture_weights"].shape == tensors["centroids"].shape == (3, 16)
+    weights = torch.from_numpy(tensors["classifier.weights"])
+    assert weights.shape == tensors["classifier.centroids"].shape == (3, 16)
     assert tensors["groups"].tolist() == [0, 1, 2]
     side = int(FIT[FIT.index("--image-size") + 1]) // 4
-    assert int(tensors["counts"].sum()) == 12 * side * side
+    assert int(tensors["classifier.counts"].sum()) == 12 * side * side
 
     # The scores are the log of the posterior up to what the components share.
     read = load_predictor(run, torch.device("cpu"), None)
@@ -214,9 +216,8 @@ def test_the_likeliest_component_of_the_mixture_is_the_part(
     scores = read.scores(images)
     with torch.no_grad():
         x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-        y = torch.nn.functional.normalize(read.net(x).float(), dim=1)
-    weights = torch.from_numpy(tensors["mixture_weights"])
-    bias = torch.from_numpy(tensors["mixture_bias"])
+        y = torch.nn.functional.normalize(read.encoder.net(x).float(), dim=1)
+    bias = torch.from_numpy(tensors["classifier.bias"])
     expected = torch.einsum("bchw,kc->bkhw", y, weights) + bias[:, None, None]
     torch.testing.assert_close(scores, expected, rtol=1e-4, atol=1e-4)
     if not sharpen:
@@ -239,7 +240,7 @@ def test_a_stopped_mixture_is_fitted_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("c2l.training.mixture.expectation_maximisation", stop)
+        patch.setattr("c2l.training.clustering.expectation_maximisation", stop)
         assert cli("fit", few, "-o", tmp_path / "run", *FIT, *mixture).code != 0
     cli.ok("fit", few, "-o", tmp_path / "run", *FIT, *mixture, "--resume")
     whole, again = predictor(tmp_path / "whole"), predictor(tmp_path / "run")
@@ -437,12 +438,12 @@ def test_a_loss_that_is_not_finite_takes_no_step(cli: Cli, few: Path, tmp_path: 
     step, digests = Trainer.step, []
 
     def second_is_nan(self: Trainer, loss: torch.Tensor, names: list[str]) -> None:
-        bad = self.position.step == 1
-        before = digest(self.net.state_dict())
+        bad, net = self.state.position.step == 1, self.state.net
+        before = digest(net.state_dict())
         try:
             step(self, loss * math.nan if bad else loss, names)
         finally:
-            digests.append((before, digest(self.net.state_dict()), list(names)))
+            digests.append((before, digest(net.state_dict()), list(names)))
 
     with mock.patch.object(Trainer, "step", second_is_nan):
         outcome = cli("fit", few, "-o", tmp_path / "run", *FIT, "-b", "2", "--epochs", "1")
@@ -466,7 +467,7 @@ def test_a_broken_photo_is_left_out_when_asked(cli: Cli, few: Path, tmp_path: Pa
     run = tmp_path / "run"
     cli.ok("fit", photos, "-o", run, *FIT, "--max-steps", "1", "--on-error", "skip")
     assert list(json.loads((run / "inputs.json").read_text())["skipped"]) == ["b.jpg"]
-    assert predictor(run)["counts"].sum() == 3 * 256
+    assert predictor(run)["classifier.counts"].sum() == 3 * 256
 
 
 def test_a_dry_run_counts_steps_and_writes_nothing(cli: Cli, people: Path, tmp_path: Path) -> None:
@@ -520,17 +521,15 @@ def test_a_run_that_does_not_resume_is_found_out(
     cli: Cli, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A resumed child with another seed of its images' order stands for a broken resume."""
-    from c2l.stages import prove
-
-    broken = prove.CHILD.replace(
-        "told = json", "import c2l.training.job as j; told = json"
-    ).replace(
-        "try:\n",
-        "order = j.epoch_order\n"
-        "if told['resume']: j.epoch_order = lambda seed, *rest: order(seed + 1, *rest)\n"
-        "try:\n",
+    broken = (
+        "import json, sys\n"
+        "from c2l.training import loop, run\n"
+        "order = loop.epoch_order\n"
+        "if json.loads(sys.argv[1])['resume']:\n"
+        "    loop.epoch_order = lambda seed, *rest: order(seed + 1, *rest)\n"
+        "run.main(sys.argv[1])\n"
     )
-    monkeypatch.setattr(prove, "CHILD", broken)
+    monkeypatch.setattr("c2l.stages.prove.PROGRAM", ("-c", broken))
     outcome = cli("fit", people, "-o", tmp_path / "run", *FIT, "--epochs", "2", "--prove-resume")
     assert outcome.code == 1
     assert "differs from the unbroken one in: predictor" in outcome.err

@@ -27,7 +27,7 @@ def test_each_kind_is_told_with_the_next_step(
     error: Exception, cli: Cli, people: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "run"
-    with mock.patch("c2l.stages.fit.run_epochs", side_effect=error):
+    with mock.patch("c2l.training.loop.Trainer.train", side_effect=error):
         ended = cli("fit", people, "-o", output, *FIT, "--epochs", "1")
     assert ended.code == 71
     assert "not enough memory" in ended.err
@@ -39,7 +39,7 @@ def test_another_runtime_error_is_still_a_bug(cli: Cli, people: Path, tmp_path: 
     words = [str(a) for a in ("fit", people, "-o", tmp_path / "run", *FIT, "--epochs", "1")]
     bug = RuntimeError("shapes differ")
     with (
-        mock.patch("c2l.stages.fit.run_epochs", side_effect=bug),
+        mock.patch("c2l.training.loop.Trainer.train", side_effect=bug),
         pytest.raises(RuntimeError, match="shapes differ"),
     ):
         run(words)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from c2l.data.images import read_rgb
-from c2l.model.predictor import load_predictor
+from c2l.model.loading import load_predictor
 from c2l.runtime.json_files import read_json, write_json
 
 

@@ -484,10 +484,10 @@ def test_what_is_gone_of_a_run_is_told_when_it_goes_on(
     inputs.rename("kept")
     outcome = cli(*words, "--resume")
     assert outcome.code == 3
-    assert "which photos the run began with is not known" in outcome.err
+    assert "which photos the run began with is unknown" in outcome.err
     Path("kept").rename(inputs)
     Path("run/metrics.jsonl").unlink()
-    assert "bytes of earlier metrics are gone" in cli.ok(*words, "--resume").err
+    assert "bytes of earlier metrics are missing" in cli.ok(*words, "--resume").err
     lines = Path("run/metrics.jsonl").read_text().splitlines()
     assert json.loads(lines[0])["kind"] == "lost"
 

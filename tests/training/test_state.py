@@ -1,15 +1,18 @@
-"""A trainer takes plain Adam steps, refuses non-finite ones, and goes on exactly where it was."""
+"""A run takes plain Adam steps, refuses non-finite ones, and resumes exactly where it was."""
 
 from __future__ import annotations
 
 import signal
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from c2l.artifacts.checkpoints import Position
 from c2l.artifacts.runs import Run
 from c2l.errors import BadInputError, NonFiniteError, StoppedError
 from c2l.figure.warmup import warmup_rate
@@ -19,7 +22,8 @@ from c2l.nn.pixel import PixelConsistentModule
 from c2l.nn.sparse import SparseCode
 from c2l.options import FitOptions
 from c2l.runtime.signals import StopRequest
-from c2l.training.trainer import Trainer, digest
+from c2l.training.loop import Trainer
+from c2l.training.state import TrainingState, digest
 
 OPTIONS = FitOptions(
     fpn_dim=8, lr=1e-3, warmup=0, warmup_lr=1e-2, weights="none", save_minutes=1e6, batch_size=2
@@ -47,7 +51,7 @@ def network(*, frozen: bool = False, dim: int = 8) -> ParsingNetwork:
 
 def loss_of(trainer: Trainer) -> Tensor:
     total = torch.zeros(())
-    for number, parameter in enumerate(trainer.trained()):
+    for number, parameter in enumerate(trainer.state.trained()):
         total = total + ((parameter - 0.1 * number) ** 2).sum()
     return total
 
@@ -58,8 +62,16 @@ def run(tmp_path: Path) -> Run:
     return Run.create(tmp_path / "run", {}, overwrite=False)
 
 
-def trainer_of(run: Run, options: FitOptions = OPTIONS, **network_options: bool) -> Trainer:
-    return Trainer(run, network(**network_options), options, StopRequest(), IMAGES)
+def trainer_of(
+    run: Run, options: FitOptions = OPTIONS, net: ParsingNetwork | None = None
+) -> Trainer:
+    views: Any = SimpleNamespace(names=tuple(f"{i}.png" for i in range(IMAGES)))
+    state = TrainingState(run, net or network(), options)
+    return Trainer(state, views, torch.device("cpu"), StopRequest())
+
+
+def digest_of(trainer: Trainer) -> str:
+    return digest(trainer.state.net.state_dict())
 
 
 def steps(trainer: Trainer, count: int) -> None:
@@ -71,32 +83,32 @@ def test_restored_moments_lie_as_their_parameters_do(run: Run) -> None:
     def channels_last() -> Trainer:
         net = network(frozen=True)
         net.projection = nn.Conv2d(3, 8, 3).to(memory_format=torch.channels_last)
-        return Trainer(run, net, OPTIONS, StopRequest(), IMAGES)
+        return trainer_of(run, net=net)
 
     torch.manual_seed(1)
     first = channels_last()
     steps(first, 1)
-    first.save()
+    first.state.save()
     second = channels_last()
-    assert second.restore()
-    for parameter, state in second.optimizer.state.items():
+    assert second.state.restore()
+    for parameter, state in second.state.optimizer.state.items():
         assert state["exp_avg"].stride() == state["exp_avg_sq"].stride() == parameter.stride()
     steps(first, 1)
     steps(second, 1)
-    assert digest(second.net.state_dict()) == digest(first.net.state_dict())
+    assert digest_of(second) == digest_of(first)
 
 
 def test_steps_are_adams_followed_by_the_projection(run: Run) -> None:
     trainer, reference = trainer_of(run), trainer_of(run)
-    optimizer = torch.optim.Adam(reference.net.parameters(), lr=1e-3, fused=True)
+    optimizer = torch.optim.Adam(reference.state.net.parameters(), lr=1e-3, fused=True)
     for _ in range(3):
         optimizer.zero_grad()
         loss_of(reference).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        reference.net.constrain()
+        reference.state.net.constrain()
     steps(trainer, 3)
-    assert digest(trainer.net.state_dict()) == digest(reference.net.state_dict())
-    assert (trainer.position.step, trainer.position.batch, trainer.position.epoch) == (3, 3, 0)
+    assert digest_of(trainer) == digest_of(reference)
+    assert trainer.state.position == Position(epoch=0, batch=3, step=3)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -105,50 +117,50 @@ def test_a_loss_that_is_not_finite_takes_no_step_and_names_the_batch(
 ) -> None:
     trainer = trainer_of(run)
     steps(trainer, 1)
-    before = digest(trainer.net.state_dict())
+    before = digest_of(trainer)
     with pytest.raises(NonFiniteError, match="epoch 0, batch 1") as caught:
         trainer.step(loss_of(trainer) * value, [f"{i}.png" for i in range(12)])
     assert caught.value.exit_code == 6
     assert "0.png, 1.png" in caught.value.message
     assert "..." in caught.value.message
-    assert digest(trainer.net.state_dict()) == before
-    assert trainer.position.step == 1
+    assert digest_of(trainer) == before
+    assert trainer.state.position.step == 1
 
 
 def test_a_gradient_that_is_not_finite_takes_no_step(run: Run) -> None:
     trainer = trainer_of(run)
-    before = digest(trainer.net.state_dict())
-    weight = trainer.net.backbone.get_parameter("weight")
+    before = digest_of(trainer)
+    weight = trainer.state.net.backbone.get_parameter("weight")
     with pytest.raises(NonFiniteError):
         trainer.step((weight - weight).sum().sqrt(), ["a.png"])
-    assert digest(trainer.net.state_dict()) == before
+    assert digest_of(trainer) == before
 
 
-def test_going_on_from_a_checkpoint_is_as_if_it_had_never_stopped(run: Run, tmp_path: Path) -> None:
+def test_resuming_from_a_checkpoint_is_as_if_it_had_never_stopped(run: Run, tmp_path: Path) -> None:
     whole = trainer_of(Run.create(tmp_path / "whole", {}, overwrite=False))
     steps(whole, 6)
     first = trainer_of(run)
     steps(first, 4)
     run.log({"step": 4})
-    first.save()
+    first.state.save()
     run.log({"step": 5})
     steps(first, 1)
 
     second = trainer_of(run)
-    assert second.restore()
-    assert (second.position.step, second.position.batch) == (4, 4)
+    assert second.state.restore()
+    assert (second.state.position.step, second.state.position.batch) == (4, 4)
     saved = {"kind": "checkpoint", "step": 4}
     assert run.read_metrics() == [
         {"step": 4},
-        saved | {"parameters_sha256": digest(second.net.state_dict())},
+        saved | {"parameters_sha256": digest_of(second)},
     ]
     steps(second, 2)
-    assert digest(second.net.state_dict()) == digest(whole.net.state_dict())
+    assert digest_of(second) == digest_of(whole)
 
 
 def test_without_a_checkpoint_the_run_begins_anew(run: Run) -> None:
     run.log({"step": 1})
-    assert not trainer_of(run).restore()
+    assert not trainer_of(run).state.restore()
     assert run.read_metrics() == []
 
 
@@ -158,8 +170,8 @@ def test_damaged_checkpoints_are_named_and_work_is_never_begun_anew_in_silence(
     trainer = trainer_of(run)
     for _ in range(2):
         steps(trainer, 2)
-        run.log({"step": trainer.position.step})
-        trainer.save()
+        run.log({"step": trainer.state.position.step})
+        trainer.state.save()
     written = run.metrics.read_bytes()
 
     def damage(step: int) -> None:
@@ -168,13 +180,13 @@ def test_damaged_checkpoints_are_named_and_work_is_never_begun_anew_in_silence(
 
     damage(4)
     second = trainer_of(run)
-    assert second.restore()
-    assert second.position.step == 2
+    assert second.state.restore()
+    assert second.state.position.step == 2
     assert "the checkpoint of step 4 cannot be used" in capsys.readouterr().err
     run.metrics.write_bytes(written)
     damage(2)
     with pytest.raises(BadInputError, match="checkpoints of steps 2, 4 cannot be used") as caught:
-        trainer_of(run).restore()
+        trainer_of(run).state.restore()
     assert "c2l verify" in str(caught.value.hint)
     assert run.metrics.read_bytes() == written
 
@@ -182,26 +194,26 @@ def test_damaged_checkpoints_are_named_and_work_is_never_begun_anew_in_silence(
 def test_a_checkpoint_of_another_network_is_refused(run: Run) -> None:
     trainer = trainer_of(run)
     steps(trainer, 1)
-    trainer.save()
-    other = Trainer(run, network(dim=10), OPTIONS, StopRequest(), IMAGES)
+    trainer.state.save()
+    other = trainer_of(run, net=network(dim=10))
     with pytest.raises(BadInputError, match="does not fit"):
-        other.restore()
+        other.state.restore()
 
 
 def test_a_signal_saves_the_state_then_stops(run: Run) -> None:
     trainer = trainer_of(run)
     steps(trainer, 2)
-    trainer.pause()
+    trainer.save_or_stop()
     assert run.latest() is None
     trainer.stop.received = signal.SIGTERM.name
     with pytest.raises(StoppedError, match="SIGTERM: stopped at step 2") as caught:
-        trainer.pause()
+        trainer.save_or_stop()
     assert caught.value.exit_code == 75
     assert "--resume" in (caught.value.hint or "")
     found = run.latest()
     assert found is not None
-    assert found.step == 2
-    assert found.state["parameters_sha256"] == digest(trainer.net.state_dict())
+    assert found.position.step == 2
+    assert found.parameters_sha256 == digest_of(trainer)
 
 
 def test_an_epochs_end_is_saved_and_its_targets_are_forgotten(run: Run) -> None:
@@ -209,19 +221,20 @@ def test_an_epochs_end_is_saved_and_its_targets_are_forgotten(run: Run) -> None:
     steps(trainer, 2)
     for epoch in (0, 1):
         run.epoch_file(epoch).parent.mkdir()
-    trainer.end_epoch()
+    trainer.state.end_epoch()
     found = run.latest()
     assert found is not None
-    assert (found.state["epoch"], found.state["batch"], found.step) == (1, 0, 2)
+    assert found.position == Position(1, 0, 2)
     assert not run.epoch_file(0).parent.exists()
     assert run.epoch_file(1).parent.exists()
 
 
 def test_a_frozen_backbone_is_not_trained(run: Run) -> None:
-    trainer = trainer_of(run, frozen=True)
-    before = {k: v.clone() for k, v in trainer.net.state_dict().items()}
+    trainer = trainer_of(run, net=network(frozen=True))
+    net = trainer.state.net
+    before = {k: v.clone() for k, v in net.state_dict().items()}
     steps(trainer, 2)
-    changed = {k for k, v in trainer.net.state_dict().items() if not torch.equal(v, before[k])}
+    changed = {k for k, v in net.state_dict().items() if not torch.equal(v, before[k])}
     assert {name.split(".")[0] for name in changed} == {"pixel", "projection"}
 
 
@@ -237,44 +250,58 @@ def test_max_steps_finishes(run: Run) -> None:
 
 def test_the_warm_up_has_a_head_and_a_rate_of_its_own(run: Run) -> None:
     trainer = trainer_of(run, replace(OPTIONS, warmup=1))
-    assert trainer.head is not None
-    assert trainer.optimizer.param_groups[0]["lr"] == 1e-2
-    head = next(iter(trainer.head.parameters())).clone()
+    assert list(trainer.state.heads) == ["figure"]
+    assert trainer.state.optimizer.param_groups[0]["lr"] == 1e-2
+    head = next(iter(trainer.state.heads.parameters())).clone()
     steps(trainer, 1)
-    assert not torch.equal(next(iter(trainer.head.parameters())), head)
-    assert trainer.optimizer.param_groups[0]["lr"] == warmup_rate(1e-2, 0, 3)
+    assert not torch.equal(next(iter(trainer.state.heads.parameters())), head)
+    assert trainer.state.optimizer.param_groups[0]["lr"] == warmup_rate(1e-2, 0, 3)
     steps(trainer, 2)
-    assert trainer.optimizer.param_groups[0]["lr"] == warmup_rate(1e-2, 2, 3)
-    trainer.end_epoch()
-    trainer.enter_epoch(1)
-    assert trainer.head is None
-    assert trainer.optimizer.param_groups[0]["lr"] == 1e-3
-    assert not trainer.optimizer.state_dict()["state"]
+    assert trainer.state.optimizer.param_groups[0]["lr"] == warmup_rate(1e-2, 2, 3)
+    trainer.state.end_epoch()
+    trainer.state.begin_epoch()
+    assert not list(trainer.state.heads)
+    assert trainer.state.optimizer.param_groups[0]["lr"] == 1e-3
+    assert not trainer.state.optimizer.state_dict()["state"]
 
 
-@pytest.mark.parametrize("at_the_end", [False, True])
-def test_going_on_from_the_warm_up_is_exact(run: Run, tmp_path: Path, at_the_end: bool) -> None:
+def with_its_head_in_the_model(run: Run) -> None:
+    """The newest checkpoint as it was written before heads had a file of their own."""
+    found = run.latest()
+    assert found is not None
+    head = found.heads["figure.prototypes"]
+    model = {**found.network, "warmup_head.prototypes": head}
+    run.save(replace(found, network=model, heads={}), keep=2)
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["", "old"])
+@pytest.mark.parametrize("at_the_end", [False, True], ids=["within", "end"])
+def test_resuming_the_warm_up_is_exact(
+    run: Run, tmp_path: Path, at_the_end: bool, old: bool
+) -> None:
     options = replace(OPTIONS, warmup=1)
 
     def train(trainer: Trainer, *, stopped: bool) -> None:
-        while trainer.position.step < 5:
-            if trainer.position.epoch == 0 and trainer.position.batch == 3:
-                trainer.end_epoch()
+        while trainer.state.position.step < 5:
+            if trainer.state.position.epoch == 0 and trainer.state.position.batch == 3:
+                trainer.state.end_epoch()
                 if stopped and at_the_end:
                     return
-            trainer.enter_epoch(trainer.position.epoch)
+            trainer.state.begin_epoch()
             steps(trainer, 1)
-            if stopped and not at_the_end and trainer.position.step == 2:
-                trainer.save()
+            if stopped and not at_the_end and trainer.state.position.step == 2:
+                trainer.state.save()
                 return
 
     whole = trainer_of(Run.create(tmp_path / "whole", {}, overwrite=False), options)
     train(whole, stopped=False)
     train(trainer_of(run, options), stopped=True)
+    if old:
+        with_its_head_in_the_model(run)
     second = trainer_of(run, options)
-    assert second.restore()
+    assert second.state.restore()
     train(second, stopped=False)
-    assert digest(second.net.state_dict()) == digest(whole.net.state_dict())
+    assert digest_of(second) == digest_of(whole)
 
 
 def test_digest_depends_on_names_and_values_and_not_on_order() -> None:

@@ -1,0 +1,153 @@
+"""What a run is made from, opened and checked before anything is written."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from c2l import schema
+from c2l.artifacts.clusters import read_clusters
+from c2l.artifacts.lineage import CENTROIDS, DATA, FEATURES, PREDICTOR, WEIGHTS, Source, source
+from c2l.data.layouts import Dataset
+from c2l.data.reading import open_images
+from c2l.errors import BadInputError, UsageError
+from c2l.figure.model import FIGURE_VERSION
+from c2l.model.loading import load_start
+from c2l.model.network import build_network
+from c2l.nn.network import ParsingNetwork
+from c2l.options import FitOptions, needs_figures, recorded
+from c2l.runtime.device import pick_device
+from c2l.runtime.files import sha256_file, unchanged
+from c2l.training.frozen import FrozenLayer, open_frozen
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of a run.
+
+    Attributes:
+        options: in force.
+        dataset: the photos.
+        device: where the run trains.
+        frozen: the feature store that heads are trained on, or None.
+        net: the network as the run begins.
+        start: centroids of both views that start the first epoch, or None.
+        config: what the run's configuration holds.
+    """
+
+    options: FitOptions
+    dataset: Dataset
+    device: torch.device
+    frozen: FrozenLayer | None
+    net: ParsingNetwork
+    start: tuple[Tensor, Tensor] | None
+    config: dict[str, Any]
+
+    def sources(self) -> list[Source]:
+        """For the lineage; the digest of the photos follows in ``inputs.json``."""
+        options, config = self.options, self.config
+        found = [source(DATA, self.dataset.root, "")]
+        if options.weights not in ("none", "imagenet") and not options.checkpoint:
+            found.append(source(WEIGHTS, Path(options.weights), config["weights_sha256"]))
+        if options.checkpoint:
+            start = Path(options.checkpoint) / schema.PREDICTOR
+            found.append(source(PREDICTOR, start, config["checkpoint_sha256"]))
+        if options.init:
+            found.append(source(CENTROIDS, Path(options.init), config["init_sha256"]))
+        if self.frozen:
+            found.append(source(FEATURES, self.frozen.path, sha256_file(self.frozen.path)))
+        return found
+
+
+def open_inputs(data: Path, options: FitOptions, stack: ExitStack) -> Inputs:
+    """Open and check the inputs of a run.
+
+    Args:
+        data: the data set.
+        options: in force.
+        stack: closes what stays open.
+
+    Raises:
+        BadInputError: the data, weights, features, clusters or the run to start from.
+        UsageError: a last batch that batch normalisation cannot take.
+    """
+    dataset = open_images(data, options.split)
+    device = pick_device(options.device)
+    frozen = open_frozen(options, device, stack)
+    if frozen:
+        options = frozen.apply_to(options)
+    _require_batches(options, len(dataset.records))
+    with unchanged(*([Path(options.init)] if options.init else [])):
+        net, config = _network(options, frozen)
+        start = _start_centroids(options, device)
+    config["data"] = {
+        "layout": dataset.layout,
+        "split": dataset.split,
+        "images": len(dataset.records),
+    }
+    return Inputs(options, dataset, device, frozen, net, start, config)
+
+
+def _require_batches(options: FitOptions, images: int) -> None:
+    """Refuse a batch in which batch normalisation would see one value per channel.
+
+    Raises:
+        UsageError: a last batch of one photo whose deepest map is one pixel.
+    """
+    if options.image_size < 64 and images % options.batch_size == 1 and not options.features:
+        raise UsageError(
+            f"--image-size {options.image_size}: the last batch holds one photo, whose deepest "
+            "map is one pixel: batch normalisation needs two values",
+            hint="use --image-size 64 or more, or another --batch-size",
+        )
+
+
+def _network(
+    options: FitOptions, frozen: FrozenLayer | None
+) -> tuple[ParsingNetwork, dict[str, Any]]:
+    """The network as the run begins, and where its weights came from."""
+    made = frozen.made if frozen else options
+    if options.checkpoint:
+        # The run's network replaces the weights.
+        made = replace(options, weights="none")
+    net, weights = build_network(
+        made,
+        options,
+        options.clusters,
+        seed=frozen.made.seed if frozen else options.seed,
+        layer=frozen.made.layer if frozen else "fpn",
+        frozen_channels=frozen.views.reader.channels if frozen else 0,
+    )
+    if frozen:
+        frozen.require_weights(weights)
+    start = load_start(net, Path(options.checkpoint)) if options.checkpoint else ""
+    config: dict[str, Any] = {
+        "options": recorded(options),
+        "weights_sha256": weights.sha256,
+        "init_sha256": sha256_file(Path(options.init)) if options.init else "",
+        "checkpoint_sha256": start,
+        "frozen_layer": "",
+        "guess": FIGURE_VERSION if needs_figures(options) else 0,
+    }
+    return net, config | (frozen.config if frozen else {})
+
+
+def _start_centroids(options: FitOptions, device: torch.device) -> tuple[Tensor, Tensor] | None:
+    if options.init is None:
+        return None
+    path = Path(options.init)
+    stored = read_clusters(path)
+    first, second = stored.views or (stored.centroids, stored.centroids)
+    if first.shape != (options.clusters, options.fpn_dim):
+        raise BadInputError(
+            path,
+            f"centroids of shape {first.shape}; this run needs "
+            f"({options.clusters}, {options.fpn_dim})",
+            hint=f"cluster features of layer fpn with -k {options.clusters}",
+        )
+    return torch.from_numpy(first).to(device), torch.from_numpy(second).to(device)

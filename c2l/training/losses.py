@@ -1,0 +1,135 @@
+"""The terms of the training loss (Eq. 8): adding one is one function and one row of ``TERMS``."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from c2l.nn.losses import Target, clustering_losses
+from c2l.nn.network import ParsingNetwork
+from c2l.nn.part import part_contrastive_loss
+from c2l.options import FitOptions
+from c2l.runtime.device import precision
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch in both views, as far as a term may look at it.
+
+    Attributes:
+        net: with the modules S and C.
+        options: of the run.
+        m: (B, C, h, w) float32 features of each view.
+        y: (B, C, h, w) float32 of unit length, S(m).
+        code: scalar loss of S's sparse code in each view.
+        targets: labels, centroids and class weights of each view.
+    """
+
+    net: ParsingNetwork
+    options: FitOptions
+    m: Sequence[Tensor]
+    y: Sequence[Tensor]
+    code: Sequence[Tensor]
+    targets: Sequence[Target]
+
+
+def view_loss(batch: Batch) -> Tensor:
+    """L_view (Eq. 7): each view against its own labels, with ``--cross-view`` the other's too.
+
+    A mean over views and labels, as PiCIE's program has it.
+    """
+    losses: list[Tensor] = []
+    for view, y in enumerate(batch.y):
+        own = slice(view, view + 1)
+        losses += clustering_losses(
+            y, batch.targets[slice(None) if batch.options.cross_view else own]
+        )
+    return torch.stack(losses).mean()
+
+
+def part_loss(batch: Batch) -> Tensor:
+    """L_r (Eq. 1): the part vectors of one view against those of the other; 0 without C."""
+    net, options = batch.net, batch.options
+    device = batch.y[0].device
+    if net.part is None:
+        return torch.zeros((), device=device)
+    with precision(device, options.amp):
+        (g, in_g), (t, in_t) = (
+            net.part(m, y, target.labels)
+            for m, y, target in zip(batch.m, batch.y, batch.targets, strict=True)
+        )
+    return part_contrastive_loss(g, t, options.tau, (in_g, in_t))
+
+
+def code_loss(batch: Batch) -> Tensor:
+    """L_c (Eq. 4): the sparse code of both views; 0 without one."""
+    first, second = batch.code
+    return (first + second) / 2
+
+
+@dataclass(frozen=True)
+class Term:
+    """A term of the loss.
+
+    Attributes:
+        name: in the metrics, as ``loss_NAME`` and ``gradient_NAME``.
+        weight: from the run's options.
+        function: the term itself, a float32 scalar.
+    """
+
+    name: str
+    weight: Callable[[FitOptions], float]
+    function: Callable[[Batch], Tensor]
+
+
+TERMS = (
+    Term("view", lambda options: 1.0, view_loss),
+    Term("part", lambda options: options.part_weight, part_loss),
+    Term("code", lambda options: options.pixel_weight, code_loss),
+)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss of a batch.
+
+    Attributes:
+        terms: by name, unweighted.
+        weighted: the same, each times its weight.
+        total: sum of the weighted terms, in the order of ``TERMS``.
+    """
+
+    terms: dict[str, Tensor]
+    weighted: dict[str, Tensor]
+    total: Tensor
+
+
+def loss_of(batch: Batch) -> Loss:
+    """L_total of a batch (Eq. 8)."""
+    terms = {term.name: term.function(batch) for term in TERMS}
+    weighted = {term.name: term.weight(batch.options) * terms[term.name] for term in TERMS}
+    return Loss(terms, weighted, functools.reduce(operator.add, weighted.values()))
+
+
+def gradient_norms(terms: dict[str, Tensor], features: Sequence[Tensor]) -> dict[str, float]:
+    """L2 norm of each term's gradient on the features, which is all that reaches the backbone.
+
+    The norm on the backbone's parameters would take a backward pass of the whole network per term.
+
+    Args:
+        terms: scalar losses of one graph, which is kept; one that no feature enters has the
+            norm 0.
+        features: what the terms are computed from.
+    """
+    norms = dict.fromkeys(terms, 0.0)
+    for name, term in terms.items():
+        if term.requires_grad:
+            grads = torch.autograd.grad(term, features, retain_graph=True, allow_unused=True)
+            found = [grad for grad in grads if grad is not None]
+            norms[name] = float(torch.nn.utils.get_total_norm(found)) if found else 0.0
+    return norms

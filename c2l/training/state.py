@@ -1,0 +1,177 @@
+"""What a training run carries from step to step, and its checkpoints."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from c2l.artifacts.checkpoints import Checkpoint, Position
+from c2l.artifacts.lineage import quoted
+from c2l.artifacts.runs import Run
+from c2l.errors import BadInputError
+from c2l.figure.warmup import FigureHead
+from c2l.model.network import seeded
+from c2l.nn.network import ParsingNetwork
+from c2l.options import FitOptions
+from c2l.runtime.files import sha256_file
+from c2l.runtime.progress import voice
+
+# The warm-up's head among the heads.
+FIGURE = "figure"
+
+
+class TrainingState:
+    """Network, heads, optimiser and position of a run.
+
+    Args:
+        run: the run folder.
+        net: the network on its device.
+        options: of the run.
+
+    Attributes:
+        heads: modules that only training has, by name: ``figure`` in the warm-up.
+        saved_at: ``time.monotonic()`` of the last checkpoint.
+        targets_sha256: of the targets of the epoch that is trained.
+    """
+
+    def __init__(self, run: Run, net: ParsingNetwork, options: FitOptions) -> None:
+        self.run, self.net, self.options = run, net, options
+        self.position = Position()
+        self.heads = nn.ModuleDict()
+        self.saved_at = time.monotonic()
+        self.targets_sha256 = ""
+        self.optimizer = self._begin_phase(0)
+
+    def _begin_phase(self, epoch: int) -> torch.optim.Adam:
+        """A fresh optimiser for the warm-up or for the training proper, and the phase's heads."""
+        warming = epoch < self.options.warmup
+        self.heads = nn.ModuleDict()
+        if warming:
+            with seeded(self.options.seed + 3):
+                self.heads[FIGURE] = FigureHead(self.options.fpn_dim)
+            self.heads.to(next(self.net.parameters()).device)
+        rate = self.options.warmup_lr if warming else self.options.lr
+        return torch.optim.Adam(self.trained(), lr=rate, fused=True)
+
+    def trained(self) -> list[nn.Parameter]:
+        """The parameters that are trained; a frozen backbone's are not."""
+        frozen = self.net.projection is not None
+        own = [
+            p
+            for name, p in self.net.named_parameters()
+            if not (frozen and name.startswith(("backbone.", "pyramid.")))
+        ]
+        return own + list(self.heads.parameters())
+
+    def begin_epoch(self) -> None:
+        """At the start of the first epoch after the warm-up, start a new optimiser."""
+        if self.position.epoch == self.options.warmup and not self.position.batch:
+            self.optimizer = self._begin_phase(self.position.epoch)
+
+    def end_epoch(self) -> None:
+        """Move on to the next epoch and save."""
+        self.position.epoch, self.position.batch = self.position.epoch + 1, 0
+        self.save()
+        self.run.forget_old_epochs()
+
+    def save(self) -> None:
+        """Write a checkpoint, and a line of the metrics with its parameters' digest."""
+        network, heads = dict(self.net.state_dict()), dict(self.heads.state_dict())
+        sha256 = digest(network | {f"heads.{name}": value for name, value in heads.items()})
+        place = {"step": self.position.step, "parameters_sha256": sha256}
+        self.run.log({"kind": "checkpoint", **place})
+        moments = {
+            f"{index}.{name}": value
+            for index, values in self.optimizer.state_dict()["state"].items()
+            for name, value in values.items()
+        }
+        targets = self.targets_sha256 if self.position.batch else ""
+        size = self.run.metrics_size()
+        checkpoint = Checkpoint(self.position, network, heads, moments, targets, size, sha256)
+        self.run.save(checkpoint, keep=self.options.keep)
+        self.saved_at = time.monotonic()
+
+    def restore(self) -> bool:
+        """Take up the newest sound checkpoint.
+
+        Returns:
+            False if there are no checkpoints yet.
+
+        Raises:
+            BadInputError: there are checkpoints and none is sound, or it does not fit the
+                network.
+        """
+        self.run.clean()
+        checkpoint = self.run.latest()
+        unusable = [
+            s for s in self.run.steps() if checkpoint is None or s > checkpoint.position.step
+        ]
+        if unusable:
+            self._report_unusable(unusable, others=checkpoint is not None)
+        if checkpoint is None:
+            self.run.rewind_metrics(0)
+            return False
+        self.position = checkpoint.position
+        # At the very end of the warm-up the saved optimiser is still the warm-up's.
+        ended = self.position.epoch - (0 if self.position.batch else 1)
+        self.optimizer = self._begin_phase(max(ended, 0))
+        try:
+            self.net.load_state_dict(checkpoint.network)
+            self.heads.load_state_dict(checkpoint.heads)
+            self._restore_optimizer(checkpoint.optimizer)
+        except (RuntimeError, ValueError, KeyError) as error:
+            first = str(error).split("\n", 1)[0]
+            raise BadInputError(self.run.path, f"its checkpoint does not fit: {first}") from None
+        missing = checkpoint.metrics_bytes - self.run.metrics_size()
+        self.run.rewind_metrics(checkpoint.metrics_bytes)
+        if missing > 0:
+            voice.say(f"{self.run.metrics}: {missing:,} bytes of earlier metrics are missing")
+            self.run.log({"kind": "lost", "bytes": missing})
+        return True
+
+    def _report_unusable(self, steps: list[int], *, others: bool) -> None:
+        """Say which checkpoints are passed over; a run is never started again unasked."""
+        many = "checkpoints of steps" if len(steps) > 1 else "checkpoint of step"
+        why = "damaged, without labels, or another run's"
+        what = f"the {many} {', '.join(map(str, steps))} cannot be used: {why}"
+        if not others:
+            raise BadInputError(
+                self.run.path,
+                what,
+                hint=f"see what is damaged: c2l verify {quoted(self.run.path)}; start again with "
+                "--overwrite",
+            )
+        voice.say(f"{self.run.path}: {what}")
+
+    def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
+        states: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            index, name = key.split(".", 1)
+            states.setdefault(int(index), {})[name] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": states, "param_groups": groups})
+        # The fused step walks the memory of a parameter and of its moments side by side,
+        # whatever their strides: moments must lie as their parameter does, channels last.
+        for parameter, state in self.optimizer.state.items():
+            for name, value in state.items():
+                if value.shape == parameter.shape:
+                    state[name] = torch.empty_like(parameter).copy_(value)
+
+    def depend_on(self, targets: Path) -> None:
+        """Note the targets of the epoch that is trained: its checkpoints are of no use without."""
+        self.targets_sha256 = sha256_file(targets)
+
+
+def digest(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of all parameters' bytes in the order of their names."""
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        total.update(name.encode())
+        total.update(
+            tensors[name].detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
+        )
+    return total.hexdigest()
