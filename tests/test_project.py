@@ -60,6 +60,7 @@ ROOMS: dict[str, set[str]] = {
         *("runtime", "artifacts", "clustering", "data", "drawing", "figure", "model", "nn"),
         *("scoring", "synth", "training"),
     },
+    "api": {"runtime", "artifacts", "data", "drawing", "model", "stages"},
     "cli": {"runtime", "artifacts", "data", "model", "stages", "synth"},
 }
 # Never imported in a room, not even inside a function.
@@ -77,6 +78,7 @@ FOREIGN = {
     "model": {"faiss", "h5py", "safetensors", "click"},
     "training": {"faiss", "h5py", "safetensors", "click"},
     "stages": {"faiss", "h5py", "safetensors", "click"},
+    "api": {"torch", "faiss", "h5py", "safetensors", "click"},
     "cli": {"torch", "faiss", "h5py", "safetensors"},
 }
 # What imports a module in a program that is written as text.

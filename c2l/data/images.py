@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from c2l.errors import BadInputError
 
@@ -134,6 +134,40 @@ def read_photo(
             rgb = rgb.transpose(_TRANSPOSE[orientation])
         turned = (width, height) if orientation in _SIDEWAYS else (height, width)
         return np.array(rgb, dtype=np.uint8), turned
+
+
+def rgb_in_memory(
+    image: Image.Image | NDArray[np.uint8], *, size: int
+) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """An image in memory as ``read_photo`` gives one from a file.
+
+    Args:
+        image: of Pillow (its EXIF orientation is applied), or an array (H, W), (H, W, 3) or
+            (H, W, 4) uint8: grey, RGB, or RGB with alpha, which is composited on white.
+        size: resized to (size, size), bilinear with antialiasing.
+
+    Returns:
+        (size, size, 3) uint8, and the image's own (height, width).
+
+    Raises:
+        BadInputError: an array of another shape or dtype, an image of no pixels or of floats.
+    """
+    here = Path("<image>")
+    if isinstance(image, np.ndarray):
+        plausible = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (3, 4))
+        if image.dtype != np.uint8 or not plausible:
+            raise BadInputError(
+                here,
+                "expected an array (H, W), (H, W, 3) or (H, W, 4) of uint8, found "
+                f"{image.shape} of {image.dtype}",
+                hint="scale values to 0..255 and convert them: array.astype(numpy.uint8)",
+            )
+        image = Image.fromarray(image) if image.size else Image.new("RGB", (0, 0))
+    if 0 in image.size:
+        raise BadInputError(here, "expected an image, found one of no pixels")
+    upright = ImageOps.exif_transpose(image)
+    rgb = _to_rgb(upright, here).resize((size, size), Image.Resampling.BILINEAR)
+    return np.array(rgb, dtype=np.uint8), (upright.height, upright.width)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,14 +77,17 @@ class Sharpen:
             sides_B3hw: share of ground, upper and lower at each pixel.
             sizes: (height, width) of each photo.
         """
-        results = []
+        return [
+            part_labels(side, size).cpu().numpy()
+            for side, size in zip(self.sides(images_BHW3, sides_B3hw), sizes, strict=True)
+        ]
+
+    def sides(self, images_BHW3: Images, sides_B3hw: Tensor) -> Iterator[Tensor]:
+        """The sharpened shares of each photo in turn, (3, S, S) float32."""
         for first in range(0, len(sides_B3hw), SHARP_PHOTOS):
-            group = slice(first, first + SHARP_PHOTOS)
-            maps = sides_B3hw[group]
-            sides = sharpen_parts(to_batch(images_BHW3[group], maps.device), maps)
-            for side, size in zip(sides, sizes[group], strict=True):
-                results.append(part_labels(side, size).cpu().numpy())
-        return results
+            maps = sides_B3hw[first : first + SHARP_PHOTOS]
+            pixels = to_batch(images_BHW3[first : first + SHARP_PHOTOS], maps.device)
+            yield from sharpen_parts(pixels, maps)
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,28 @@ class Predictor:
         points = features.float().permute(0, 2, 3, 1).reshape(-1, channels)
         values = self.classifier.scores(points)
         return values.view(batch, height, width, -1).permute(0, 3, 1, 2)
+
+    @torch.no_grad()
+    def scores_by_name(self, images_BHW3: Images) -> Tensor:
+        """A score map for each of ``names``, at the resolution at which it was computed.
+
+        Args:
+            images_BHW3: (B, S, S, 3) uint8.
+
+        Returns:
+            (B, len(names), h, w) float32. Sharpened parts: probabilities at (S, S). Otherwise the
+            classifier's scores on the feature grid; a group scores as the best of its clusters.
+        """
+        scores = self.scores(images_BHW3)
+        if self.sharpen is not None:
+            sides = self.classifier.side_shares(scores, self.sharpen.shares)
+            return torch.stack(list(self.sharpen.sides(images_BHW3, sides)))
+        if self.groups is None:
+            return scores
+        found = scores.new_full((len(scores), self.clusters, *scores.shape[2:]), -torch.inf)
+        of = torch.from_numpy(self.groups.of.astype(np.int64)).to(scores.device)
+        index = of[None, :, None, None].expand_as(scores)
+        return found.scatter_reduce(1, index, scores, "amax")
 
     def predict(self, images_BHW3: Images, sizes: Sequence[tuple[int, int]]) -> list[Images]:
         """The cluster or part of every pixel at each photo's own size.
