@@ -38,8 +38,8 @@ from c2l.figure.model import FIGURE_VERSION
 from c2l.model.in_force import in_force
 from c2l.model.network import build_network
 from c2l.model.predictor import load_start
-from c2l.nn.backbone import dense_side
 from c2l.nn.network import ParsingNetwork
+from c2l.nn.pyramid import dense_side
 from c2l.options import FitOptions, identity, needs_figures, recorded
 from c2l.runtime.device import pick_device
 from c2l.runtime.files import output_errors, sha256_file, unchanged

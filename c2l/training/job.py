@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from c2l.figure.cache import FigureCache
-from c2l.nn.backbone import dense_side
+from c2l.nn.pyramid import dense_side
 from c2l.options import FitOptions
 from c2l.runtime.streams import epoch_order
 from c2l.training.trainer import Trainer
