@@ -13,8 +13,10 @@ GROUPS = Path("/sys/fs/cgroup")
 
 
 def granted_memory() -> int:
-    """Bytes that this process may use: the smallest of the machine's memory and the limits set by
-    control groups, resource limits and Slurm.
+    """Bytes that this process may use.
+
+    The smallest of the machine's memory and the limits of control groups, resource limits and
+    Slurm.
     """
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return min([machine, *_group_limits(), *_resource_limits(), *_slurm_limits()])
