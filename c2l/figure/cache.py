@@ -19,7 +19,7 @@ from c2l.data.decoding import evenly
 from c2l.errors import BadInputError
 from c2l.figure.model import FIGURE_VERSION, figure_evidence, figure_parts
 from c2l.figure.place import Places
-from c2l.nn.backbone import dense_side
+from c2l.nn.pyramid import dense_side
 from c2l.runtime.device import to_batch
 from c2l.runtime.files import replacing, sha256_file
 from c2l.runtime.json_files import read_json, write_json

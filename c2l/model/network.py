@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from c2l.artifacts.tensors import load_pickled_tensors, load_tensors
 from c2l.errors import BadInputError, UsageError
 from c2l.nn.architectures import build_backbone, require_known, timm_names, torchvision_names
-from c2l.nn.backbone import Backbone, FeaturePyramid
+from c2l.nn.backbone import Backbone
 from c2l.nn.network import ParsingNetwork, build_pixel_module
 from c2l.nn.part import PartContrastiveModule
-from c2l.nn.pixel import PixelConsistentModule
+from c2l.nn.pyramid import FeaturePyramid
 from c2l.nn.torchvision_maps import published_weights
 from c2l.options import FitOptions, ModuleOptions, NetworkOptions
 from c2l.runtime.files import sha256_file, unchanged
@@ -177,26 +177,13 @@ def build_network(
     with seeded(seed + 1):
         pyramid = FeaturePyramid(backbone.channels, network.fpn_dim)
     with seeded(seed + 2):
-        pixel = _pixel_module(network.fpn_dim, modules) if modules else None
+        pixel = build_pixel_module(network.fpn_dim, modules) if modules else None
         part = None
         if modules and modules.part != "off":
             part = PartContrastiveModule(network.fpn_dim, clusters, modules.part)
         projection = nn.Conv2d(frozen_channels, network.fpn_dim, 1) if frozen_channels else None
     net = ParsingNetwork(backbone, pyramid, pixel, part, layer=layer, projection=projection)
     return net.to(memory_format=torch.channels_last), weights
-
-
-def _pixel_module(dim: int, modules: ModuleOptions) -> PixelConsistentModule | None:
-    return build_pixel_module(
-        dim,
-        kind=modules.pixel,
-        heads=modules.heads,
-        atoms=modules.pixel_dim,
-        sparsity=modules.sparsity,
-        ista_steps=modules.ista_steps,
-        attention_stride=modules.attention_stride,
-        code_input=modules.code_input,
-    )
 
 
 def effective(options: FitOptions) -> FitOptions:

@@ -1,4 +1,4 @@
-"""Dense features of an image: the interface of backbones, ResNet, and the feature pyramid."""
+"""The interface of all backbones, and ResNet."""
 
 from __future__ import annotations
 
@@ -141,39 +141,3 @@ def image_gradients(images_B3HW: Tensor) -> Tensor:
     vertical = grey[:, :, 2:, 1:-1] - grey[:, :, :-2, 1:-1]
     horizontal = grey[:, :, 1:-1, 2:] - grey[:, :, 1:-1, :-2]
     return 4 * torch.cat([vertical, horizontal], 1)
-
-
-def dense_side(pixels: int) -> int:
-    """Side of the dense feature map of an image: stride 4, rounded up as in a ResNet."""
-    return -(-pixels // 4)
-
-
-class FeaturePyramid(nn.Module):
-    """Lateral 1x1 convolutions, upsampled bilinearly and summed, without an output convolution.
-
-    PiCIE's variant of the feature pyramid.
-
-    Args:
-        channels: channels of each stage of the backbone; one lateral per stage.
-        dim: channels of the output (section 4.2: 128).
-    """
-
-    def __init__(self, channels: dict[str, int], dim: int) -> None:
-        super().__init__()
-        self.stages = tuple(s for s in STAGES if s in channels)
-        self.laterals = nn.ModuleDict({s: nn.Conv2d(channels[s], dim, 1) for s in self.stages})
-
-    def forward(self, stages: dict[str, Tensor], size: tuple[int, int] | None = None) -> Tensor:
-        """The features m of the paper, (B, dim, h, w).
-
-        Args:
-            stages: feature maps of the backbone.
-            size: h and w; by default those of the finest stage.
-        """
-        last = self.stages[-1]
-        x: Tensor = self.laterals[last](stages[last])
-        for stage in reversed(self.stages[:-1]):
-            lateral: Tensor = self.laterals[stage](stages[stage])
-            x = lateral + F.interpolate(x, lateral.shape[-2:], mode="bilinear")
-        # Needed only if the finest stage is not at stride 4 of the image.
-        return F.interpolate(x, size, mode="bilinear") if size not in (None, x.shape[-2:]) else x

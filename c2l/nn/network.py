@@ -5,10 +5,12 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from c2l.nn.backbone import Backbone, FeaturePyramid, dense_side
+from c2l.nn.backbone import Backbone
 from c2l.nn.part import PartContrastiveModule
 from c2l.nn.pixel import FeedForward, PixelConsistentModule
+from c2l.nn.pyramid import FeaturePyramid, dense_side
 from c2l.nn.sparse import SparseCode
+from c2l.options import ModuleOptions
 
 
 class ParsingNetwork(nn.Module):
@@ -79,25 +81,21 @@ class ParsingNetwork(nn.Module):
             self.pixel.code.project()
 
 
-def build_pixel_module(
-    dim: int,
-    *,
-    kind: str,
-    heads: int,
-    atoms: int,
-    sparsity: float,
-    ista_steps: int,
-    attention_stride: int,
-    code_input: str,
-) -> PixelConsistentModule | None:
-    """The pixel consistent module, or None for ``off``."""
-    if kind == "off":
+def build_pixel_module(dim: int, options: ModuleOptions) -> PixelConsistentModule | None:
+    """The pixel consistent module for features of ``dim`` channels, or None for ``off``."""
+    if options.pixel == "off":
         return None
     code: SparseCode | FeedForward
-    if kind == "sparse":
-        code = SparseCode(
-            dim, atoms, sparsity=sparsity, ista_steps=ista_steps, code_input=code_input
-        )
-    else:
+    if options.pixel == "ffn":
         code = FeedForward(dim, 2 * dim)
-    return PixelConsistentModule(dim, heads, code, attention_stride=attention_stride)
+    else:
+        code = SparseCode(
+            dim,
+            options.pixel_dim,
+            sparsity=options.sparsity,
+            ista_steps=options.ista_steps,
+            code_input=options.code_input,
+        )
+    return PixelConsistentModule(
+        dim, options.heads, code, attention_stride=options.attention_stride
+    )

@@ -1,4 +1,4 @@
-"""How much memory this process may use."""
+"""The memory that this process may use."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-# Where the kernel tells a process's control groups, and where their limits lie.
+# The kernel's list of this process's control groups, and the folder of their limits.
 OWN_GROUPS = Path("/proc/self/cgroup")
 GROUPS = Path("/sys/fs/cgroup")
 
 
 def granted_memory() -> int:
-    """Bytes that this process may use: the machine's, or fewer where something grants fewer.
+    """Bytes that this process may use.
 
-    Control groups, resource limits and Slurm are asked.
+    The smallest of the machine's memory and the limits of control groups, resource limits and
+    Slurm.
     """
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return min([machine, *_group_limits(), *_resource_limits(), *_slurm_limits()])
 
 
 def _group_limits() -> Iterator[int]:
-    """Limits of the process's control groups and of those above them, of either version."""
+    """Limits of the process's control groups and their parents, version 1 or 2."""
     try:
         lines = OWN_GROUPS.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -51,7 +52,7 @@ def _resource_limits() -> Iterator[int]:
 
 
 def _slurm_limits() -> Iterator[int]:
-    """Megabytes per node, or per core of the task; 0 stands for all of the node."""
+    """Slurm's limit per node or per core, in bytes; 0 MB means the whole node."""
     node = os.environ.get("SLURM_MEM_PER_NODE", "")
     core = os.environ.get("SLURM_MEM_PER_CPU", "")
     cores = os.environ.get("SLURM_CPUS_PER_TASK", "1")

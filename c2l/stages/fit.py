@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from c2l.model.in_force import in_force
-from c2l.nn.backbone import dense_side
+from c2l.nn.pyramid import dense_side
 from c2l.options import FitOptions
 from c2l.training.inputs import open_inputs
 from c2l.training.run import train

@@ -24,8 +24,8 @@ from c2l.clustering.kmeans import count_labels
 from c2l.errors import NonFiniteError, UsageError
 from c2l.figure.cache import FigureCache
 from c2l.figure.warmup import figure_loss, warmup_rate
-from c2l.nn.backbone import dense_side
 from c2l.nn.losses import Target, class_weights
+from c2l.nn.pyramid import dense_side
 from c2l.options import FitOptions
 from c2l.runtime.device import precision
 from c2l.runtime.progress import Steps, steps, voice

@@ -26,8 +26,9 @@ from c2l.errors import BadInputError, UsageError
 from c2l.model.network import load_backbone, read_layer
 from c2l.nn import torchvision_maps
 from c2l.nn.architectures import build_backbone, timm_names, torchvision_names
-from c2l.nn.backbone import MEAN, STAGES, STD, FeaturePyramid, dense_side
+from c2l.nn.backbone import MEAN, STAGES, STD
 from c2l.nn.network import ParsingNetwork
+from c2l.nn.pyramid import FeaturePyramid, dense_side
 from c2l.nn.torchvision_maps import find_stages, published_weights
 from c2l.options import NetworkOptions
 

@@ -1,4 +1,4 @@
-"""ResNet equals torchvision's, and the pyramid sums its upsampled laterals."""
+"""ResNet equals torchvision's, and gradients are those of the image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from conftest import seeded_backbone
 from torch.nn import functional as F
 
 from c2l.nn.architectures import build_backbone
-from c2l.nn.backbone import MEAN, STAGES, STD, FeaturePyramid, ResNet, image_gradients
+from c2l.nn.backbone import MEAN, STAGES, STD, ResNet, image_gradients
 
 
 # One with basic blocks, one with bottlenecks.
@@ -34,30 +34,6 @@ def test_resnets_equal_torchvisions_in_names_and_every_bit(name: str) -> None:
             assert backbone.strides[stage] == stride
             assert stages[stage].shape == (2, backbone.channels[stage], 64 // stride, 32 // stride)
             assert torch.equal(stages[stage], x)
-
-
-def test_pyramid_is_the_sum_of_upsampled_laterals() -> None:
-    torch.manual_seed(0)
-    channels = {"layer1": 3, "layer2": 4, "layer3": 5, "layer4": 6}
-    pyramid = FeaturePyramid(channels, 7)
-    sizes = [(16, 24), (8, 12), (4, 6), (2, 3)]
-    stages = {s: torch.randn(2, channels[s], *hw) for s, hw in zip(STAGES, sizes, strict=True)}
-    with torch.no_grad():
-        maps = []
-        for stage in STAGES:
-            lateral = pyramid.laterals[stage]
-            assert isinstance(lateral, torch.nn.Conv2d)
-            weight, bias = lateral.weight[:, :, 0, 0], lateral.bias
-            assert bias is not None
-            maps.append(torch.einsum("dc,bchw->bdhw", weight, stages[stage]) + bias[:, None, None])
-        expected = maps[3]
-        for lower in maps[2::-1]:
-            expected = lower + F.interpolate(expected, scale_factor=2, mode="bilinear")
-        torch.testing.assert_close(pyramid(stages), expected, atol=1e-5, rtol=1e-4)
-        # The size of the finest stage, if given, changes nothing; another one is interpolated.
-        assert torch.equal(pyramid(stages, sizes[0]), pyramid(stages))
-        larger = F.interpolate(pyramid(stages), (20, 30), mode="bilinear")
-        assert torch.equal(pyramid(stages, (20, 30)), larger)
 
 
 def test_gradients_of_ramps_are_their_slopes() -> None:

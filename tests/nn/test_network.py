@@ -9,24 +9,25 @@ from torch import nn
 from torch.nn import functional as F
 
 from c2l.nn.architectures import build_backbone
-from c2l.nn.backbone import FeaturePyramid
 from c2l.nn.network import ParsingNetwork, build_pixel_module
 from c2l.nn.pixel import FeedForward, PixelConsistentModule
+from c2l.nn.pyramid import FeaturePyramid
 from c2l.nn.sparse import SparseCode
+from c2l.options import ModuleOptions
 
 
 @pytest.mark.parametrize("kind", ["off", "ffn", "sparse"])
 def test_the_chosen_pixel_module_is_built(kind: str) -> None:
-    module = build_pixel_module(
-        8,
-        kind=kind,
+    options = ModuleOptions(
+        pixel=kind,
         heads=2,
-        atoms=4,
+        pixel_dim=4,
         sparsity=0.3,
         ista_steps=1,
         attention_stride=2,
         code_input="detach",
     )
+    module = build_pixel_module(8, options)
     if kind == "off":
         assert module is None
         return

@@ -21,8 +21,9 @@ from torch.nn import functional as F
 from c2l.artifacts.features import read_features
 from c2l.errors import BadInputError, UsageError
 from c2l.model.network import load_backbone
-from c2l.nn.backbone import FeaturePyramid, remove_randomness
+from c2l.nn.backbone import remove_randomness
 from c2l.nn.network import ParsingNetwork
+from c2l.nn.pyramid import FeaturePyramid
 from c2l.options import NetworkOptions
 
 

@@ -16,9 +16,10 @@ from c2l.artifacts.checkpoints import Position
 from c2l.artifacts.runs import Run
 from c2l.errors import BadInputError, NonFiniteError, StoppedError
 from c2l.figure.warmup import warmup_rate
-from c2l.nn.backbone import Backbone, FeaturePyramid
+from c2l.nn.backbone import Backbone
 from c2l.nn.network import ParsingNetwork
 from c2l.nn.pixel import PixelConsistentModule
+from c2l.nn.pyramid import FeaturePyramid
 from c2l.nn.sparse import SparseCode
 from c2l.options import FitOptions
 from c2l.runtime.signals import StopRequest
