@@ -39,7 +39,7 @@ def command(artifacts: tuple[Path, ...], as_json: bool, quiet: bool, verbose: bo
     if not as_json:
         for summary in found:
             _print(summary, "")
-    # What can be told is told before what cannot.
+    # The artifacts that were read come first.
     for one in broken[:-1]:
         click.echo(f"c2l: error: {one.message}", err=True)
     if broken:

@@ -31,7 +31,7 @@ class StoreLayout:
         names: of the N images.
         grid: height and width of the feature map.
         channels: C.
-        pixels: P pixels kept an image, 0 for the whole map.
+        pixels: P pixels kept per image, 0 for the whole map.
         views: whether both augmented views are stored too.
     """
 
@@ -54,12 +54,12 @@ class StoreLayout:
 
 
 class FeatureWriter:
-    """Writes a feature store under a temporary name and continues one that was stopped.
+    """Writes a feature store under a temporary name.
 
     Attributes:
         layout: what it will hold.
-        done: (N,) which images are there.
-        unused: why what a stopped run left is not used, or not all of it; else empty.
+        done: (N,) which images are written.
+        unused: why a stopped run's leftover is not used, or not all of it; else empty.
     """
 
     def __init__(self, final: Path, file: h5py.File, layout: StoreLayout, unused: str = "") -> None:
@@ -95,7 +95,7 @@ class FeatureWriter:
         self._waiting.append((index, small))
 
     def flush(self) -> None:
-        """Mark what was written as done and bring it to the disk, for a run that goes on."""
+        """Mark what was written as done and flush it, so that a killed run can resume."""
         with output_errors(self._final, needed=self.layout.nbytes):
             self._settle()
             self._file.flush()
@@ -160,12 +160,12 @@ class FeatureWriter:
             self._file.close()
 
     def stored_sha256(self, index: int) -> str:
-        """Hash of an image that is written already."""
+        """Hash of an image that was written before."""
         return bytes(self._file[schema.IMAGE_SHA256][index]).decode("ascii")
 
 
 def _grow(file: h5py.File, name: str, shape: tuple[int, ...], dtype: Any) -> h5py.Dataset:
-    """A small data set a row an image, that can shrink when images are skipped."""
+    """A small data set of one row per image, which can shrink when images are skipped."""
     return file.create_dataset(
         name, shape, dtype, maxshape=(None, *shape[1:]), chunks=True, track_times=False
     )
@@ -224,9 +224,9 @@ def write_features(
     Args:
         path: of the store.
         layout: what it will hold.
-        config: the options, all that decides what is stored of an image among them.
+        config: the options, with all that decide the rows of an image.
         attributes: of the root, known before the first image.
-        anew: whether what was left under other options is dropped, instead of refused.
+        anew: whether a leftover of other options is dropped instead of refused.
 
     Raises:
         OutputError: the store cannot be written.
@@ -245,13 +245,13 @@ def write_features(
                 unused = take_over(stale, file, path, anew=anew)
                 file.flush()
             except BaseException:
-                # What was left is left as it was; on a full disk closing fails as well.
+                # The leftover keeps its name; on a full disk closing fails as well.
                 with suppress(OSError, RuntimeError):
                     file.close()
                 stale.rename(partial)
                 raise
             if not file[schema.DONE][:].any():
-                # Begun anew, so that the bytes are those of a run that found nothing.
+                # Made again, so that the bytes are those of a run that found no leftover.
                 file.close()
                 file = _create(partial, layout, config, attributes)
             stale.unlink()

@@ -36,7 +36,7 @@ HEALTH_ROWS = 64
 
 
 class FeatureReader:
-    """Reads a feature store image by image; open one a process."""
+    """Reads a feature store image by image; open one per process."""
 
     def __init__(self, path: Path, file: h5py.File) -> None:
         self._file, self.path = file, path

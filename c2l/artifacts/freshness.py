@@ -1,4 +1,4 @@
-"""Whether an artifact's inputs still are what it was made from."""
+"""Whether an artifact's inputs are still those it was made from."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Freshness:
     """Compares inputs with what artifacts note of them; every file is hashed once.
 
     Args:
-        thorough: read every file, and do not take a hash from an earlier command's word.
+        thorough: read every file, also those that an earlier command hashed.
     """
 
     def __init__(self, *, thorough: bool) -> None:
@@ -80,11 +80,11 @@ class Freshness:
 
 
 def require_fresh(path: Path, roles: Sequence[str]) -> None:
-    """Refuse an artifact whose inputs have changed since; one that is gone is no reason.
+    """Refuse an artifact whose inputs have changed since; a missing input is not checked.
 
     Args:
-        path: of the artifact.
-        roles: of the inputs that are looked at.
+        path: the artifact.
+        roles: the inputs that are checked.
 
     Raises:
         BadInputError: names what has changed, and the command that mends it.

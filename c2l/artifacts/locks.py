@@ -1,4 +1,4 @@
-"""One writer an output: a lock that dies with its holder and says who that is."""
+"""A lock per output, which ends with its holder and names it."""
 
 from __future__ import annotations
 

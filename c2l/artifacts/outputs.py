@@ -1,4 +1,4 @@
-"""Claiming an output: nobody else writes it meanwhile, and nothing is replaced unasked."""
+"""Claims an output: no other process writes it meanwhile, and nothing is replaced unasked."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def refuse_existing(
         hint: the next step.
 
     Raises:
-        UsageError: the path exists and ``overwrite`` is not given, it is no file of that format,
+        UsageError: the path exists and ``overwrite`` is not given, it is not a file of that format,
             or it is one of the inputs.
     """
     if not path.exists():
@@ -85,7 +85,7 @@ def refuse_existing(
         raise UsageError(f"{path}: exists already", hint=hint)
     if starts and not _is_ours(path, starts):
         raise UsageError(
-            f"{path}: is no file that c2l wrote, so --overwrite will not replace it",
+            f"{path}: was not written by c2l, so --overwrite will not replace it",
             hint="name another output, or remove it first",
         )
 

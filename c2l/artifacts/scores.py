@@ -86,7 +86,7 @@ def ranked(scores: dict[str, Any]) -> list[tuple[str, float]]:
 def _images(values: Any) -> None:
     """Each image's name and scores."""
     if not isinstance(values, list):
-        raise ValueError("'per_image' is no list")
+        raise ValueError("'per_image' is not a list")
     for image in values:
         own = _object(image, "per_image")
         _names([own["name"]], "per_image")
@@ -105,17 +105,17 @@ def _intervals(values: Any, key: str, *, signed: bool = False) -> None:
 
 def _object(value: Any, key: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError(f"{key!r} is no object")
+        raise ValueError(f"{key!r} is not an object")
     return value
 
 
 def _names(values: Any, key: str) -> list[str]:
     if not isinstance(values, list) or not 1 <= len(values) <= schema.IGNORE:
-        raise ValueError(f"{key!r} is no list of names")
+        raise ValueError(f"{key!r} is not a list of names")
     for name in values:
         # A name is printed: nothing in it may steer a terminal.
         if not isinstance(name, str) or any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
-            raise ValueError(f"{key!r} holds what is no name")
+            raise ValueError(f"{key!r} holds something other than a name")
     return values
 
 
@@ -128,16 +128,16 @@ def _fraction(value: Any, key: str) -> None:
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError(f"{key!r} holds what is no fraction")
+        raise ValueError(f"{key!r} holds something other than a fraction")
 
 
 def _counts(values: Any, columns: int, key: str) -> int:
     """The rows of a matrix of counts."""
     if not isinstance(values, list) or not 1 <= len(values) <= 1 << 16:
-        raise ValueError(f"{key!r} is no matrix")
+        raise ValueError(f"{key!r} is not a matrix")
     for row in values:
         if len(row) != columns or not all(type(n) is int and n >= 0 for n in row):
-            raise ValueError(f"{key!r} is no matrix of {columns} counts a row")
+            raise ValueError(f"{key!r} is not a matrix of {columns} counts per row")
     return len(values)
 
 

@@ -15,8 +15,8 @@ from c2l import schema
 def content_digest(file: h5py.File) -> str:
     """Hex SHA-256 of an HDF5 artifact's attributes, and of its datasets' shapes and values.
 
-    Datasets of a row an image are taken by the sums of their rows (see ``rows``), which lets
-    opening stay cheap however large the file is.
+    Datasets of one row per image enter by the checksums of their rows (see ``rows``), so that
+    opening stays cheap however large the file is.
     """
     digest = hashlib.sha256()
     _put_attributes(digest, file)

@@ -1,4 +1,4 @@
-"""What a stopped writer left of a feature store, taken over into a fresh one."""
+"""Copies the rows that a stopped writer left of a feature store into a fresh one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from c2l.artifacts.untrusted.structure import check_structure
 from c2l.errors import BadInputError, ConfigDiffersError
 from c2l.runtime.files import output_errors, partial_sibling
 
-# They change nothing in a row: each photo is known by its hash.
+# They do not change a row: each photo is known by its hash.
 _INDIFFERENT = ("data", "on_error")
 
 
@@ -26,8 +26,8 @@ def take_over(stale: Path, fresh: h5py.File, output: Path, *, anew: bool = False
     """Copy the rows that a stopped store holds into a fresh one of the same options.
 
     Copied and not appended to: the library does not open a file for writing again whose writer
-    was killed. Rows of images that now stand elsewhere are left, since an image's views and
-    pixels are drawn by its place.
+    was killed. Rows of images that have another place now are not copied, since an image's
+    views and pixels are drawn by its place.
 
     Args:
         stale: what was left.
@@ -51,7 +51,7 @@ def take_over(stale: Path, fresh: h5py.File, output: Path, *, anew: bool = False
                 raise ConfigDiffersError(
                     f"{output}: a stopped run left it half-way under other options: "
                     + "; ".join(differing),
-                    hint="run it under those, or begin anew with --overwrite",
+                    hint="use those options, or start again with --overwrite",
                 )
             if differing:
                 return "it was made under other options"

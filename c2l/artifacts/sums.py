@@ -10,7 +10,7 @@ from pathlib import Path
 
 from c2l.runtime.files import identity, sha256_file
 
-# Some two million files; beyond that it is begun anew.
+# Some two million files; beyond that the cache is emptied.
 LARGEST_CACHE = 256 << 20
 # A file system's clock may stand still this long: what is younger could be written once more
 # without a sign.
@@ -28,7 +28,7 @@ def cache_file() -> Path:
 class KnownSums:
     """SHA-256 of files by what changes when they are written: inode, size and both times.
 
-    A cache that cannot be opened, read or written is done without.
+    A cache that cannot be opened, read or written is not used.
     """
 
     def __init__(self) -> None:

@@ -34,7 +34,7 @@ class TargetsWriter:
         """Labels of some images in a view, (B, h, w) uint8."""
         if LABELS[view] not in self._file:
             shape = (self._count, *labels.shape[1:])
-            # Read by this program alone, which looks at each row's CRC-32.
+            # Only this program reads it, and checks each row's CRC-32.
             create_rows(self._file, LABELS[view], shape, "uint8", fletcher32=False)
         rows = self._file[LABELS[view]].id
         # A row is a chunk: its bytes go straight to the file, 20 times as fast as by selection.

@@ -247,5 +247,5 @@ def test_a_file_of_another_program_is_not_replaced(
     for command in commands:
         outcome = cli(*command)
         assert outcome.code == 2
-        assert "no file that c2l wrote" in outcome.err
+        assert "was not written by c2l" in outcome.err
     assert (store.read_bytes(), scores.read_bytes()) == before

@@ -250,7 +250,7 @@ def test_an_existing_output_is_refused_and_replaced_only_when_asked(
     assert "--overwrite" in outcome.err
     outcome = cli("extract", few, "-o", path, *PHOTOS, *NETWORK, "--overwrite")
     assert (outcome.code, path.read_text()) == (2, "precious")
-    assert "no file that c2l wrote" in outcome.err
+    assert "was not written by c2l" in outcome.err
     path.write_bytes(b"")
     cli.ok("extract", few, "-o", path, *PHOTOS, *NETWORK, "--overwrite")
     cli.ok("extract", few, "-o", path, *PHOTOS, *NETWORK, "--overwrite")

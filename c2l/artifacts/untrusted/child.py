@@ -30,7 +30,7 @@ _PROGRAM = (
     "import json, sys; request = json.loads(sys.argv[1]); sys.path[:0] = request['homes']; "
     "from c2l.artifacts.untrusted.child import answer; answer(request)"
 )
-# Where the loader finds shared libraries, and how the file system is told to lock.
+# Where the loader finds shared libraries, and how HDF5 locks files.
 _KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "HDF5_USE_FILE_LOCKING")
 
 

@@ -12,12 +12,12 @@ from c2l.artifacts.untrusted.child import Limits, run_limited
 from c2l.errors import BadInputError
 from c2l.runtime.files import Identity, identity
 
-# What a whole look at a file may take. A hundred thousand images take a few seconds.
+# A store of a hundred thousand images takes a few seconds.
 LIMITS = Limits(memory_bytes=2 << 30, cpu_seconds=30, wall_seconds=60)
 TRUST = "if you trust its origin, add --trust to read it without this trial"
 COMPLETE, UNFINISHED = "complete", "unfinished"
 
-# Files that were found safe, or that this very process wrote: looked at once a command.
+# Files that were found safe, or that this process wrote.
 _passed: set[Identity] = set()
 # Whether the user vouches for all files of this command.
 _trusting = False

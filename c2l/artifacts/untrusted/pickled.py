@@ -80,19 +80,23 @@ def convert(name: str, output: str) -> None:
 
 
 def _state_dict(path: Path) -> dict[str, Tensor]:
+    import torch
+
     size = path.stat().st_size
     value = _load(path, size)
     value = value.get("state_dict", value) if isinstance(value, dict) else value
-    if not isinstance(value, dict) or not all(_is_named_tensor(*item) for item in value.items()):
+    if not isinstance(value, dict) or not all(
+        isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in value.items()
+    ):
         raise BadInputError(path, "not a state dict: names to tensors are expected")
     repeats = any(t.nbytes > t.untyped_storage().nbytes() for t in value.values())
     if repeats or sum(t.nbytes for t in value.values()) > MOST_SHARING * size:
-        raise BadInputError(path, "its tensors are larger than what it holds")
+        raise BadInputError(path, "its tensors are larger than the file")
     return value
 
 
 def _load(path: Path, size: int) -> Any:
-    """What was pickled, if it is built of tensors and Python's own containers alone."""
+    """The pickled value, which is built of tensors and Python's own containers."""
     import torch
 
     try:
@@ -122,11 +126,3 @@ def _check_archive(path: Path, size: int) -> None:
             raise BadInputError(path, "its records overlap")
         if damaged := archive.testzip():
             raise BadInputError(path, f"the CRC-32 of its record {damaged!a} is wrong")
-
-
-def _is_named_tensor(name: Any, value: Any) -> bool:
-    """Whether it is a name and a plain tensor in memory."""
-    import torch
-
-    plain = type(value) in (torch.Tensor, torch.nn.Parameter) and value.layout is torch.strided
-    return plain and isinstance(name, str) and value.is_cpu and not value.is_quantized

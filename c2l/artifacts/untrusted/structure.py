@@ -1,4 +1,4 @@
-"""What an HDF5 file declares, held against what c2l writes, before any value of it is read."""
+"""Compares what an HDF5 file declares with what c2l writes, before any value is read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _IN_ATTRIBUTES = (*_PLAIN, h5py.h5t.ENUM)
 
 
 def check_structure(path: Path, file: h5py.File, *, unfinished: bool = False) -> None:
-    """Refuse all that c2l never writes: what leaves the file, lies about sizes, or nests.
+    """Refuse what c2l never writes: links out of the file, false sizes, groups, filters.
 
     Links are looked at and never followed; a dataset's shape is asked for only when its data
     are known to lie in this file.

@@ -313,3 +313,17 @@ def test_a_file_of_the_old_format_that_leaves_out_its_storages_is_refused(
     path.write_bytes(raw[:place] + pickle.dumps([], 2) + bytes(8) + more)
     with pytest.raises(BadInputError, match="does not end with its last tensor"):
         load_pickled_tensors(path)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["sparse", "quantized", "meta"])
+def test_tensors_of_other_kinds_are_refused(tmp_path: Path, kind: str) -> None:
+    plain = torch.arange(4.0)
+    made = {
+        "sparse": lambda: plain.to_sparse(),
+        "quantized": lambda: torch.quantize_per_tensor(plain, 0.1, 0, torch.qint8),
+        "meta": lambda: plain.to("meta"),
+    }
+    torch.save({"w": made[kind]()}, tmp_path / "w.pth")
+    with pytest.raises(BadInputError, match="not a plain file of tensors"):
+        load_pickled_tensors(tmp_path / "w.pth")
