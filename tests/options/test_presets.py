@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from c2l.errors import UsageError
 from c2l.options import AUTO, FitOptions, preset, preset_file, preset_names
 
 METHOD = Path(__file__).parents[2] / "docs" / "method.md"
@@ -58,6 +59,12 @@ def test_a_preset_leaves_no_part_of_the_protocol_to_the_defaults(name: str) -> N
     if name == "picie":
         wanted -= {f.name for f in fields(FitOptions) if f.metadata["group"] == "Modules"}
     assert given == wanted
+
+
+def test_a_preset_that_is_none_is_refused_with_those_that_are() -> None:
+    with pytest.raises(UsageError, match="--preset mine") as refused:
+        preset("mine")
+    assert refused.value.hint == "choose paper or picie"
 
 
 def test_other_options_win_over_a_preset() -> None:
