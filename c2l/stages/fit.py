@@ -29,9 +29,10 @@ from c2l.artifacts.lineage import (
 from c2l.artifacts.outputs import hold, refuse_existing
 from c2l.artifacts.runs import Run
 from c2l.data.cache import build_cache
+from c2l.data.dataset import Dataset
 from c2l.data.decoding import Skips
-from c2l.data.layouts import Dataset, Record
 from c2l.data.reading import open_images
+from c2l.data.records import Record
 from c2l.errors import BadInputError, StoppedError, UsageError
 from c2l.figure.cache import build_figures
 from c2l.figure.model import FIGURE_VERSION
@@ -61,7 +62,7 @@ GO_ON = "go on with it by --resume, replace it by --overwrite, or name another o
 def plan(data: Path, options: FitOptions) -> dict[str, Any]:
     """What ``--dry-run`` says; everything that is read is opened and checked as by ``fit``."""
     options = in_force(options)
-    dataset = open_images(data, options.split)
+    dataset = open_images(data, options)
     with ExitStack() as stack:
         device = pick_device(options.device)
         frozen = open_frozen(options, device, stack)
@@ -176,7 +177,7 @@ def _prepare(
     overwrite: bool,
 ) -> tuple[Run, Job | None]:
     """The run and what its epochs work with; no job when the run is finished already."""
-    dataset = open_images(data, options.split)
+    dataset = open_images(data, options)
     device = pick_device(options.device)
     frozen = open_frozen(options, device, stack)
     options = frozen.settle(options) if frozen else options

@@ -17,6 +17,7 @@ from c2l.scoring.confusion import confusion_matrix
 from c2l.scoring.kmeans import kmeans_fit, nearest
 from c2l.scoring.metrics import score
 
+PARTS = np.arange(3)
 PHOTOS = Path(__file__).parents[3] / "shared" / "ccp"
 
 
@@ -66,7 +67,7 @@ def test_everything_background_is_class_zero_whatever_class_is_most_frequent() -
 
 def test_maps_have_the_size_of_the_image_and_valid_ids() -> None:
     image, _ = flag()
-    fitted = TrivialBaselines.fit([image], 3, seed=0, border=True)
+    fitted = TrivialBaselines.fit([image], 3, seed=0, parts=PARTS)
     other = np.zeros((11, 70, 3), dtype=np.uint8)
     maps = fitted.predict(other)
     assert tuple(maps) == fitted.names
@@ -89,7 +90,7 @@ def test_maps_have_the_size_of_the_image_and_valid_ids() -> None:
 
 def test_position_and_border_rule_find_a_person_in_the_middle() -> None:
     image, _ = flag(80, 60)
-    fitted = TrivialBaselines.fit([image] * 20, 3, seed=0, border=True)
+    fitted = TrivialBaselines.fit([image] * 20, 3, seed=0, parts=PARTS)
     found = fitted.predict(image)["xy-border"]
     edge = np.concatenate([found[0], found[-1], found[:, 0], found[:, -1]])
     assert (edge == 0).mean() > 0.95
@@ -101,7 +102,19 @@ def test_position_and_border_rule_find_a_person_in_the_middle() -> None:
 def test_the_border_rule_needs_its_three_classes() -> None:
     image, _ = flag()
     with pytest.raises(UsageError, match="background, upper, lower"):
-        TrivialBaselines.fit([image], 4, seed=0, border=True)
+        TrivialBaselines.fit([image], 2, seed=0, parts=PARTS)
+
+
+def test_upper_and_lower_are_the_person_where_labels_say_person() -> None:
+    image, _ = flag()
+    assert parts_as(("background", "upper", "lower")).tolist() == [0, 1, 2]
+    assert parts_as(("background", "clothes")) is None
+    person = TrivialBaselines.fit([image], 2, seed=0, parts=parts_as(("background", "person")))
+    parts = TrivialBaselines.fit([image], 3, seed=0, parts=PARTS)
+    for name in ("centre-third", "xy-border"):
+        found, finer = person.predict(image)[name], parts.predict(image)[name]
+        np.testing.assert_array_equal(found, finer > 0)
+        assert person.matching(name, np.ones((2, 2), np.int64)).tolist() == [0, 1]
 
 
 def test_the_seed_decides_the_predictors() -> None:
