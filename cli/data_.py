@@ -106,8 +106,7 @@ WIDTH = 100
 
 
 def _print(report: dict[str, Any]) -> None:
-    click.echo(f"{printable(report['root'])}: {report['line']}")
-    _row("layout", report["layout"])
+    click.echo(f"{printable(report['root'])}: layout {report['layout']}, {report['line']}")
     for name, count in report["splits"].items():
         _row(f"split {name}", f"{count['images']} ({count['labelled']} labelled)")
     if report["unlisted"]:
@@ -121,7 +120,7 @@ def _print(report: dict[str, Any]) -> None:
     if report["merge"]:
         _row("labels", report["labels_by"])
         _row("pixels", _shares(report["labels"]))
-        _row(f"as {report['merge']}", _shares(report["classes"]))
+        _row(f"classes of {report['merge']}", _shares(report["classes"]))
         if not_scored := _unscored(report["pixels"]):
             _row("not scored", not_scored)
     _remarks("left", [{"file": o["file"], "problem": o["why"]} for o in report["left_out"]])
@@ -148,7 +147,7 @@ def _shares(pixels: dict[str, int]) -> str:
 def _unscored(pixels: dict[str, Any] | None) -> str:
     from c2l.data.unscored import Pixels
 
-    return "" if pixels is None else Pixels(**pixels).said().partition(": ")[2]
+    return "" if pixels is None else Pixels.stored(pixels).said().partition(": ")[2]
 
 
 def _remarks(word: str, remarks: list[dict[str, Any]]) -> None:

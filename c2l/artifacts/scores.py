@@ -69,6 +69,9 @@ def _check(scores: dict[str, Any]) -> None:
         _names([name], "differences")
         _intervals(values, "differences", signed=True)
     _images(scores.get("per_image", []))
+    if "pixels" in scores:
+        Pixels.stored(scores["pixels"])
+    _names([scores.get("photos", "-"), scores.get("labels_by", "-")], "photos, labels_by")
     _table(scores.get("merge_table"), len(classes))
     _object(_object(scores.get("lineage", {}), "lineage").get("options", {}), "options")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -67,9 +67,34 @@ class Pixels:
             forgotten={k: n for k, n in away.items() if k in forgotten},
         )
 
+    @classmethod
+    def stored(cls, values: Any) -> Pixels:
+        """The counts that an artifact of any origin holds.
+
+        Raises:
+            ValueError: they are none.
+        """
+        if not isinstance(values, dict) or values.keys() != {f.name for f in fields(cls)}:
+            raise ValueError("expected counts of pixels by reason")
+        for value in values.values():
+            counts = value.items() if isinstance(value, dict) else [("", value)]
+            if not all(name.isprintable() and type(n) is int and n >= 0 for name, n in counts):
+                raise ValueError("expected counts of pixels by printable names")
+        kinds = {f.name for f in fields(cls) if isinstance(values[f.name], dict)}
+        if kinds != {"outside", "merged_away", "forgotten"}:
+            raise ValueError("expected counts of pixels by reason")
+        if not all(name.isdecimal() for name in values["outside"]):
+            raise ValueError("expected ids of labels")
+        return cls(**values)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""
         return asdict(self)
+
+    @property
+    def dropped(self) -> dict[int, int]:
+        """Pixels by id of what is no label, 255 included."""
+        return {IGNORE: self.ignore} | {int(i): n for i, n in self.outside.items()}
 
     def said(self) -> str:
         """What is not scored, in one line; empty where everything is."""
@@ -79,7 +104,7 @@ class Pixels:
             (sum(self.merged_away.values()), f"ignored by the merge ({_names(self.merged_away)})"),
             (sum(self.forgotten.values()), f"not named by the merge ({_names(self.forgotten)})"),
         ]
-        said = [f"{100 * n / self.all:.1f} % {why}" for n, why in parts if n]
+        said = [f"{_percent(n, self.all)} {why}" for n, why in parts if n]
         return f"pixels not scored: {', '.join(said)}" if said else ""
 
     def too_many(self) -> bool:
@@ -87,6 +112,12 @@ class Pixels:
         foreign = sum(self.outside.values()) + sum(self.forgotten.values())
         limits = ((foreign, MOST_FOREIGN), (foreign + self.ignore, MOST_UNSCORED))
         return any(count > share * self.all for count, share in limits)
+
+
+def _percent(count: int, total: int) -> str:
+    """A share that is never shown as none."""
+    share = 100 * count / max(total, 1)
+    return f"{share:.1f} %" if share >= 0.05 else "under 0.1 %"
 
 
 def _names(counts: Mapping[str, int]) -> str:

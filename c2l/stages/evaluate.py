@@ -358,9 +358,8 @@ def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
     kept = ("images", "skipped", "photos", "labels_by", "split", "method", "clusters", "lineage")
     result |= {k: old[k] for k in kept if k in old}
     if "pixels" in old:
-        dropped = {int(i): int(n) for i, n in old["pixels"]["outside"].items()}
-        dropped[schema.IGNORE] = int(old["pixels"]["ignore"])
-        pixels = Pixels.of(raw.sum(0), dropped, space, merge)
+        stored_pixels = Pixels.stored(old["pixels"])
+        pixels = Pixels.of(raw.sum(0), stored_pixels.dropped, space, merge)
         result["pixels"] = pixels.as_dict()
         _require_scored(path, pixels, by_class(raw, merge).sum(0), merge, options)
     lineage = dict(result.get("lineage", {}))

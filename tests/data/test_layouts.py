@@ -184,6 +184,7 @@ def test_a_plain_folder_names_its_labels(tmp_path: Path) -> None:
     space = open_dataset(tmp_path).meaning.space
     assert space is not None
     assert space.names == ("x", "y", "z")
+    (tmp_path / "labels.json").unlink()
     write(tmp_path / "labels.txt", ["null", "t-shirt"])
     space = open_dataset(tmp_path).meaning.space
     assert space is not None
