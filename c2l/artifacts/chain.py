@@ -11,6 +11,7 @@ from c2l import schema
 from c2l.artifacts.lineage import (
     CENTROIDS,
     FEATURES,
+    LABELS,
     MERGE,
     PREDICTOR,
     SCORES,
@@ -30,6 +31,7 @@ NAMING = {
     "features": FEATURES,
     "scores": SCORES,
     "merge": MERGE,
+    "labels": LABELS,
 }
 
 # Given an artifact's path, returns what is wrong with its content, or None.

@@ -78,6 +78,8 @@ def _prove(
     small = replace(
         options,
         split=None,
+        images=None,
+        masks=None,
         cache_dir=None,
         max_steps=0,
         warmup=min(options.warmup, 1),
@@ -115,7 +117,7 @@ def _prove(
 
 def _few(data: Path, folder: Path, options: FitOptions) -> Path:
     """Photos for a few batches, copied side by side."""
-    records = open_images(data, options.split).records[: BATCHES * options.batch_size]
+    records = open_images(data, options).records[: BATCHES * options.batch_size]
     if len(records) < BATCHES:
         raise BadInputError(data, f"{BATCHES} photos or more are needed for a proof")
     folder.mkdir()

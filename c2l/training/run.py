@@ -24,7 +24,7 @@ from c2l.artifacts.outputs import hold, refuse_existing
 from c2l.artifacts.runs import Run
 from c2l.data.cache import build_cache
 from c2l.data.decoding import Skips
-from c2l.data.layouts import Record
+from c2l.data.records import Record
 from c2l.errors import BadInputError, C2LError, StoppedError, UsageError
 from c2l.figure.cache import build_figures
 from c2l.model.in_force import in_force
