@@ -17,7 +17,8 @@ METHOD = Path(__file__).parents[2] / "docs" / "method.md"
 # Groups of options that a protocol consists of, but for those that name files or this machine.
 PROTOCOL = {"Data", "Start", "Method", "Modules", "Clusters", "K-means"}
 NOT_PROTOCOL = {
-    *("split", "on_error", "cache_dir", "checkpoint", "init", "features", "preset", "max_steps"),
+    *("split", "images", "masks", "exif", "on_error", "cache_dir", "checkpoint", "init"),
+    *("features", "preset", "max_steps"),
     *("warmup_lr", "merge_threshold", "mixture_iterations"),
 }
 
