@@ -123,12 +123,26 @@ def _print(report: dict[str, Any]) -> None:
         _row(f"classes of {report['merge']}", _shares(report["classes"]))
         if not_scored := _unscored(report["pixels"]):
             _row("not scored", not_scored)
-    _remarks("left", [{"file": o["file"], "problem": o["why"]} for o in report["left_out"]])
+    _remarks("left", _by_folder(report["left_out"]))
     _remarks("note", report["notes"])
     _remarks("WRONG", report["problems"])
     count = len(report["problems"])
     many = "1 problem" if count == 1 else f"{count} problems"
     click.echo(many if count else "nothing wrong")
+
+
+def _by_folder(left_out: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Files left out as remarks; one for many of a folder and reason."""
+    folders: dict[tuple[str, str], list[str]] = {}
+    for one in left_out:
+        folder = one["file"].rstrip("/").rpartition("/")[0]
+        folders.setdefault((one["why"], folder), []).append(one["file"])
+    remarks = []
+    for (why, folder), files in folders.items():
+        if len(files) > SHOWN:
+            files = [f"{folder or '.'}/ ({len(files)} files)"]
+        remarks += [{"file": file, "problem": why} for file in files]
+    return remarks
 
 
 def _row(title: str, text: str) -> None:

@@ -15,6 +15,7 @@ from c2l.data.spaces import Meaning
 from c2l.data.walk import LeftOut
 
 UNREAD_FORMAT = "in a format that is not read"
+UNREAD_MASK = "not readable as masks"
 UNREAD_LIST = "like lists, in a form that is not read"
 _MOST_REASONS = 6
 
@@ -108,7 +109,7 @@ class Inventory:
 def _named(group: list[LeftOut]) -> str:
     """The folders or formats that a reason is about, or its only file."""
     names = [one.name for one in group if one.name.endswith("/")]
-    if not names and group[0].why == UNREAD_FORMAT:
+    if not names and group[0].why in (UNREAD_FORMAT, UNREAD_MASK):
         names = sorted({parted(one.name)[1].lower() for one in group})
     if not names and len(group) == 1:
         names = [group[0].name]

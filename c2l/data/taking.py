@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from c2l import schema
-from c2l.data.inventory import UNREAD_FORMAT, UNREAD_LIST, Inventory, Remark
+from c2l.data.inventory import UNREAD_FORMAT, UNREAD_LIST, UNREAD_MASK, Inventory, Remark
 from c2l.data.layouts import FOLDER, Part, folders_of, recognise
 from c2l.data.lists import may_be_list
 from c2l.data.masks import MASK_SUFFIXES
@@ -260,7 +260,7 @@ class _Taking:
         unread = [f for f in masks if f.suffix not in MASK_SUFFIXES]
         bare = pair([p for p in photos if p not in pairs.masks], unread)
         for mask in bare.masks.values():
-            self._leave([mask], UNREAD_FORMAT)
+            self._leave([mask], UNREAD_MASK)
             self.wrong.append(
                 Remark(
                     mask.path,
