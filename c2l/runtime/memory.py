@@ -1,7 +1,8 @@
-"""The memory that this process may use."""
+"""The memory that this process may use, and how it keeps what it frees."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 from collections.abc import Iterator
@@ -10,6 +11,14 @@ from pathlib import Path, PurePosixPath
 # The kernel's list of this process's control groups, and the folder of their limits.
 OWN_GROUPS = Path("/proc/self/cgroup")
 GROUPS = Path("/sys/fs/cgroup")
+# Parameters of glibc's mallopt, and the environment variables that set them.
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+MALLOC_VARIABLES = (
+    "MALLOC_TRIM_THRESHOLD_",
+    "MALLOC_TOP_PAD_",
+    "MALLOC_MMAP_MAX_",
+    "MALLOC_MMAP_THRESHOLD_",
+)
 
 
 def granted_memory() -> int:
@@ -60,3 +69,22 @@ def _slurm_limits() -> Iterator[int]:
         yield int(node) << 20
     if core.isdecimal() and int(core) and cores.isdecimal() and int(cores):
         yield (int(core) << 20) * int(cores)
+
+
+def keep_freed_memory() -> bool:
+    """Let the process reuse freed memory instead of returning it to the system.
+
+    glibc maps each array above 32 MiB afresh and unmaps it when it is freed, so every step pays
+    for the same pages again: a quarter of a training step of 96 photos at 128 pixels.
+
+    Returns:
+        Whether this was set: not without glibc, nor if the environment configures malloc.
+    """
+    tuned = "glibc.malloc." in os.environ.get("GLIBC_TUNABLES", "")
+    if tuned or any(name in os.environ for name in MALLOC_VARIABLES):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    wanted = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD: 64 << 20}
+    return all(mallopt(ctypes.c_int(name), ctypes.c_int(value)) for name, value in wanted.items())

@@ -16,6 +16,7 @@ class Purpose(IntEnum):
     PIXELS = 3
     WARMUP = 4
     INIT = 5
+    DRAWING = 6
 
 
 def stream(

@@ -1,136 +1,183 @@
-"""The camera and the light of a scene, and what they do to a picture."""
+"""The camera: where it stands, what it sees of the people, and which ray each pixel looks along."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
-from c2l.synth.canvas import Light
-from c2l.synth.noise import Floats, blur, vec
+from c2l.synth.arrays import Floats, dot
+from c2l.synth.chance import Rng, between, chance, log_between, pick
+from c2l.synth.skeleton import Body
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Light and optics of a scene.
+    """A pinhole camera.
 
-    Args:
-        light: the light on the people.
-        pitch: how far the camera looks down, in radians.
-        horizon: height of the horizon as a share of the picture from its top.
-        defocus: blur of the place, in pixels of a picture 160 wide.
-        shadow: strength of cast shadows, 0 to 1.
-        reach: length of cast shadows in body heights, towards the camera when positive.
-        exposure: factor on brightness.
-        contrast: strength of the tone curve, 0 for none.
-        tone: factors on red, green and blue.
-        vignette: darkening of the corners, 0 to 1.
-        noise: deviation of the sensor's noise, in 0 to 1.
-        softness: blur of the lens, in pixels of a picture 160 wide.
+    `place` (3,) is where it stands; `turn` (3, 3) has the rows right, up and back; `zoom` are
+    pixels per unit of slope, and `middle` the pixel that it looks at straight.
     """
 
-    light: Light
-    pitch: float
-    horizon: float
-    defocus: float
-    shadow: float
-    reach: float
-    exposure: float
-    contrast: float
-    tone: tuple[float, float, float]
-    vignette: float
-    noise: float
-    softness: float
+    place: Floats
+    turn: Floats
+    zoom: float
+    middle: tuple[float, float]
+
+    def project(self, points: Floats, scale: int) -> Floats:
+        """x, y in samples and -1 / distance of points (n, 3).
+
+        Pixel i has its middle at i; of `scale` samples per pixel it is number scale * i +
+        scale - 1.
+        """
+        seen = dot(points - self.place, self.turn)
+        z = -seen[:, 2]
+        z = np.where(np.abs(z) < 1e-6, 1e-6, z)
+        x = (self.middle[0] + self.zoom * seen[:, 0] / z) * scale + (scale - 1)
+        y = (self.middle[1] - self.zoom * seen[:, 1] / z) * scale + (scale - 1)
+        return np.stack([x, y, -1.0 / z], axis=1)
+
+    def rays(self, x: Floats, y: Floats) -> Floats:
+        """Directions (..., 3) in space, of length 1 along the camera's axis, through pixels."""
+        across, up = (x - self.middle[0]) / self.zoom, (self.middle[1] - y) / self.zoom
+        across, up = np.broadcast_arrays(across, up)
+        right, top, back = self.turn
+        return np.asarray(across[..., None] * right + up[..., None] * top - back, dtype=np.float32)
+
+    def horizon(self) -> float:
+        """Height in pixels at which the floor vanishes."""
+        far = np.array((self.place[0], self.place[1], self.place[2])) + 1e5 * _flat(-self.turn[2])
+        return float(self.project(far[None], 1)[0, 1])
 
 
-def sample_camera(rng: np.random.Generator) -> Camera:
-    """A random light and camera."""
-    sunny = rng.random()  # 0 overcast, 1 hard sun
-    azimuth = np.deg2rad(rng.uniform(-75.0, 75.0))
-    height = np.deg2rad(rng.uniform(25.0, 65.0))
-    direction = (
-        float(np.sin(azimuth) * np.cos(height)),
-        -float(np.sin(height)),
-        float(np.cos(azimuth) * np.cos(height)),
-    )
-    warm = rng.uniform(-0.05, 0.10)
-    key = 0.35 + 0.60 * sunny
-    fill = 0.98 - 0.42 * sunny
-    light = Light(
-        direction=direction,
-        key=(key * (1.0 + warm), key, key * (1.0 - warm)),
-        fill=(fill * (1.0 - warm * 0.7), fill, fill * (1.0 + warm * 0.8)),
-        wrap=0.55 - 0.40 * sunny,
-    )
-    gains = rng.uniform(-0.05, 0.05, 2)
-    return Camera(
-        light=light,
-        pitch=float(np.deg2rad(rng.uniform(4.0, 13.0))),
-        horizon=rng.uniform(0.30, 0.50),
-        defocus=float(np.exp(rng.uniform(np.log(0.45), np.log(3.2)))),
-        shadow=0.25 + 0.40 * sunny,
-        reach=rng.uniform(-0.45, 0.25),
-        exposure=rng.uniform(0.92, 1.20),
-        contrast=rng.uniform(0.0, 0.5),
-        tone=(1.0 + float(gains[0]), 1.0, 1.0 + float(gains[1])),
-        vignette=rng.uniform(0.0, 0.35),
-        noise=float(np.exp(rng.uniform(np.log(0.004), np.log(0.018)))),
-        softness=rng.uniform(0.0, 0.5),
-    )
+def _flat(v: Floats) -> Floats:
+    flat = v * (1.0, 0.0, 1.0)
+    return np.asarray(flat / max(float(np.linalg.norm(flat)), 1e-6))
 
 
-def cast_shadow(
-    image: Floats, alpha: Floats, feet: tuple[float, float], tall: float, camera: Camera
-) -> Floats:
-    """Darken the floor under and beside a person.
+@dataclass(frozen=True)
+class Framing:
+    """How much of a person a picture shows.
 
     Args:
-        image: (H, W, 3) colours.
-        alpha: (H, W) coverage of the person, 0 to 1.
-        feet: where the person stands (x, y) in pixels.
-        tall: height of the person in pixels.
-        camera: gives the direction and strength of the shadow.
+        often: its weight.
+        top: the joint at its upper edge.
+        low: the joints at its lower edge.
+        fill: range of the share of the picture that this takes.
+        away: range of the distance of the camera in metres.
+        loose: how far the person may be off the middle, in shares of the spare room.
     """
-    h, w = alpha.shape
-    flat = camera.reach if abs(camera.reach) > 0.06 else 0.06
-    slant = -camera.light.direction[0] * 0.55
-    x0, y0 = feet
-    # Output (x, y) reads the person at a height of (y - y0) / flat above the feet.
-    data = (1.0, -slant / flat, slant / flat * y0, 0.0, -1.0 / flat, y0 + y0 / flat)
-    source = Image.fromarray((alpha * 255.0).astype(np.uint8))
-    thrown = source.transform(
-        (w, h), Image.Transform.AFFINE, data, resample=Image.Resampling.BILINEAR
-    )
-    soft = blur(np.asarray(thrown, dtype=np.float32) / np.float32(255.0), 0.010 * tall)
-    ys, xs = np.mgrid[0:h, 0:w].astype(np.float32)
-    pool = np.exp(-(((xs - x0) / (0.13 * tall)) ** 2) - ((ys - y0 + 2) / (0.022 * tall)) ** 2)
-    dark = np.clip(soft * camera.shadow + 0.5 * pool, 0.0, 0.8)
-    cool = vec(1.0, 0.97, 0.92)
-    return np.asarray(image * (1.0 - dark[:, :, None] * cool))
+
+    often: float
+    top: str
+    low: tuple[str, ...]
+    fill: tuple[float, float]
+    away: tuple[float, float]
+    loose: float = 0.5
 
 
-def develop(
-    image: Floats, back: Floats, camera: Camera, rng: np.random.Generator
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Two pictures (H, W, 3) uint8 of the same exposure and noise, from colours in 0 to 1."""
-    h, w = image.shape[:2]
-    ys = np.linspace(-1.0, 1.0, h, dtype=np.float32)[:, None]
-    xs = np.linspace(-1.0, 1.0, w, dtype=np.float32)[None, :]
-    corner = 1.0 - camera.vignette * np.clip(0.55 * (xs * xs + ys * ys), 0.0, 1.0) ** 1.5
-    gain = (corner * camera.exposure)[:, :, None] * vec(*camera.tone)
-    grain = rng.standard_normal((h, w, 3), dtype=np.float32)
-    grain = 0.6 * grain + 0.5 * grain.mean(axis=2, keepdims=True) * 1.7
-    first, second = (
-        _expose(blur(np.clip(x * gain, 0.0, 1.0), camera.softness * w / 160), grain, camera)
-        for x in (image, back)
-    )
-    return first, second
+_FEET, _KNEES, _HIPS = ("heel+", "heel-", "toe+", "toe-"), ("knee+", "knee-"), ("hip+", "hip-")
+FRAMINGS: dict[str, Framing] = {
+    "full": Framing(5.0, "crown", _FEET, (0.72, 0.95), (2.6, 9.0)),
+    "tight": Framing(3.5, "crown", _FEET, (0.93, 1.04), (2.4, 9.0), 0.2),
+    "medium": Framing(1.6, "crown", _FEET, (0.40, 0.72), (4.0, 14.0), 0.8),
+    "wide": Framing(1.2, "crown", _FEET, (0.16, 0.42), (6.0, 25.0), 0.95),
+    "knees": Framing(3.0, "crown", _KNEES, (0.82, 1.06), (1.8, 6.0), 0.3),
+    "hips": Framing(3.6, "crown", _HIPS, (0.78, 1.06), (1.2, 5.0), 0.3),
+    "waist": Framing(2.4, "crown", ("waist",), (0.72, 1.05), (0.9, 4.0), 0.4),
+    "chest": Framing(2.0, "crown", ("chest",), (0.55, 0.95), (0.7, 3.0), 0.5),
+    "head": Framing(0.8, "crown", ("chin",), (0.45, 0.85), (0.5, 2.0), 0.5),
+    "headless": Framing(0.9, "chin", ("knee+", "knee-"), (0.9, 1.15), (1.6, 5.0), 0.3),
+    "legs": Framing(0.5, "waist", _FEET, (0.8, 1.1), (1.8, 5.0), 0.4),
+}  # fmt: skip
+# Heights of the camera above the floor in metres, with how often.
+_HEIGHTS = {(1.1, 1.7): 6.0, (0.5, 1.1): 2.0, (0.1, 0.5): 0.7, (1.7, 2.6): 2.0, (2.6, 5.0): 0.8}
 
 
-def _expose(image: Floats, grain: Floats, camera: Camera) -> NDArray[np.uint8]:
-    curve = image * image * (3.0 - 2.0 * image)
-    toned = image + camera.contrast * (curve - image)
-    noisy = toned + camera.noise * grain * (0.55 + 0.45 * np.sqrt(np.clip(toned, 0.0, 1.0)))
-    return np.asarray(np.clip(noisy * 255.0 + 0.5, 0, 255), dtype=np.uint8)
+def aim(
+    rng: Rng, bodies: Sequence[Body], width: int, height: int, weights: Mapping[str, float]
+) -> tuple[Camera, str]:
+    """A camera that sees a person, or all, in a random framing.
+
+    Args:
+        rng: source of choices.
+        bodies: the people, the one it is about first.
+        width: width of the picture in pixels.
+        height: height of the picture in pixels.
+        weights: factors on how often framings occur, by name.
+    """
+    name = pick(rng, {k: f.often * weights.get(k, 1.0) for k, f in FRAMINGS.items()})
+    frame = FRAMINGS[name]
+    everybody = len(bodies) > 1 and chance(rng, 0.75)
+    shown = bodies if everybody else bodies[:1]
+    joints = [body.joints() for body in shown]
+    points = np.stack([p for each in joints for p in each.values()])
+    centre = (points.min(0) + points.max(0)) / 2
+    away = log_between(rng, *frame.away) * (1.0 + 0.12 * (len(shown) - 1))
+    if name in ("chest", "head", "waist", "hips"):
+        centre = np.mean([each["chest"] for each in joints], axis=0)
+        high = centre[1] + between(rng, -0.5, 0.45) * away * 0.6
+    else:
+        high = between(rng, *pick(rng, _HEIGHTS))
+        high = min(high, centre[1] + 0.75 * away)
+    # Lying people are photographed from above more often than from their soles.
+    if bodies[0].seat == "floor" and chance(rng, 0.5):
+        high = max(high, centre[1] + between(rng, 0.3, 0.9) * away)
+    place = np.array((centre[0], max(high, 0.08), centre[2] + away))
+    back = place - centre
+    back /= np.linalg.norm(back)
+    tilt = float(rng.normal(0.0, 0.03 if chance(rng, 0.75) else 0.16))
+    right = np.array((back[2], 0.0, -back[0])) / np.hypot(back[0], back[2])
+    up = np.cross(back, right)
+    c, s = np.cos(tilt), np.sin(tilt)
+    turn = np.stack([c * right + s * up, c * up - s * right, back])
+    box = _box(joints, frame, Camera(place, turn, 1.0, (0.0, 0.0)), bodies[0].build.length["head"])
+    return _zoomed(rng, place, turn, box, frame, width, height, len(shown)), name
+
+
+def _box(
+    joints: list[dict[str, Floats]], frame: Framing, camera: Camera, head: float
+) -> tuple[float, float, float, float]:
+    """Left, top, right and low edge of what is to be seen, in slopes."""
+    xs, tops, lows = [], [], []
+    for each in joints:
+        points = dict(
+            zip(each, camera.project(np.stack(list(each.values())), 1)[:, :2], strict=True)
+        )
+        upright = points["crown"][1] < points["pelvis"][1]
+        names = [frame.top, *frame.low] if upright and frame.low != _FEET else list(each)
+        if frame.low != _FEET:
+            names += ["shoulder+", "shoulder-"]
+        chosen = np.stack([points[n] for n in names])
+        xs += [chosen[:, 0].min(), chosen[:, 0].max()]
+        tops.append(min(points[n][1] for n in names))
+        lows.append(max(points[n][1] for n in names))
+    distance = 1.0 / -float(camera.project(joints[0]["chest"][None], 1)[0, 2])
+    pad = 0.5 * head / max(distance, 0.2)
+    return min(xs) - pad, min(tops) - 0.15 * pad, max(xs) + pad, max(lows) + 0.1 * pad
+
+
+def _zoomed(
+    rng: Rng, place: Floats, turn: Floats, box: tuple[float, float, float, float],
+    frame: Framing, width: int, height: int, count: int,
+) -> Camera:  # fmt: skip
+    left, top, right, low = box
+    fill = between(rng, *frame.fill)
+    tall = fill * height / max(low - top, 1e-3)
+    wide = max(fill, 0.6) * width / max(right - left, 1e-3)
+    # Close framings may cut the sides; full figures, mostly, may not.
+    cut = 1.0 if frame.low == _FEET and chance(rng, 0.8) else between(rng, 1.0, 1.7)
+    zoom = min(tall, wide * cut)
+    free_x, free_y = width - (right - left) * zoom, height - (low - top) * zoom
+    shift = frame.loose * between(rng, -0.5, 0.5)
+    if chance(rng, 0.07):  # partly out of the picture
+        shift += (
+            between(rng, 0.25, 0.5)
+            * width
+            / max(abs(free_x), 0.3 * width)
+            * (1 if chance(rng, 0.5) else -1)
+        )
+    x = free_x / 2 + shift * abs(free_x) - left * zoom
+    y = free_y * between(rng, 0.25, 0.8) - top * zoom
+    return Camera(place, turn, zoom, (x, y))

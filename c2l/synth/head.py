@@ -1,247 +1,293 @@
-"""Draws heads: neck, face, hair, hats and sunglasses."""
+"""Heads: the shape of skull and face, ears, neck, and the picture of the face's features."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
-from numpy.typing import NDArray
 
-from c2l.synth import figure as fig
-from c2l.synth.canvas import Patch
-from c2l.synth.figure import Figure, between
-from c2l.synth.legs import skin_colour
-from c2l.synth.noise import Floats, sample, vec
-from c2l.synth.shapes import Point, ellipse, limb, sheet
-from c2l.synth.textures import shade_cloth
+from c2l.synth import labels
+from c2l.synth.arrays import Floats, dot, smoothstep, vec
+from c2l.synth.chance import Rng, between, chance, one_of
+from c2l.synth.figure import Figure
+from c2l.synth.materials import Material
+from c2l.synth.mesh import angles, tube_points
+from c2l.synth.palette import Colour
 
-_KNOTS = (0.0, 0.06, 0.2, 0.42, 0.62, 0.8, 0.93, 1.0)
-_SKULL = (0.25, 0.62, 0.90, 1.0, 0.97, 0.80, 0.52, 0.28)
-
-
-def _hair_colour(f: Figure, patch: Patch) -> Floats:
-    strand = sample("fine", patch.s * 0.12 + 0.3, patch.v * 0.45 + f.outfit.loose * 9.0)
-    wave = sample("medium", patch.s * 0.3, patch.v * 0.5)
-    shine = 0.35 * np.exp(-(((patch.s - 0.25) / 0.12) ** 2)) * np.clip(patch.nz, 0, 1)
-    factor = 1.0 + 0.16 * strand + 0.10 * wave + shine
-    colour = np.clip(f.outfit.hair * factor[:, None] + 0.01, 0.0, 1.0)
-    return np.asarray(colour, dtype=np.float32)
-
-
-def _half(f: Figure) -> float:
-    """Half the width of the head in pixels."""
-    return f.width(0.0465, 0.0565) * f.skeleton.build.head
+# Heights above the chin, and half width, depth to the front and to the back, in head heights.
+_AT = (-0.06, -0.02, 0.03, 0.10, 0.20, 0.30, 0.40, 0.50, 0.60, 0.72, 0.84, 0.93, 0.985, 1.0)
+_WIDE = (0.03, 0.12, 0.17, 0.225, 0.27, 0.30, 0.325, 0.345, 0.35, 0.35, 0.315, 0.225, 0.09, 0.01)
+_FRONT = (0.04, 0.26, 0.37, 0.385, 0.39, 0.405, 0.415, 0.40, 0.405, 0.415, 0.37, 0.26, 0.10, 0.01)
+_BACK = (0.03, 0.10, 0.14, 0.19, 0.27, 0.35, 0.42, 0.47, 0.50, 0.51, 0.46, 0.33, 0.14, 0.01)
+# Heights of the rings of a head, closer where the face is.
+_RINGS = (-0.06, -0.02, 0.03, 0.08, 0.14, 0.20, 0.25, 0.30, 0.35, 0.40, 0.46, 0.52, 0.58, 0.65,
+          0.73, 0.81, 0.88, 0.94, 0.98, 1.0)  # fmt: skip
+EYE, BROW, NOSE, MOUTH = 0.50, 0.60, 0.335, 0.205  # heights
+EYE_ANGLE = 0.43
+_VIEW, _LOW = 1.9, -0.05  # radians to each side, lowest height of the picture of the face
+_ALL = slice(None)
 
 
-def draw_neck(f: Figure) -> None:
-    """The neck, labelled as the face's skin."""
-    chest, chin, u = f.at("chest"), f.at("chin"), f.unit
-    base = (chest[0] - 0.006 * u * f.turn, chest[1] + 0.01 * u)
-    top = (chin[0] - 0.016 * u * f.turn, chin[1] - 0.03 * u)
-    shape = limb(f.canvas, [base, between(base, top, 0.4), top], [0.034 * u, 0.026 * u, 0.026 * u])
-    f.canvas.paint(shape, skin_colour(f, shape, 0.86), fig.FACE, contact=0.2)
+@dataclass(frozen=True)
+class Face:
+    """A face: factors around 1 on the width of skull and jaw, the nose and the cheeks."""
+
+    width: float
+    jaw: float
+    nose: float
+    cheeks: float
+    chin: float
+    skin: Colour
+    hair: Colour
+    beard: str
+    makeup: float
+    mouth: float  # 0 closed, 1 wide open
+    smile: float
+    eyes: float  # 0 shut, 1 open
 
 
-def draw_hair_behind(f: Figure) -> None:
-    """The hair that hangs behind the neck of a person who faces the camera."""
-    style, u = f.outfit.hair_style, f.unit
-    if style not in ("bob", "long", "afro", "ponytail") or f.facing < 0.0:
-        return
-    crown, chin = f.at("crown"), f.at("chin")
-    half = _half(f)
-    back = -f.turn * 0.022 * u
-    if style == "afro":
-        _paint_hair(f, ellipse(f.canvas, _skull_centre(f), (half * 1.62, half * 1.7)))
-        return
-    if style == "ponytail":
-        if abs(f.turn) > 0.35:
-            _tail(f)
-        return
-    drop = 0.025 if style == "bob" else 0.06
-    end = (chin[0] + back, chin[1] + drop * u)
-    start = (crown[0] + back * 0.5, crown[1] + 0.004 * u)
-    wide = [0.4 * half, 1.05 * half, 1.16 * half, 1.2 * half, 1.05 * half]
-    _paint_hair(f, sheet(f.canvas, start, end, (0.0, 0.15, 0.4, 0.8, 1.0), wide, hem=0.04))
+BEARDS = ("none", "stubble", "moustache", "goatee", "short", "full", "long")
 
 
-def _skull_centre(f: Figure) -> Point:
-    return between(f.at("crown"), f.at("chin"), 0.40)
+@dataclass(frozen=True)
+class Head:
+    """A head in space."""
+
+    face: Face
+    middle: Floats
+    frame: Floats
+    size: float  # metres from chin to crown
+
+    def place(self, local: Floats) -> Floats:
+        """Points (..., 3) in space of points in head heights: side, above the chin, front."""
+        return self.middle + dot((local - (0.0, 0.5, 0.0)) * self.size, self.frame)
+
+    def local(self, angle: Floats, height: Floats, grow: Floats | float = 0.0) -> Floats:
+        """Points (..., 3) in head heights on the head.
+
+        Args:
+            angle: radians from the front, positive to the head's own left.
+            height: head heights above the chin.
+            grow: head heights outside the skin.
+        """
+        f = self.face
+        jaw = f.width * (1.0 + (f.jaw - 1.0) * smoothstep(0.5, 0.15, height))
+        a = np.interp(height, _AT, _WIDE) * jaw + grow
+        front = np.interp(height, _AT, _FRONT) + (f.chin - 1.0) * 0.4 * smoothstep(
+            0.2, 0.05, height
+        )
+        front = front + grow
+        back = np.interp(height, _AT, _BACK) + grow
+        s, c = np.sin(angle), np.cos(angle)
+        x = a * np.sign(s) * np.abs(s) ** 0.9
+        z = np.where(c > 0, front, back) * np.sign(c) * np.abs(c) ** 0.9
+        y = height + np.where(height > 0.5, 1.0, 0.25) * grow * smoothstep(0.6, 1.0, height)
+        return np.stack(np.broadcast_arrays(x, y, z), axis=-1)
 
 
-def _paint_hair(f: Figure, patch: Patch, contact: float = 0.35) -> None:
-    f.canvas.paint(patch, _hair_colour(f, patch), fig.HAIR, contact=contact)
+def sample_face(
+    rng: Rng, skin: Colour, hair: Colour, *, child: float, curvy: float, old: float
+) -> Face:
+    """A random face."""
+    man = curvy < 0.25 and child == 0.0
+    return Face(
+        width=between(rng, 0.92, 1.08) + 0.06 * child,
+        jaw=between(rng, 0.84, 1.02) + (0.06 if man else 0.0),
+        nose=between(rng, 0.7, 1.3) * (1.0 - 0.4 * child),
+        cheeks=between(rng, 0.5, 1.5),
+        chin=between(rng, 0.93, 1.04),
+        skin=skin,
+        hair=hair,
+        beard=one_of(rng, BEARDS) if man and chance(rng, 0.55) else "none",
+        makeup=between(rng, 0.2, 1.0) if curvy > 0.25 and chance(rng, 0.6) else 0.0,
+        mouth=between(rng, 0.1, 1.0) if chance(rng, 0.3) else 0.0,
+        smile=between(rng, -0.3, 1.0),
+        eyes=0.1 if chance(rng, 0.12) else between(rng, 0.5, 1.0),
+    )
 
 
-def draw_face(f: Figure) -> None:
-    """The head with its features; the back of a head is skin that hair then covers."""
-    crown, chin, half = f.at("crown"), f.at("chin"), _half(f)
-    shape = sheet(f.canvas, crown, chin, _KNOTS, [w * half for w in _SKULL], bulge=0.45, flat=0.9)
-    colour = skin_colour(f, shape)
-    if f.facing > -0.15:
-        colour = _features(f, shape, colour)
-    f.canvas.paint(shape, np.clip(colour, 0, 1), fig.FACE, contact=0.5)
-    if f.facing > -0.2 and abs(f.turn) > 0.5:
-        _profile(f, half)
+def head_of(figure: Figure, face: Face) -> Head:
+    """The head of a figure."""
+    body = figure.body
+    return Head(face, body.head, body.head_frame, body.build.length["head"])
 
 
-def _spot(shape: Patch, v: float, s: float, dv: float, ds: float) -> Floats:
-    d = ((shape.v - v) / dv) ** 2 + ((shape.s - s) / ds) ** 2
-    return np.asarray(np.exp(-d * d), dtype=np.float32)[:, None]
+def fan(sides: int) -> Floats:
+    """Angles (sides,) around a head, closer at the face."""
+    a = angles(sides)
+    return np.asarray(a - 0.42 * np.sin(a))
 
 
-def _features(f: Figure, shape: Patch, colour: Floats) -> Floats:
-    yaw = f.skeleton.yaw
-    middle = float(np.sin(yaw)) * 0.95
-
-    def place(angle: float) -> tuple[float, float]:
-        return float(np.sin(yaw + angle)), max(float(np.cos(yaw + angle)), 0.0)
-
-    lip = f.outfit.skin * vec(0.82, 0.52, 0.52)
-    v, narrow = place(0.0)
-    colour = colour + _spot(shape, v, 0.80, 0.30 * narrow + 0.02, 0.028) * (lip - colour) * 0.85
-    cheek = vec(1.05, 0.93, 0.92)
-    for angle in (-0.48, 0.48):
-        v, narrow = place(angle)
-        if narrow < 0.1:
-            continue
-        socket = _spot(shape, v, 0.505, 0.27 * narrow, 0.06)
-        colour = colour * (1.0 - 0.16 * socket)
-        white = _spot(shape, v, 0.515, 0.15 * narrow, 0.026)
-        colour = colour + white * (np.float32(0.85) - colour) * 0.7
-        iris = _spot(shape, v + 0.01, 0.515, 0.075 * narrow + 0.02, 0.028)
-        colour = colour * (1.0 - 0.88 * iris)
-        lash = _spot(shape, v, 0.492, 0.17 * narrow, 0.010)
-        colour = colour * (1.0 - 0.7 * lash)
-        brow = _spot(shape, v * 1.02, 0.435, 0.19 * narrow, 0.015)
-        colour = colour + brow * (f.outfit.hair * 0.7 - colour) * 0.7
-        blush = _spot(shape, v * 1.1, 0.66, 0.28 * narrow, 0.08)
-        colour = colour * (1.0 + blush * (cheek - 1.0))
-    nose = _spot(shape, middle + 0.07, 0.63, 0.06, 0.10)
-    base = _spot(shape, middle, 0.70, 0.16, 0.018)
-    return np.asarray(colour * (1.0 - 0.10 * nose) * (1.0 - 0.28 * base), dtype=np.float32)
-
-
-def _profile(f: Figure, half: float) -> None:
-    """The nose of a face seen from the side."""
-    u, way = f.unit, 1.0 if f.turn > 0 else -1.0
-    crown, chin = f.at("crown"), f.at("chin")
-    bridge, tip = between(crown, chin, 0.52), between(crown, chin, 0.67)
-    out = 0.86 + 0.16 * (abs(f.turn) - 0.5)
-    points = [(bridge[0] + way * half * 0.80, bridge[1]), (tip[0] + way * half * out, tip[1])]
-    nose = limb(f.canvas, points, [0.006 * u, 0.0095 * u])
-    f.canvas.paint(nose, skin_colour(f, nose), fig.FACE, contact=0.15)
-
-
-def _tail(f: Figure) -> None:
-    crown, chin, u = f.at("crown"), f.at("chin"), f.unit
-    root = between(crown, chin, 0.25)
-    root = (root[0] - f.turn * 0.055 * u, root[1])
-    end = (root[0] - f.turn * 0.03 * u, root[1] + 0.13 * u)
-    bend = (root[0] - f.turn * 0.04 * u, root[1] + 0.03 * u)
-    _paint_hair(f, limb(f.canvas, [root, bend, end], [0.016 * u, 0.024 * u, 0.010 * u]))
-
-
-def draw_hair(f: Figure) -> None:
-    """The hair on the skull, with what falls over the shoulders or down the back."""
-    o, u = f.outfit, f.unit
-    crown, chin, half = f.at("crown"), f.at("chin"), _half(f)
-    if o.hair_style == "bun":
-        x = crown[0] - f.turn * 0.045 * u
-        y = crown[1] + (0.001 if f.facing > 0 else 0.012) * u
-        _paint_hair(f, ellipse(f.canvas, (x, y), (0.027 * u, 0.025 * u)))
-    puff = {"shaved": 1.02, "afro": 1.5, "short": 1.10}.get(o.hair_style, 1.08)
-    top = (crown[0], crown[1] - 0.035 * u * (puff - 0.9))
-    low = chin if f.facing > -0.4 else (chin[0], chin[1] + 0.012 * u)
-    if o.hair_style in ("long", "ponytail", "bob") and f.facing <= 0.0:
-        _mane(f, half)
-    cap = sheet(f.canvas, top, low, _KNOTS, [w * half * puff for w in _SKULL], bulge=0.45)
-    _paint_hair(f, cap.keep(_covered(f, cap)), 0.3)
-    if o.hair_style == "long" and f.facing > 0.0:
-        _locks(f, half)
-
-
-def _covered(f: Figure, cap: Patch) -> NDArray[np.bool_]:
-    """Which points (n,) bool of the skull hair grows over."""
-    o = f.outfit
-    wide = 0.84 * max(f.facing, 0.0) + 0.42 * abs(f.turn)
-    if f.facing < 0.0:
-        wide = 0.45 * abs(f.turn) * (f.facing > -0.6)
-    line = {"shaved": 0.20, "short": 0.22, "afro": 0.30}.get(o.hair_style, 0.20)
-    part = (o.flare * 40.0) % 1.0 - 0.5
-    curve = 0.02 if o.wide_leg < 0.12 else 0.24  # a straight fringe, or parted hair
-    v = cap.v - f.turn * 0.78
-    fringe = line + curve * (v - 0.6 * part) ** 2 + 0.008 * np.sin(v * 40.0)
-    face = (np.abs(v) < wide * np.clip(1.06 - 0.25 * (cap.s - 0.5), 0.5, 1.1)) & (cap.s > fringe)
-    lowest = {"short": 0.62, "shaved": 0.58, "bun": 0.66, "ponytail": 0.66}.get(o.hair_style, 1.0)
-    if f.facing < 0.0:
-        lowest = max(lowest, 0.84)
-    return np.asarray((~face) & (cap.s < lowest))
-
-
-def _mane(f: Figure, half: float) -> None:
-    """Hair that covers the back of the neck and, when long, the shoulder blades."""
-    u, style = f.unit, f.outfit.hair_style
-    crown, chin = f.at("crown"), f.at("chin")
-    drop = {"bob": 0.02, "long": 0.16, "ponytail": 0.14}[style] * u
-    scale = 0.45 if style == "ponytail" else 1.0
-    start = between(crown, chin, 0.1)
-    end = (chin[0] - f.turn * 0.03 * u, chin[1] + drop)
-    wide = [0.7 * half * scale, 1.12 * half * scale, 1.2 * half * scale, 0.95 * half * scale]
-    _paint_hair(f, sheet(f.canvas, start, end, (0.0, 0.3, 0.7, 1.0), wide, hem=0.05))
-
-
-def _locks(f: Figure, half: float) -> None:
-    u = f.unit
-    crown, chin = f.at("crown"), f.at("chin")
-    temple = between(crown, chin, 0.32)
+def draw_head(figure: Figure, head: Head, skin: Material) -> None:
+    """The neck and the head with its face and ears."""
+    _neck(figure, head, skin)
+    f, rng = head.face, figure.rng
+    rings = np.array(_RINGS if figure.detail > 0.55 else (*_RINGS[::2], 1.0))
+    angle = fan(figure.sides(26))
+    height, phi = np.meshgrid(rings, angle, indexing="ij")
+    local = head.local(phi, height)
+    local = local + _relief(f, phi, height)
+    # Smaller faces need fewer texels.
+    texels = int(np.clip(44 * figure.detail, 16, 72))
+    material = replace(
+        skin, picture=paint_face(rng, f, texels), spot=(-_VIEW, _LOW, _VIEW, 1.0), folds=0.0,
+        period=skin.period / head.size,
+    )  # fmt: skip
+    figure.add(head.place(local), labels.FACE, material, across=phi, along=height)
     for side in (-1.0, 1.0):
-        if side * f.turn > 0.55:
-            continue  # that side of the head is hidden behind the face
-        drop = f.rng.uniform(0.05, 0.15) * u
-        x = temple[0] + side * half * 1.0
-        points = [
-            (x, temple[1]),
-            (x + side * 0.006 * u, chin[1]),
-            (x - side * f.rng.uniform(-0.006, 0.012) * u, chin[1] + drop),
-        ]
-        _paint_hair(f, limb(f.canvas, points, [0.010 * u, 0.019 * u, 0.009 * u]))
+        _ear(figure, head, skin, side)
 
 
-def draw_glasses(f: Figure) -> None:
-    """Sunglasses on a face that is seen."""
-    if not f.outfit.glasses or f.facing < 0.1:
+def _relief(f: Face, phi: Floats, y: Floats) -> Floats:
+    """Nose, brows, sockets, lips and cheeks, as shifts (..., 3) in head heights."""
+    ridge = np.interp(y, (0.28, 0.33, 0.37, 0.58, 0.64), (0.0, 0.085, 0.10, 0.03, 0.0)) * f.nose
+    nose = ridge * np.exp(-((phi / (0.13 + 0.06 * (y < 0.42))) ** 2))
+    socket = -0.028 * sum(
+        np.exp(-(((phi - s * EYE_ANGLE) / 0.24) ** 2) - ((y - EYE) / 0.055) ** 2) for s in (-1, 1)
+    )
+    brow = 0.012 * np.exp(-(((y - BROW) / 0.04) ** 2)) * np.exp(-(((np.abs(phi) - 0.4) / 0.4) ** 2))
+    lips = 0.016 * np.exp(-(((y - MOUTH) / 0.045) ** 2) - (phi / 0.36) ** 2)
+    front = nose + socket + brow + lips
+    cheek = (
+        0.014 * f.cheeks * np.exp(-(((np.abs(phi) - 0.75) / 0.35) ** 2) - ((y - 0.36) / 0.12) ** 2)
+    )
+    zero = np.zeros_like(front)
+    return np.stack([np.sign(phi) * cheek, zero, front + cheek * 0.5], axis=-1)
+
+
+def _neck(figure: Figure, head: Head, skin: Material) -> None:
+    body, size = figure.body, figure.size
+    up, down = body.head_frame[:, 1], body.chest_frame[:, 1]
+    base = body.chest - down * 0.012 * size
+    top = body.head - up * 0.22 * head.size - body.head_frame[:, 2] * 0.12 * head.size
+    path = np.stack([base, base + (top - base) * 0.4, base + (top - base) * 0.75, top])
+    k = body.build.thick * (0.9 if body.build.curvy > 0.25 else 1.02)
+    radii = np.array(((0.046, 0.040), (0.0345, 0.034), (0.0325, 0.033), (0.033, 0.034))) * k
+    front = body.chest_frame[:, 2][None]
+    points = tube_points(path, radii, front, figure.rings(7), figure.sides(14))
+    figure.add(points, labels.FACE, skin)
+
+
+def _ear(figure: Figure, head: Head, skin: Material, side: float) -> None:
+    if figure.detail < 0.35:
         return
-    u, half = f.unit, _half(f)
-    crown, chin = f.at("crown"), f.at("chin")
-    eye = between(crown, chin, 0.515)
-    dark = vec(0.06, 0.06, 0.07)
-    spots = []
-    for angle in (-0.46, 0.46):
-        x = float(np.sin(f.skeleton.yaw + angle))
-        narrow = max(float(np.cos(f.skeleton.yaw + angle)), 0.25)
-        spots.append((eye[0] + x * half * 0.93, eye[1]))
-        lens = ellipse(f.canvas, spots[-1], (0.021 * u * narrow, 0.0155 * u))
-        f.canvas.paint(lens, dark, fig.SUNGLASSES, contact=0.2, gloss=0.6)
-    f.canvas.paint(limb(f.canvas, spots, [0.0035 * u] * 2), dark, fig.SUNGLASSES, contact=0.0)
+    t = np.linspace(0.0, 1.0, 4)[:, None]
+    turn = np.linspace(0.0, 2.0 * np.pi, 7)[None, :]
+    y = 0.45 + 0.105 * t * np.cos(turn)
+    z = -0.03 + 0.06 * t * np.sin(turn) - 0.02
+    edge = head.local(np.array(side * 1.62), np.array(0.45), 0.0)[0]
+    x = edge * (1.0 + 0.14 * t * (0.4 - np.sin(turn) * 0.6)) + side * 0.012
+    local = np.stack(np.broadcast_arrays(x, y, z), axis=-1)
+    figure.add(head.place(local), labels.FACE, skin, closed=False, both_sides=True)
 
 
-def draw_hat(f: Figure) -> None:
-    """A beanie, a cap or a brimmed hat."""
-    o, u = f.outfit, f.unit
-    if o.hat == "none":
+class _Canvas:
+    """A picture (texels, texels, 4) of a face, painted in angles and heights.
+
+    Features thinner than a texel are widened to one and faded.
+    """
+
+    def __init__(self, skin: Colour, texels: int) -> None:
+        self.phi = np.linspace(-_VIEW, _VIEW, texels, dtype=np.float32)
+        self.y = np.linspace(_LOW, 1.0, texels, dtype=np.float32)
+        self.out = np.zeros((texels, texels, 4), dtype=np.float32)
+        self.out[..., :3] = skin
+        self.thin, self.low = 3.2 * _VIEW / texels, 1.6 * (1.0 - _LOW) / texels
+
+    def lay(
+        self, mask: Floats, colour: Floats, strength: float, rows: slice = _ALL,
+            columns: slice = _ALL
+    ) -> None:  # fmt: skip
+        """Cover a part of the picture as far as the mask (rows, columns) says."""
+        part = self.out[rows, columns]
+        m = np.clip(mask, 0.0, 1.0) * np.float32(strength)
+        a = part[..., 3] + m - part[..., 3] * m
+        part[..., :3] += (colour - part[..., :3]) * (m / np.maximum(a, 1e-6))[..., None]
+        part[..., 3] = a
+
+    def spot(
+        self, x: float, h: float, wide: float, tall: float, colour: Floats, strength: float
+    ) -> None:
+        """A soft oval around an angle and a height."""
+        w, t = max(wide, self.thin), max(tall, self.low)
+        columns = slice(*np.searchsorted(self.phi, (x - 1.5 * w, x + 1.5 * w)))
+        rows = slice(*np.searchsorted(self.y, (h - 1.5 * t, h + 1.5 * t)))
+        d = ((self.phi[columns] - x) / w) ** 2 + (((self.y[rows] - h) / t) ** 2)[:, None]
+        fade = min(1.0, wide / self.thin) * min(1.0, tall / self.low)
+        self.lay(np.exp(-d * d) * np.float32(fade**0.5), colour, strength, rows, columns)
+
+
+def paint_face(rng: Rng, f: Face, texels: int) -> Floats:
+    """The features of a face as a picture (texels, texels, 4); rows run from chin to crown."""
+    canvas = _Canvas(f.skin, texels)
+    spot = canvas.spot
+    dark = f.hair * np.float32(0.55)
+    spot(0.0, 0.36, 0.9, 0.16, f.skin * vec(1.04, 0.88, 0.86), 0.2 * f.cheeks)
+    if f.beard != "none":
+        _beard(canvas, rng, f)
+    for side in (-1.0, 1.0):
+        x = side * EYE_ANGLE
+        socket = f.skin * vec(0.66, 0.60, 0.60)
+        spot(x, EYE + 0.01, 0.30, 0.07, socket, 0.45 + 0.3 * f.makeup)
+        spot(x, EYE, 0.17, 0.026 * f.eyes, vec(0.86, 0.85, 0.84), 0.8 * f.eyes)
+        spot(x + 0.03, EYE, 0.085, 0.030 * f.eyes + 0.004, vec(0.10, 0.07, 0.05), 0.95)
+        spot(x, EYE + 0.026 * f.eyes, 0.19, 0.010, vec(0.07, 0.05, 0.05), 0.6 + 0.4 * f.makeup)
+        spot(x * 1.06, BROW, 0.21, 0.016, dark, 0.75)
+        spot(side * 0.10, NOSE - 0.012, 0.055, 0.016, f.skin * vec(0.45, 0.36, 0.34), 0.7)
+        spot(side * 0.40, 0.27, 0.06, 0.10, f.skin * np.float32(0.72), 0.35 * max(f.smile, 0.1))
+    spot(0.0, NOSE - 0.03, 0.17, 0.018, f.skin * np.float32(0.70), 0.4)
+    _mouth(canvas, f)
+    return canvas.out
+
+
+def _mouth(canvas: _Canvas, f: Face) -> None:
+    rows = slice(*np.searchsorted(canvas.y, (MOUTH - 0.16, MOUTH + 0.16)))
+    phi, y = canvas.phi, canvas.y[rows, None] - MOUTH
+    bow = 0.05 * f.smile * (phi / 0.36) ** 2
+    bare = f.skin * vec(0.80, 0.50, 0.50)
+    lip = bare + (vec(0.72, 0.10, 0.14) - bare) * np.float32(f.makeup * 0.8)
+    shape = np.exp(-((np.abs(phi) / (0.30 + 0.08 * max(f.smile, 0.0))) ** 4))
+
+    def line(shift: float, tall: float, power: int) -> Floats:
+        return np.asarray(shape * np.exp(-(((y - bow - shift) / max(tall, canvas.low)) ** power)))
+
+    canvas.lay(line(0.0, 0.036 + 0.03 * f.mouth, 4), lip, 0.85, rows)
+    if f.mouth > 0.0:
+        inner = vec(0.92, 0.90, 0.86) if f.smile > 0.2 else vec(0.25, 0.06, 0.06)
+        canvas.lay(line(0.006, 0.024 * (0.5 + f.mouth), 4), inner, 0.85, rows)
+    else:
+        canvas.lay(line(0.0, 0.007, 2), f.skin * vec(0.40, 0.22, 0.22), 0.7, rows)
+
+
+def _beard(canvas: _Canvas, rng: Rng, f: Face) -> None:
+    phi, y = canvas.phi, canvas.y[:, None]
+    jaw = smoothstep(0.34, 0.26, y - 0.10 * np.minimum(np.abs(phi) / 1.2, 1.2) ** 2)
+    around = smoothstep(0.05, 0.075, np.abs(y - MOUTH) + 0.06 * np.abs(phi))
+    lip = np.exp(-(((y - 0.27) / 0.035) ** 2) - (phi / 0.38) ** 4)
+    chin = np.exp(-(((y - 0.05) / 0.10) ** 4) - (phi / 0.32) ** 4)
+    mask = {"moustache": lip, "goatee": np.maximum(chin, lip)}.get(
+        f.beard, np.maximum(jaw * around, lip)
+    )
+    strength = {"stubble": 0.35, "short": 0.7, "full": 0.92, "long": 0.95}.get(f.beard, 0.82)
+    grain = 0.8 + 0.4 * rng.random(mask.shape, dtype=np.float32)
+    canvas.lay(mask * grain, f.hair * np.float32(0.9), strength)
+
+
+def draw_beard(figure: Figure, head: Head, hair: Material) -> None:
+    """The beard that stands off the face, labelled as the face."""
+    if head.face.beard not in ("full", "long") or figure.detail < 0.3:
         return
-    crown, chin, half = f.at("crown"), f.at("chin"), _half(f)
-    tall = {"beanie": 0.028, "cap": 0.014, "brim": 0.028}[o.hat] * u
-    top, low = (crown[0], crown[1] - tall), between(crown, chin, 0.30)
-    wide = [half * w for w in (0.5, 0.88, 1.12, 1.16)]
-    dome = sheet(f.canvas, top, low, (0.0, 0.12, 0.55, 1.0), wide, hem=0.08, bulge=0.3)
-    colour = shade_cloth(o.hat_cloth, dome)
-    band = dome.s > (0.66 if o.hat == "beanie" else 0.8)
-    colour[band] *= 0.8 if o.hat != "brim" else 0.35
-    f.canvas.paint(dome, colour, fig.HAT)
-    if o.hat == "brim":
-        brim = ellipse(f.canvas, (low[0], low[1] - 0.002 * u), (half * 1.95, 0.0135 * u))
-        front = brim.keep((brim.s > 0.5) | (np.abs(brim.v) > 0.6))
-        f.canvas.paint(front, shade_cloth(o.hat_cloth, front), fig.HAT)
-    elif o.hat == "cap" and f.facing > 0.0:
-        x = low[0] + f.turn * 0.055 * u
-        peak = ellipse(f.canvas, (x, low[1]), (half * (0.75 + 0.35 * abs(f.turn)), 0.011 * u))
-        f.canvas.paint(peak, shade_cloth(o.hat_cloth, peak) * 0.8, fig.HAT)
+    long = 0.5 if head.face.beard == "long" else 0.07
+    rings = np.linspace(-0.06, 0.36, 8)
+    phi = np.linspace(-1.5, 1.5, figure.sides(16))
+    height, angle = np.meshgrid(rings, phi, indexing="ij")
+    local = head.local(angle, height, 0.035)
+    drop = smoothstep(0.2, -0.06, height) * long * np.exp(-((angle / 0.9) ** 2))
+    local[..., 1] -= drop * figure.rng.uniform(0.8, 1.2, drop.shape)
+    keep = 0.32 + 0.16 * np.minimum(np.abs(angle) / 1.3, 1.0) ** 2 - height
+    hole = ((height - MOUTH) / 0.055) ** 2 + (angle / 0.36) ** 2 - 1.0
+    keep = np.minimum(keep, hole * 0.1) + 0.03 * figure.rng.normal(size=keep.shape)
+    figure.add(
+        head.place(local), labels.FACE, hair, closed=False, both_sides=True, keep=keep,
+        across=angle * 0.12, along=height * head.size,
+    )  # fmt: skip

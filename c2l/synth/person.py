@@ -1,93 +1,100 @@
-"""Stacks all parts of one person in the order in which they hide one another."""
+"""One dressed person: body, head and clothes, chosen at random and put together."""
 
 from __future__ import annotations
 
-from c2l.synth import figure as fig
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from c2l.synth import labels, palette
+from c2l.synth.body import draw_arms, draw_trunk
+from c2l.synth.chance import Rng, chance
 from c2l.synth.extras import draw_bag, draw_belt, draw_scarf
 from c2l.synth.figure import Figure
-from c2l.synth.head import (
-    draw_face,
-    draw_glasses,
-    draw_hair,
-    draw_hair_behind,
-    draw_hat,
-    draw_neck,
-)
-from c2l.synth.legs import draw_leg, draw_shoe, draw_skirt, draw_trousers
-from c2l.synth.upper import draw_arm, draw_coat, draw_top
-
-_BEHIND = -0.02  # depth of a wrist, from the chest, below which the trunk hides the arm
-
-
-def draw_person(f: Figure) -> None:
-    """Draw a whole person on the figure's canvas."""
-    o = f.outfit
-    label = fig.DRESS if o.top == "dress" else fig.UPPER
-    draw_bag(f, behind=True)
-    late = []
-    for side in f.by_depth("wrist"):
-        if _hidden(f, side):
-            draw_arm(f, side, label)
-        else:
-            late.append(side)
-    draw_hair_behind(f)
-    _legs(f)
-    draw_neck(f)
-    _trunk(f, label)
-    _head(f, late, label)
+from c2l.synth.hair import Hair, draw_hair, sample_hair
+from c2l.synth.head import Face, draw_beard, draw_head, head_of, sample_face
+from c2l.synth.headwear import COVERING, draw_glasses, draw_hat, draw_headphones
+from c2l.synth.lower import draw_lower
+from c2l.synth.materials import Material
+from c2l.synth.mesh import Mesh
+from c2l.synth.outfit import Outfit, sample_outfit
+from c2l.synth.poses import sample_body
+from c2l.synth.skeleton import Body, sample_build
+from c2l.synth.upper import draw_coat, draw_top
+from c2l.synth.wardrobe import TOPS
 
 
-def _hidden(f: Figure, side: int) -> bool:
-    tag = fig.TAGS[side]
-    middle = f.depth("chest")
-    elbow, wrist = f.depth("elbow" + tag) - middle, f.depth("wrist" + tag) - middle
-    return elbow + wrist < 2.0 * _BEHIND
+@dataclass
+class Person:
+    """A person before it is drawn."""
+
+    body: Body
+    skin: Material
+    face: Face
+    hair: Hair
+    outfit: Outfit
+    rng: Rng
 
 
-def _legs(f: Figure) -> None:
-    o = f.outfit
-    long = o.bottom in ("trousers", "jeans", "leggings")
-    boots = o.shoe == "boot" and (o.bottom == "leggings" or o.wide_leg < 0.25)
-    order = f.by_depth("knee")
-    for side in order:
-        draw_leg(f, side)
-        if not (long and boots):
-            draw_shoe(f, side)
-    if o.bottom not in ("skirt", "dress"):
-        draw_trousers(f)
-    if long and boots:
-        for side in order:
-            draw_shoe(f, side)
+def sample_person(
+    rng: Rng, *, warm: float, child: bool, poses: Mapping[str, float] | None = None
+) -> Person:
+    """A random person around the origin, facing +z.
+
+    Args:
+        rng: source of every choice, kept for the small ones of the drawing.
+        warm: 0 in winter, 1 on the beach.
+        child: whether it is one.
+        poses: weights of poses by name, or none for the usual ones.
+    """
+    build = sample_build(rng, child=child)
+    body = sample_body(rng, build, poses)
+    tone = palette.skin(rng)
+    skin = Material(
+        tone, np.clip(tone * (1.05, 0.94, 0.92), 0, 1).astype(np.float32), tone, texture="skin",
+        period=0.5, offset=(rng.random(), rng.random()), gloss=rng.uniform(0.02, 0.22), soft=0.45,
+    )  # fmt: skip
+    colour = palette.hair(rng)
+    if build.old and chance(rng, build.old):
+        colour = np.full(3, rng.uniform(0.5, 0.9), dtype=np.float32)
+    group = 2 if build.child else 0 if build.curvy > 0.25 else 1
+    face = sample_face(rng, tone, colour, child=build.child, curvy=build.curvy, old=build.old)
+    hair = sample_hair(rng, colour, group=group, old=build.old)
+    return Person(body, skin, face, hair, sample_outfit(rng, build, warm=warm), rng)
 
 
-def _trunk(f: Figure, label: int) -> None:
-    o = f.outfit
-    if o.bottom == "skirt" and o.tucked:
-        draw_top(f, label)
-        draw_skirt(f, fig.SKIRT)
-    elif o.bottom in ("skirt", "dress"):
-        draw_skirt(f, fig.SKIRT if o.bottom == "skirt" else fig.DRESS)
-        draw_top(f, label)
-    else:
-        draw_top(f, label)
-    if o.tucked or o.bottom == "dress":
-        draw_belt(f)
-    if o.coat != "none":
-        draw_coat(f)
-    elif not o.tucked and o.bottom != "dress" and o.top in ("sweater", "shirt"):
-        draw_belt(f)
+def draw_person(mesh: Mesh, person: Person, detail: float) -> None:
+    """Add a person to a mesh.
 
-
-def _head(f: Figure, late: list[int], label: int) -> None:
-    if f.facing < 0.0:  # seen from behind, the arms lie farther off than the hair
-        for side in late:
-            draw_arm(f, side, label)
-        late = []
-    draw_scarf(f)
-    draw_face(f)
-    draw_hair(f)
-    draw_hat(f)
-    draw_glasses(f)
-    for side in late:
-        draw_arm(f, side, label)
-    draw_bag(f, behind=False)
+    Args:
+        mesh: takes the surfaces.
+        person: who is drawn.
+        detail: see `Figure`.
+    """
+    figure = Figure(mesh, person.body, person.rng, detail)
+    outfit, skin = person.outfit, person.skin
+    head = head_of(figure, person.face)
+    top = TOPS[outfit.top]
+    bare = not outfit.dress and (top.hem[0] > 6 or outfit.top == "none")
+    draw_trunk(figure, skin, labels.FACE, bare)
+    draw_arms(figure, skin, outfit.gloves)
+    draw_lower(figure, outfit, skin)
+    draw_top(figure, outfit)
+    draw_coat(figure, outfit)
+    draw_belt(figure, outfit)
+    draw_head(figure, head, skin)
+    draw_beard(figure, head, person.hair.material)
+    if outfit.hat != "veil":
+        draw_hair(figure, head, person.hair, flat=outfit.hat in COVERING)
+    if outfit.hat != "none":
+        cloth = outfit.hat_cloth
+        if outfit.hat == "hood":
+            cloth = outfit.coat_cloth if outfit.coat != "none" else outfit.top_cloth
+        draw_hat(figure, head, outfit.hat, cloth)
+    if outfit.glasses != "none":
+        draw_glasses(figure, head, outfit.glasses, person.rng)
+    if outfit.headphones is not None:
+        draw_headphones(figure, head, outfit.headphones)
+    draw_scarf(figure, outfit)
+    draw_bag(figure, outfit)

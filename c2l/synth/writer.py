@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import multiprocessing
 import os
-import threading
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -20,11 +16,11 @@ from c2l.errors import OutputError
 from c2l.options import SynthOptions
 from c2l.runtime.files import output_errors, replacing_folder, sync
 from c2l.schema import FORMAT_SYNTH, FORMAT_VERSION, SYNTH_MARKER
-from c2l.synth.scene import make_scene
-from c2l.synth.streams import Stream, stream
+from c2l.synth.chance import Part, stream
+from c2l.synth.scene import draw
+from c2l.synth.stream import ahead
 
 JPEG_QUALITY = 92
-_CHUNK = 4  # scenes a task: few enough to keep progress smooth, enough to hide the hand-over
 
 
 def write_synthetic_set(
@@ -84,31 +80,14 @@ def _write(path: Path, data: bytes) -> None:
 
 def _encoded(options: SynthOptions) -> Iterator[tuple[bytes, bytes]]:
     """Every scene as JPEG and PNG bytes, in order."""
-    encode = partial(encode_scene, options.seed, options.image_size)
     workers = min(options.workers or os.cpu_count() or 1, options.count)
-    if workers == 1:
-        yield from map(encode, range(options.count))
-        return
-    context = multiprocessing.get_context("spawn")  # safe with the caller's threads
-    end = partial(_end_with, os.getpid())
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=end) as pool:
-        yield from pool.map(encode, range(options.count), chunksize=_CHUNK)
-
-
-def _end_with(parent: int) -> None:
-    """End this worker when its parent was killed, for which nobody would tell it."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    encode = partial(encode_scene, options.seed, options.image_size)
+    return ahead(encode, range(options.count), workers=0 if workers == 1 else workers)
 
 
 def encode_scene(seed: int, width: int, index: int) -> tuple[bytes, bytes]:
     """One scene as the bytes of its JPEG picture and of its indexed PNG mask."""
-    picture, labels = make_scene(seed, index, width, width * 3 // 2)
+    picture, labels = draw(seed, index, width, width * 3 // 2)
     jpeg, png = io.BytesIO(), io.BytesIO()
     Image.fromarray(picture).save(jpeg, "JPEG", quality=JPEG_QUALITY)
     mask = Image.fromarray(labels)
@@ -136,7 +115,7 @@ def scene_name(index: int, count: int) -> str:
 def split_names(options: SynthOptions) -> dict[str, list[str]]:
     """Names of the scenes in each split, a random choice that depends on the seed alone."""
     held = min(round(options.count * options.val_share), options.count)
-    order = stream(options.seed, 0, Stream.SPLIT).permutation(options.count)
+    order = stream(options.seed, 0, Part.SPLIT).permutation(options.count)
     chosen = {int(i) for i in order[:held]}
     splits: dict[str, list[str]] = {"train": [], "val": []}
     for index in range(options.count):

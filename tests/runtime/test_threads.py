@@ -10,12 +10,13 @@ import sys
 import pytest
 import torch
 
-from c2l.runtime.threads import keep_freed_memory, prepare_cpu
+from c2l.runtime.memory import keep_freed_memory
+from c2l.runtime.threads import prepare_cpu
 
 # Pages that the system provides for ten tensors of 36 MiB, each freed before the next.
 PAGE_FAULTS = """
 import resource, torch
-from c2l.runtime.threads import keep_freed_memory
+from c2l.runtime.memory import keep_freed_memory
 torch.set_num_threads(1)
 kept = keep_freed_memory()
 # The interpreter's own allocations can spoil a block or two for the next tensor.
