@@ -37,7 +37,7 @@ def synth(call: Call[SynthOptions], out: Path) -> dict[str, Any]:
       c2l data synth people -n 1000 --image-size 320 --seed 1
     """
     from c2l.artifacts.outputs import claim, refuse_existing
-    from c2l.runtime.progress import steps
+    from c2l.runtime.progress import progress
     from c2l.synth.writer import write_synthetic_set
 
     options, overwrite = call.options, call.overwrite
@@ -48,7 +48,7 @@ def synth(call: Call[SynthOptions], out: Path) -> dict[str, Any]:
     refuse_existing(out, overwrite=overwrite)
     if out.exists() and not (out / SYNTH_MARKER).is_file():
         raise UsageError(f"{out}: was not made by data synth, so --overwrite will not remove it")
-    with claim(out, overwrite=overwrite), steps("synth", options.count) as bar:
+    with claim(out, overwrite=overwrite), progress("synth", options.count) as bar:
         write_synthetic_set(
             out,
             options,
@@ -73,12 +73,12 @@ def check(call: Call[CheckOptions], folder: Path) -> int:
     """
     from c2l.data.check import check_dataset
     from c2l.data.records import Choices
-    from c2l.runtime.progress import steps
+    from c2l.runtime.progress import progress
 
     options = call.options
-    with steps("check", 0, "files", brief=True) as bar:
+    with progress("check", 0, "files", brief=True) as bar:
 
-        def progress(done: int, total: int) -> None:
+        def advance(done: int, total: int) -> None:
             bar.total = total
             bar.advance(done - bar.done)
 
@@ -87,7 +87,7 @@ def check(call: Call[CheckOptions], folder: Path) -> int:
             split=options.split,
             merge=options.merge,
             workers=options.workers,
-            progress=progress,
+            progress=advance,
             choices=Choices.of(options),
         )
     if call.json:

@@ -11,7 +11,7 @@ import click
 from c2l.errors import BadInputError
 from c2l.runtime.text import printable
 
-from .shared import as_json, common, grouped, set_voice
+from .shared import as_json, common, grouped, set_verbosity
 
 
 @grouped("inspect")
@@ -27,7 +27,7 @@ def command(artifacts: tuple[Path, ...], as_json: bool, quiet: bool, verbose: bo
     """
     from c2l.artifacts.registry import summarise
 
-    set_voice(quiet, verbose)
+    set_verbosity(quiet, verbose)
     found, broken = [], []
     for path in artifacts:
         try:

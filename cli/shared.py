@@ -85,11 +85,11 @@ def output(what: str) -> Callable[[Function], Function]:
     return decorate
 
 
-def set_voice(quiet: bool, verbose: bool) -> None:
+def set_verbosity(quiet: bool, verbose: bool) -> None:
     """How much is said on stderr."""
-    from c2l.runtime.progress import voice
+    from c2l.runtime.progress import console
 
-    voice.level = 0 if quiet else 2 if verbose else 1
+    console.level = 0 if quiet else 2 if verbose else 1
 
 
 def show(values: dict[str, Any], *, json_wanted: bool) -> None:

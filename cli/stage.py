@@ -23,7 +23,7 @@ from .shared import (
     grouped,
     output,
     overwrite,
-    set_voice,
+    set_verbosity,
     show,
 )
 
@@ -80,7 +80,7 @@ def stage(
     def decorate(function: Function) -> click.Command:
         @functools.wraps(function)
         def run(**values: Any) -> Any:
-            set_voice(values.pop("quiet"), values.pop("verbose"))
+            set_verbosity(values.pop("quiet"), values.pop("verbose"))
             options = picked(values)
             call = Call(
                 options=options,

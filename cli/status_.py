@@ -9,7 +9,7 @@ import click
 
 from c2l.runtime.text import printable
 
-from .shared import as_json, common, grouped, set_voice
+from .shared import as_json, common, grouped, set_verbosity
 
 
 @grouped("status")
@@ -28,7 +28,7 @@ def command(folder: Path, as_json: bool, quiet: bool, verbose: bool) -> None:
     """
     from c2l.stages.status import status, summary
 
-    set_voice(quiet, verbose)
+    set_verbosity(quiet, verbose)
     entries = status(folder)
     if as_json:
         click.echo(json.dumps(summary(entries)))

@@ -11,7 +11,7 @@ import click
 from c2l.errors import ExitCode
 from c2l.runtime.text import printable
 
-from .shared import as_json, common, grouped, set_voice
+from .shared import as_json, common, grouped, set_verbosity
 
 
 @grouped("verify")
@@ -30,7 +30,7 @@ def command(artifacts: tuple[Path, ...], as_json: bool, quiet: bool, verbose: bo
     """
     from c2l.stages.verify import verify
 
-    set_voice(quiet, verbose)
+    set_verbosity(quiet, verbose)
     findings = []
     for finding in verify(list(artifacts)):
         findings.append(finding)

@@ -98,13 +98,13 @@ class Cli:
 
     def __call__(self, *arguments: str | Path) -> Outcome:
         """Run a command; one core, so that its sums are those of every other run here."""
-        from c2l.runtime.progress import voice
+        from c2l.runtime.progress import console
         from c2l_cli.main import run
 
         out, err = io.StringIO(), io.StringIO()
         with (
             mock.patch.dict(os.environ, SLURM_CPUS_PER_TASK="1"),
-            mock.patch.object(voice, "level", 1),
+            mock.patch.object(console, "level", 1),
             redirect_stdout(out),
             redirect_stderr(err),
             pytest.raises(SystemExit) as left,

@@ -26,7 +26,7 @@ from c2l.artifacts.rows import RowReader, all_finite
 from c2l.artifacts.untrusted.names import require_fit
 from c2l.errors import BadInputError
 from c2l.options import ExtractOptions
-from c2l.runtime.progress import steps
+from c2l.runtime.progress import progress
 
 HINT = "make one with: c2l extract DATA -o features.h5"
 # Data sets of one checksummed row per image.
@@ -201,7 +201,7 @@ def _read_all(path: Path) -> str | None:
     """Read every row, which checks its checksum and that its values are finite."""
     with read_features(path) as reader:
         views = (schema.FEATURES_VIEW1, schema.FEATURES_VIEW2) if reader.has_views else ()
-        with steps(f"verify {path}", len(reader.names)) as bar:
+        with progress(f"verify {path}", len(reader.names)) as bar:
             for index in range(len(reader.names)):
                 for name in (schema.FEATURES, *views):
                     reader.read(index, name)

@@ -15,7 +15,7 @@ from c2l.data.labelled import joined_sha256
 from c2l.data.records import Choices
 from c2l.errors import BadInputError
 from c2l.runtime.files import sha256_file
-from c2l.runtime.progress import steps
+from c2l.runtime.progress import progress
 
 CHANGED_PHOTOS = "the photos have changed since the run began"
 
@@ -74,7 +74,7 @@ class Freshness:
         if link.names is not None:
             records = [record for record in records if record.name in link.names]
         sums = []
-        with steps("hash", len(records), brief=True) as bar:
+        with progress("hash", len(records), brief=True) as bar:
             for record in records:
                 files = (record.image, record.mask) if link.scored else (record.image,)
                 parts = [self._sha256(path) for path in files if path is not None]

@@ -64,7 +64,7 @@ def create(path: Path) -> h5py.File:
 # What HDF5 and h5py raise over a damaged file.
 _DAMAGE = (
     *(OSError, LookupError, RuntimeError, ValueError),
-    *(TypeError, ArithmeticError, AttributeError, MemoryError),
+    *(TypeError, OverflowError, AttributeError, MemoryError),
 )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from c2l.artifacts.locks import exclusive
 from c2l.errors import UsageError
 from c2l.runtime.files import CHUNK_BYTES
-from c2l.runtime.progress import voice
+from c2l.runtime.progress import console
 
 # What files of the formats begin with.
 HDF5, JSON = b"\x89HDF\r\n\x1a\n", b"{"
@@ -26,7 +26,7 @@ def hold(output: Path) -> Iterator[None]:
     """
     with exclusive(output) as left:
         if left:
-            voice.say(f"{output}: an earlier writer ended without finishing: {left}")
+            console.print(f"{output}: an earlier writer ended without finishing: {left}")
         yield
 
 

@@ -18,7 +18,7 @@ from c2l.data.records import Record
 from c2l.errors import BadInputError
 from c2l.runtime.files import replacing, sha256_file
 from c2l.runtime.json_files import read_json, write_json
-from c2l.runtime.progress import steps
+from c2l.runtime.progress import progress
 from c2l.runtime.signals import StopRequest
 
 AGAIN = "run the same command again, with --resume"
@@ -108,7 +108,7 @@ def build_cache(
     with (
         replacing(final, needed=needed, partial=partial_of(final)) as place,
         place.open("wb") as file,
-        steps("decode", len(records)) as bar,
+        progress("decode", len(records)) as bar,
     ):
         for image in decode(records, size, workers, skips):
             pixels = image.pixels.tobytes()

@@ -12,7 +12,7 @@ from c2l.data.records import Record
 from c2l.errors import BadInputError
 from c2l.runtime.files import sha256_file, unchanged
 from c2l.runtime.pool import ordered_map
-from c2l.runtime.progress import voice
+from c2l.runtime.progress import console
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class Skips:
             )
         self.reasons[name] = error.message
         if not self.quiet:
-            voice.say(f"skipped {error.message}")
+            console.print(f"skipped {error.message}")
 
     def count(self, images: int) -> None:
         """Say how many were left out, if any."""
         if self.reasons:
-            voice.say(f"{len(self.reasons)} of {images} images were left out")
+            console.print(f"{len(self.reasons)} of {images} images were left out")
 
 
 def decode(records: Sequence[Record], size: int, workers: int, skips: Skips) -> Iterator[Decoded]:

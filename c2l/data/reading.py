@@ -12,7 +12,7 @@ from c2l.data.names import shown
 from c2l.data.records import Choices, Record
 from c2l.errors import BadInputError
 from c2l.runtime.pool import ordered_map
-from c2l.runtime.progress import voice
+from c2l.runtime.progress import console
 
 T = TypeVar("T")
 
@@ -35,9 +35,9 @@ def open_images(
     dataset = open_dataset(
         data, split=split, labelled_only=labelled_only, choices=Choices.of(options)
     )
-    voice.say(f"{shown(data)}: {dataset.line}")
+    console.print(f"{shown(data)}: {dataset.line}")
     for note in dataset.notes:
-        voice.say(f"note: {shown(note.path)}: {note.problem}")
+        console.print(f"note: {shown(note.path)}: {note.problem}")
     return dataset
 
 

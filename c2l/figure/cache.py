@@ -23,7 +23,7 @@ from c2l.nn.pyramid import dense_side
 from c2l.runtime.device import to_batch
 from c2l.runtime.files import replacing, sha256_file
 from c2l.runtime.json_files import read_json, write_json
-from c2l.runtime.progress import steps, voice
+from c2l.runtime.progress import console, progress
 from c2l.runtime.signals import StopRequest
 
 Indices = NDArray[np.int64]
@@ -89,7 +89,7 @@ def build_figures(
         with (
             replacing(final, needed=needed, partial=partial_of(final)) as partial,
             partial.open("wb") as file,
-            steps("figures", len(cache)) as bar,
+            progress("figures", len(cache)) as bar,
         ):
             for batch in _batches(len(cache), stop):
                 parts = figure_parts(to_batch(cache.read(batch), device), places)
@@ -121,7 +121,7 @@ def _learn_places(
     """The places of the people in these photos, and the values that ``_report`` shows."""
     chosen = evenly(len(cache), PLACE_PHOTOS)
     evidence = []
-    with steps("places", len(chosen)) as bar:
+    with progress("places", len(chosen)) as bar:
         for batch in _batches(len(chosen), stop):
             evidence.append(figure_evidence(to_batch(cache.read(chosen[batch]), device)).cpu())
             bar.advance(len(batch))
@@ -140,12 +140,12 @@ def _report(known: dict[str, Any]) -> None:
     """Print where people were found, with a warning if that is unreliable."""
     first, _, last = known["middles"]
     if known["information"] < LEAST_INFORMATION:
-        voice.say("warning: colours do not show where people stand; assuming the middle")
+        console.print("warning: colours do not show where people stand; assuming the middle")
         return
     text = f"four of five people stand at {100 * first:.0f} to {100 * last:.0f} % of the width"
     if last - first > WIDE_SPAN:
         text = f"warning: {text}; with such a wide range more figures are wrong"
-    voice.say(text)
+    console.print(text)
 
 
 def _batches(count: int, stop: StopRequest | None) -> Iterator[Indices]:

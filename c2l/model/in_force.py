@@ -9,7 +9,7 @@ from c2l.model.loading import options_from
 from c2l.model.network import effective
 from c2l.options import FitOptions, flag, is_settled, settle, settle_as
 from c2l.runtime.device import memory_of, pick_device
-from c2l.runtime.progress import voice
+from c2l.runtime.progress import console
 
 
 def in_force(options: FitOptions, run: Path | None = None) -> FitOptions:
@@ -36,5 +36,5 @@ def in_force(options: FitOptions, run: Path | None = None) -> FitOptions:
             for name, value in vars(options).items()
             if value != getattr(given, name)
         ]
-        voice.say(f"chosen for {device} with {memory / 1e9:.0f} GB: {' '.join(chosen)}")
+        console.print(f"chosen for {device} with {memory / 1e9:.0f} GB: {' '.join(chosen)}")
     return effective(options)

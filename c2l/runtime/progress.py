@@ -14,7 +14,7 @@ PLAIN_INTERVAL = 15.0
 
 
 @dataclass
-class Voice:
+class Console:
     """Messages on stderr.
 
     Attributes:
@@ -23,7 +23,7 @@ class Voice:
 
     level: int = 1
 
-    def say(self, text: str, *, level: int = 1) -> None:
+    def print(self, text: str, *, level: int = 1) -> None:
         """Print a line if its level is wanted.
 
         A closed terminal or pipe is not an error: the work continues.
@@ -33,10 +33,10 @@ class Voice:
                 print(text, file=sys.stderr, flush=True)
 
 
-voice = Voice()
+console = Console()
 
 
-class Steps:
+class Progress:
     """Progress of a long task, as lines.
 
     Args:
@@ -67,7 +67,7 @@ class Steps:
         now = time.monotonic()
         if now - self._last_line >= PLAIN_INTERVAL:
             self._last_line = now
-            voice.say(self.line(now))
+            console.print(self.line(now))
 
     def rate(self, now: float) -> float:
         """Steps per second."""
@@ -85,10 +85,10 @@ class Steps:
         """Report the end."""
         now = time.monotonic()
         if self.done and not (self.brief and now - self._start < PLAIN_INTERVAL):
-            voice.say(f"{self.line(now)}, took {_clock(now - self._start)}")
+            console.print(f"{self.line(now)}, took {_clock(now - self._start)}")
 
 
-class _BarSteps(Steps):
+class _ProgressBar(Progress):
     """Progress of a long task, as a bar on a terminal."""
 
     def __init__(self, title: str, total: int, unit: str, *, brief: bool = False) -> None:
@@ -128,10 +128,12 @@ def _clock(seconds: float) -> str:
 
 
 @contextmanager
-def steps(title: str, total: int, unit: str = "images", *, brief: bool = False) -> Iterator[Steps]:
-    """Show the progress of ``total`` steps while the block runs; for arguments see ``Steps``."""
-    on_terminal = voice.level >= 1 and sys.stderr.isatty()
-    counter = (_BarSteps if on_terminal else Steps)(title, total, unit, brief=brief)
+def progress(
+    title: str, total: int, unit: str = "images", *, brief: bool = False
+) -> Iterator[Progress]:
+    """Show the progress of ``total`` steps while the block runs; for arguments see ``Progress``."""
+    on_terminal = console.level >= 1 and sys.stderr.isatty()
+    counter = (_ProgressBar if on_terminal else Progress)(title, total, unit, brief=brief)
     try:
         yield counter
     finally:

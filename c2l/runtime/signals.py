@@ -6,7 +6,7 @@ import signal
 from types import FrameType, TracebackType
 
 from c2l.errors import StoppedError
-from c2l.runtime.progress import voice
+from c2l.runtime.progress import console
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -49,4 +49,4 @@ class StopRequest:
         if self.received and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.received = signal.Signals(number).name
-        voice.say(f"{self.received}: stopping at the next step")
+        console.print(f"{self.received}: stopping at the next step")

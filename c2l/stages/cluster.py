@@ -28,7 +28,7 @@ from c2l.errors import BadInputError, UsageError
 from c2l.options import ClusterOptions, recorded
 from c2l.runtime.device import pick_device
 from c2l.runtime.files import sha256_file, unchanged
-from c2l.runtime.progress import Steps, steps, voice
+from c2l.runtime.progress import Progress, console, progress
 from c2l.runtime.streams import Purpose, stream
 from c2l.runtime.threads import prepare_cpu
 from c2l.scoring.health import predictor_health
@@ -165,7 +165,7 @@ def _fit_kmeans(
         seed=options.seed,
     )
     means = MiniBatchKMeans.start(torch.from_numpy(start.centroids).to(device))
-    with steps("k-means", len(reader.names)) as bar:
+    with progress("k-means", len(reader.names)) as bar:
         batches = _batches_of_points(reader, options.kmeans_batch, name, device, bar)
         means.update_as_one(islice(batches, options.kmeans_init_batches))
         for batch in batches:
@@ -174,7 +174,7 @@ def _fit_kmeans(
 
 
 def _batches_of_points(
-    reader: FeatureReader, size: int, name: str, device: torch.device, bar: Steps
+    reader: FeatureReader, size: int, name: str, device: torch.device, bar: Progress
 ) -> Iterator[Tensor]:
     count = len(reader.names)
     for first in range(0, count, size):
@@ -227,7 +227,7 @@ def _assign_all(
     writer.assignments(len(reader.names), inner, options.clusters)
     counts = np.zeros(options.clusters, dtype=np.int64)
     positions = PositionStatistics(options.clusters)
-    with steps("assign", len(reader.names)) as bar:
+    with progress("assign", len(reader.names)) as bar:
         for index in range(len(reader.names)):
             if options.method == "nmf":
                 values = torch.from_numpy(reader.read(index)).to(centroids.device).float()
@@ -245,7 +245,7 @@ def _assign_all(
     if options.merge_clusters == "border":
         groups = merge_by_border(positions, options.merge_threshold)
     for what in predictor_health(counts, groups)["collapsed"]:
-        voice.say(f"warning: {what}")
+        console.print(f"warning: {what}")
     return counts, groups
 
 

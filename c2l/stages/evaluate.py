@@ -35,7 +35,7 @@ from c2l.options import EvalOptions, recorded
 from c2l.runtime.device import pick_device
 from c2l.runtime.files import sha256_file
 from c2l.runtime.json_files import write_json
-from c2l.runtime.progress import steps, voice
+from c2l.runtime.progress import console, progress
 from c2l.runtime.threads import prepare_cpu
 from c2l.scoring.baselines import parts_as
 from c2l.scoring.bootstrap import bootstrap
@@ -115,7 +115,7 @@ def evaluate(
         result = _rescore(artifact, options) if again else _evaluate(artifact, data, options)
         absent = [name for name, iou in result["iou"].items() if iou is None]
         if absent:
-            voice.say(f"no labelled pixel shows {', '.join(absent)}: left out of the means")
+            console.print(f"no labelled pixel shows {', '.join(absent)}: left out of the means")
         write_json(output, result, sealed=True)
     return output
 
@@ -127,7 +127,7 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
     dataset = labelled(data, options, options.split)
     labels = settle(dataset)
     space = labels.space
-    voice.say(f"labels: {labels.said}")
+    console.print(f"labels: {labels.said}")
     merge = load_merge(options.merge, space)
     predictor = load_predictor(artifact, pick_device(options.device), options.weights)
     trivial = None
@@ -137,7 +137,7 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
     found = _confusions(predictor, dataset, labels, merge, options, "score", trivial)
     pixels = Pixels.of(found.raw.sum(0), found.dropped, space, merge)
     if found.either_way:
-        voice.say(
+        console.print(
             f"note: {found.either_way} photos are turned by EXIF orientation, and their masks fit "
             "them turned and as stored; read as stored by: --exif ignore"
         )
@@ -192,7 +192,7 @@ def _require_scored(
             that; or all that is scored is of one class.
     """
     if said := pixels.said():
-        voice.say(said)
+        console.print(said)
     shown = [merge.classes[i] for i in np.flatnonzero(counts)]
     if len(shown) < 2:
         only = f"are {shown[0]}" if shown else "are ignored"
@@ -225,7 +225,7 @@ def _confusions(
     dropped: Counter[int] = Counter()
     either_way = 0
     read, skips = read_labelled(predictor.encoder.image_size, labels), Skips(options.on_error)
-    with steps(title, len(dataset.records)) as bar:
+    with progress(title, len(dataset.records)) as bar:
         for group in read_in_batches(
             read, dataset.records, options.batch_size, options.workers, skips
         ):
@@ -355,7 +355,7 @@ def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
     need_images = ("intervals", "differences", "per_image", "matched_elsewhere")
     left_out += [name for name in need_images if old.get(name)]
     if left_out:
-        voice.say(f"left out, since they need the images: {', '.join(left_out)}")
+        console.print(f"left out, since they need the images: {', '.join(left_out)}")
     kept = ("images", "skipped", "photos", "labels_by", "split", "method", "clusters", "lineage")
     result |= {k: old[k] for k in kept if k in old}
     if "pixels" in old:

@@ -33,7 +33,7 @@ from c2l.nn.views import view_parameters
 from c2l.options import ExtractOptions, NetworkOptions, recorded
 from c2l.runtime.device import pick_device, precision, to_batch
 from c2l.runtime.files import sha256_file
-from c2l.runtime.progress import steps, voice
+from c2l.runtime.progress import console, progress
 from c2l.runtime.signals import StopRequest
 from c2l.runtime.streams import Purpose, stream
 from c2l.runtime.threads import prepare_cpu
@@ -141,12 +141,12 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
         ) as writer,
     ):
         if writer.unused:
-            voice.say(f"{output}: what a stopped run left of it is not used: {writer.unused}")
+            console.print(f"{output}: what a stopped run left of it is not used: {writer.unused}")
         sums = _continue(writer, dataset)
         if sums:
             there = f"{len(sums)} of {len(layout.names)} images are there already"
-            voice.say(f"going on with {output}: {there}")
-        with steps("extract", len(layout.names)) as bar, ThreadPoolExecutor(1) as pool:
+            console.print(f"going on with {output}: {there}")
+        with progress("extract", len(layout.names)) as bar, ThreadPoolExecutor(1) as pool:
             bar.begin(len(sums))
             pending: Future[None] | None = None
             for group in _missing(dataset, writer, options, skips):
@@ -177,7 +177,7 @@ def _open_encoder(options: ExtractOptions) -> Encoder:
             raise BadInputError(path, "expected a run folder", hint="make one with: c2l fit")
         encoder, origin = predictor.encoder, predictor.origin
         if encoder.image_size != options.image_size:
-            voice.say(
+            console.print(
                 f"the run was trained at {encoder.image_size} pixels; "
                 f"features are extracted at {options.image_size}"
             )
@@ -282,7 +282,7 @@ def _principal_components(
     total, count = torch.zeros(channels, dtype=torch.float64), 0
     outer = torch.zeros(channels, channels, dtype=torch.float64)
     decoded = decode(chosen, options.image_size, options.workers, Skips("skip"))
-    with steps("pca", len(chosen)) as bar:
+    with progress("pca", len(chosen)) as bar:
         for group in batched(decoded, options.batch_size):
             x = to_batch(np.stack([d.pixels for d in group]), encoder.device).float() / 255
             features = F.normalize(_features(encoder, x, options), dim=1)

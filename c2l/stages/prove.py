@@ -24,7 +24,7 @@ from c2l.model.in_force import in_force
 from c2l.options import FitOptions
 from c2l.runtime.files import output_errors, sha256_file
 from c2l.runtime.pool import worker_count
-from c2l.runtime.progress import voice
+from c2l.runtime.progress import console
 
 # Batches per epoch of the proof.
 BATCHES = 3
@@ -87,13 +87,13 @@ def _prove(
         save_steps=1,
     )
     steps = (small.warmup + small.epochs) * BATCHES
-    voice.say(f"proving: {steps} steps unbroken")
+    console.print(f"proving: {steps} steps unbroken")
     whole, broken = place / "whole", place / "broken"
     start = partial(_start, photos, started)
     _finish(start(whole, small, resume=False))
     stops, resume = [], False
     for number, sent, workers in ((2, signal.SIGKILL, 1), (steps - 2, signal.SIGTERM, 3)):
-        voice.say(f"proving: {sent.name} after step {number}, then --resume")
+        console.print(f"proving: {sent.name} after step {number}, then --resume")
         child = start(broken, replace(small, workers=workers), resume=resume)
         stops.append({"signal": sent.name, "after_step": _stop(child, broken, number, sent)})
         resume = True

@@ -37,7 +37,7 @@ from c2l.model.predictor import Predictor
 from c2l.options import RenderOptions, method_name, recorded, resolved
 from c2l.runtime.device import pick_device
 from c2l.runtime.files import output_errors, replacing_folder, sha256_file, sha256_folder, unchanged
-from c2l.runtime.progress import steps, voice
+from c2l.runtime.progress import console, progress
 from c2l.runtime.threads import prepare_cpu
 from c2l.scoring.ranking import best_median_worst
 
@@ -183,7 +183,7 @@ def _meaning(predictor: Predictor, scores: dict[str, Any] | None) -> Meaning:
         if kind == "many_to_one":
             # One to one, all but N of the clusters would be drawn as ignored.
             named_by = "many to one: each cluster is drawn as the class it covers most"
-            voice.say(f"more clusters than classes: the masks are named {named_by}")
+            console.print(f"more clusters than classes: the masks are named {named_by}")
         for cluster, found in enumerate(scores[kind]["clusters_to_classes"]):
             table[cluster] = schema.IGNORE if found < 0 else found
     else:
@@ -205,7 +205,7 @@ def _draw_all(
     palette = pascal_palette()
     done, sums = [], []
     skips = Skips(options.on_error)
-    with steps("render", len(records)) as bar:
+    with progress("render", len(records)) as bar:
         for group in read_in_batches(
             _both(predictor.encoder.image_size), records, options.batch_size, options.workers, skips
         ):
@@ -311,7 +311,7 @@ def _truth_drawer(
     try:
         labels = settle(replace(dataset, records=masks))
     except BadInputError as error:
-        voice.say(f"no labels are drawn: {error.message}")
+        console.print(f"no labels are drawn: {error.message}")
         return None
     if scores["label_space"]["names"] != list(labels.space.names):
         return None

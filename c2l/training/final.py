@@ -19,7 +19,7 @@ from c2l.clustering.merge import (
 from c2l.figure.cache import FigureCache
 from c2l.model.classifier import Classifier
 from c2l.options import FitOptions, names_parts, recorded
-from c2l.runtime.progress import voice
+from c2l.runtime.progress import console
 from c2l.scoring.health import predictor_health
 from c2l.training.state import TrainingState
 
@@ -89,7 +89,7 @@ def store_predictor(
         shares=shares,
     )
     for what in record["collapsed"]:
-        voice.say(f"warning: the predictor: {what}")
+        console.print(f"warning: the predictor: {what}")
     state.run.log({"kind": "predictor", **record})
     write_predictor(
         state.run.predictor,

@@ -28,7 +28,7 @@ from c2l.nn.losses import Target, class_weights
 from c2l.nn.pyramid import dense_side
 from c2l.options import FitOptions
 from c2l.runtime.device import precision
-from c2l.runtime.progress import Steps, steps, voice
+from c2l.runtime.progress import Progress, console, progress
 from c2l.runtime.signals import StopRequest
 from c2l.runtime.streams import epoch_order
 from c2l.scoring.health import health
@@ -105,7 +105,7 @@ class Trainer:
         if not isinstance(views, PhotoViews) or self.figures is None:
             raise UsageError("--warmup needs photos")
         state.net.train()
-        with steps(f"warm-up {epoch + 1}/{options.warmup}", self.images) as bar:
+        with progress(f"warm-up {epoch + 1}/{options.warmup}", self.images) as bar:
             bar.begin(state.position.batch * options.batch_size)
             load = partial(views.load_warmup, epoch=epoch, figures=self.figures)
             for group, loaded in prefetch(load, self.batches_left(epoch)):
@@ -124,7 +124,7 @@ class Trainer:
         """Centroids mu and labels z of both views (Eq. 6): the first loop of Algorithm 1."""
         groups, needed = self.cluster_batches(epoch), self.label_bytes
         with (
-            steps(self.title("cluster", epoch), len(VIEWS) * self.images) as bar,
+            progress(self.title("cluster", epoch), len(VIEWS) * self.images) as bar,
             write_targets(path, self.images, {"epoch": epoch}, needed=needed) as targets,
         ):
             for view in VIEWS:
@@ -137,7 +137,7 @@ class Trainer:
         with read_targets(path) as stored:
             record = health(stored.counts, stored.centroids, stored.contingency())
         for what in record["collapsed"]:
-            voice.say(f"warning: epoch {epoch}: {what}")
+            console.print(f"warning: epoch {epoch}: {what}")
         self.state.run.log({"kind": "epoch", "epoch": epoch, **record})
 
     def cluster(
@@ -146,7 +146,7 @@ class Trainer:
         epoch: int,
         view: int | None,
         store: Callable[[Indices, Labels], None],
-        bar: Steps,
+        bar: Progress,
     ) -> tuple[Fitted, Tensor]:
         """Cluster the features of all images, then label every pixel; one forward pass serves both.
 
@@ -191,7 +191,10 @@ class Trainer:
         """One shuffled pass with the epoch's labels: the second loop of Algorithm 1."""
         state, options, net = self.state, self.options, self.state.net
         net.train()
-        with read_targets(path) as targets, steps(self.title("train", epoch), self.images) as bar:
+        with (
+            read_targets(path) as targets,
+            progress(self.title("train", epoch), self.images) as bar,
+        ):
             bar.begin(state.position.batch * options.batch_size)
             mu = [torch.from_numpy(c).to(self.device) for c in targets.centroids]
             counts = [torch.from_numpy(c).to(self.device) for c in targets.counts]
@@ -250,7 +253,7 @@ class Trainer:
         state.position.step += 1
 
     def log_step(
-        self, epoch: int, terms: dict[str, Tensor], loss: Tensor, bar: Steps, count: int
+        self, epoch: int, terms: dict[str, Tensor], loss: Tensor, bar: Progress, count: int
     ) -> None:
         """Every ten steps and at the epoch's end, the loss and its unweighted terms."""
         position, info = self.state.position, ""
@@ -307,7 +310,7 @@ class Trainer:
         else:
             method = KMeans(options, self.cluster_batches(epoch), epoch=epoch)
         merging = Merging(options, self.figures)
-        with steps(f"final {method.name}", self.images) as bar:
+        with progress(f"final {method.name}", self.images) as bar:
             found, counts = self.cluster(method, epoch, None, merging.add, bar)
         store_predictor(self.state, found.classifier(counts), counts, merging)
 

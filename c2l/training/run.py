@@ -32,7 +32,7 @@ from c2l.options import FitOptions, identity, needs_figures
 from c2l.runtime.files import output_errors, sha256_file
 from c2l.runtime.json_files import read_json, write_json
 from c2l.runtime.pool import worker_count
-from c2l.runtime.progress import voice
+from c2l.runtime.progress import console
 from c2l.runtime.signals import StopRequest
 from c2l.runtime.threads import prepare_cpu
 from c2l.training.inputs import Inputs, open_inputs
@@ -74,7 +74,7 @@ def train(
         run = _open_run(output, inputs, resume=resume, overwrite=overwrite)
         if run.predictor.is_file():
             require_same_photos(output, inputs.dataset)
-            voice.say(f"{output}: finished already")
+            console.print(f"{output}: finished already")
             _close(run, options, max(run.steps(), default=0))
             return output
         with _undone_on_failure(run, resume=resume):
@@ -128,7 +128,7 @@ def _trainer(
     if resume:
         found, position = state.restore(), state.position
         at = f"resumed at step {position.step}, epoch {position.epoch}"
-        voice.say(at if found else f"{run.path}: nothing was saved yet, starts at step 0")
+        console.print(at if found else f"{run.path}: nothing was saved yet, starts at step 0")
     figures = None
     if isinstance(views, PhotoViews) and needs_figures(options):
         figures = build_figures(views.cache, device, stop)

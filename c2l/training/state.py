@@ -18,7 +18,7 @@ from c2l.model.network import seeded
 from c2l.nn.network import ParsingNetwork
 from c2l.options import FitOptions
 from c2l.runtime.files import sha256_file
-from c2l.runtime.progress import voice
+from c2l.runtime.progress import console
 
 # The warm-up's head among the heads.
 FIGURE = "figure"
@@ -129,7 +129,7 @@ class TrainingState:
         missing = checkpoint.metrics_bytes - self.run.metrics_size()
         self.run.rewind_metrics(checkpoint.metrics_bytes)
         if missing > 0:
-            voice.say(f"{self.run.metrics}: {missing:,} bytes of earlier metrics are missing")
+            console.print(f"{self.run.metrics}: {missing:,} bytes of earlier metrics are missing")
             self.run.log({"kind": "lost", "bytes": missing})
         return True
 
@@ -145,7 +145,7 @@ class TrainingState:
                 hint=f"see what is damaged: c2l verify {quoted(self.run.path)}; start again with "
                 "--overwrite",
             )
-        voice.say(f"{self.run.path}: {what}")
+        console.print(f"{self.run.path}: {what}")
 
     def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
         states: dict[int, dict[str, Tensor]] = {}

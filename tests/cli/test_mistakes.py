@@ -75,7 +75,7 @@ def test_overwrite_replaces_only_files_of_its_own_kind(
     for output in (photo, tmp_path):
         outcome = cli(command, *arguments[command], "-o", output, "--overwrite")
         assert outcome.code == 2, outcome.err
-        assert "c2l wrote" in outcome.err
+        assert "was not written by c2l" in outcome.err
     assert photo.read_bytes() == before
 
 

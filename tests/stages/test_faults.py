@@ -23,7 +23,7 @@ from c2l.artifacts.clusters import read_clusters
 from c2l.artifacts.feature_writer import StoreLayout, write_features
 from c2l.artifacts.locks import lock_file
 from c2l.runtime.json_files import read_json
-from c2l.runtime.progress import Steps
+from c2l.runtime.progress import Progress
 
 STAGES = ("extract", "cluster", "fit", "eval", "render")
 KEEP_STATE = ("extract", "fit")
@@ -72,15 +72,15 @@ def test_a_signal_in_the_midst_of_a_stage_keeps_its_state_or_leaves_nothing(
     sent: signal.Signals,
 ) -> None:
     output = tmp_path / "out"
-    advance, seen = Steps.advance, []
+    advance, seen = Progress.advance, []
 
-    def interrupted(self: Steps, *arguments: object) -> None:
+    def interrupted(self: Progress, *arguments: object) -> None:
         advance(self, *arguments)  # type: ignore[arg-type]
         if not seen:
             seen.append(sent)
             os.kill(os.getpid(), sent)
 
-    with mock.patch.object(Steps, "advance", interrupted):
+    with mock.patch.object(Progress, "advance", interrupted):
         outcome = cli(*words[stage], "-o", output)
     assert seen, "the signal was never sent"
     assert outcome.code == (75 if stage in KEEP_STATE else 130), outcome.err
@@ -146,7 +146,7 @@ def sealed(tmp_path: Path) -> Iterator[Path]:
 def test_an_output_that_cannot_be_written_is_74_before_any_work(
     cli: Cli, words: dict[str, tuple[str | Path, ...]], sealed: Path, stage: str
 ) -> None:
-    with mock.patch.object(Steps, "advance", side_effect=AssertionError("work was done")):
+    with mock.patch.object(Progress, "advance", side_effect=AssertionError("work was done")):
         outcome = cli(*words[stage], "-o", sealed / "out")
     assert outcome.code == 74, outcome.err
     assert "Read-only file system" in outcome.err

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from c2l.clustering.kmeans import MiniBatchKMeans, assign, initial_centroids
 from c2l.clustering.mixture import MixtureSums, expectation_maximisation
 from c2l.options import FitOptions
-from c2l.runtime.progress import Steps
+from c2l.runtime.progress import Progress
 from c2l.runtime.signals import StopRequest
 from c2l.runtime.streams import Purpose, epoch_order, stream
 from c2l.training.buffer import feature_buffer
@@ -83,7 +83,7 @@ def cluster(
 
     given: Any = Given(features)
     state: Any = SimpleNamespace(net=given, options=options, run=SimpleNamespace(scratch=scratch))
-    bar = Steps("cluster", COUNT, "images")
+    bar = Progress("cluster", COUNT, "images")
     trainer = Trainer(state, given, torch.device("cpu"), StopRequest())
     found, counts = trainer.cluster(method, EPOCH, 1, store, bar)
     assert bar.done == COUNT
