@@ -34,7 +34,14 @@ from c2l.options.fit import (
 )
 from c2l.options.presets import preset, preset_file, preset_names
 from c2l.options.render import RenderOptions
-from c2l.options.shared import CommonOptions, ImageOptions, KMeansOptions, NetworkOptions
+from c2l.options.shared import (
+    CheckpointOptions,
+    CommonOptions,
+    ImageOptions,
+    KMeansOptions,
+    NetworkOptions,
+)
+from c2l.options.teach import TeachOptions
 
 __all__ = [
     "AUTO",
@@ -42,6 +49,7 @@ __all__ = [
     "GROUPS",
     "Auto",
     "CheckOptions",
+    "CheckpointOptions",
     "ClusterOptions",
     "CommonOptions",
     "CompareOptions",
@@ -55,6 +63,7 @@ __all__ = [
     "Options",
     "RenderOptions",
     "SynthOptions",
+    "TeachOptions",
     "changed",
     "flag",
     "identity",

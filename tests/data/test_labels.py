@@ -107,7 +107,7 @@ def test_without_a_name_a_space_gets_upper_lower_or_else_the_identity() -> None:
     merge = load_merge(None, PETS)
     assert (merge.name, merge.classes) == ("identity", PETS.names)
     assert merge.table[:5] == (0, 1, 2, 3, 255)
-    assert merge_names(CCP) == ("fine", "upper-lower", "identity")
+    assert merge_names(CCP) == ("fine", "person", "upper-lower", "identity")
     assert merge_names(PETS) == ("identity",)
 
 
@@ -191,7 +191,7 @@ def test_254_classes_are_allowed(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_no_merge_lists_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="fine, upper-lower, identity"):
+    with pytest.raises(BadInputError, match="fine, parts, person, upper-lower, identity"):
         load_merge("uper-lower", ATR)
     with pytest.raises(BadInputError, match="No such file"):
         load_merge(str(tmp_path / "none.toml"), ATR)
