@@ -28,6 +28,7 @@ COMMANDS = {
     "extract": Row("Images to dense features.", "ExtractOptions"),
     "cluster": Row("Features to clusters (k-means or NMF).", "ClusterOptions"),
     "fit": Row("Train C2L or PiCIE on images.", "FitOptions"),
+    "teach": Row("Teach the network by drawings of people.", "TeachOptions"),
     "eval": Row("Score predictions against masks.", "EvalOptions"),
     "compare": Row("Put scores side by side, with spread over seeds.", "CompareOptions"),
     "render": Row("Draw masks, overlays and a report.", "RenderOptions"),

@@ -16,6 +16,9 @@ class Purpose(IntEnum):
     PIXELS = 3
     WARMUP = 4
     INIT = 5
+    SHAPE = 7
+    POOL = 8
+    DISTORT = 9
 
 
 def stream(
