@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from c2l.data.decoding import Skips, inputs_digest
 from c2l.data.labelled import found_space, labelled, none_read, raw_ids, read_labelled
 from c2l.data.labels import LabelSpace, Merge, load_merge
 from c2l.data.layouts import Dataset
+from c2l.data.named import classes_by_name
 from c2l.data.reading import read_in_batches
 from c2l.errors import BadInputError, UsageError
 from c2l.model.loading import load_predictor
@@ -118,7 +120,7 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
         size, labels = predictor.encoder.image_size, len(space.names)
         trivial = TrivialEvaluation(dataset, size, labels, merge, options)
     found = _confusions(predictor, dataset, space, merge, options, "score", trivial)
-    named = predictor.named
+    named = predictor.names if predictor.named else ()
     result = _result(found.raw, merge, space, options, found, named)
     if options.match_split is not None:
         result["matched_elsewhere"] = _matched_elsewhere(
@@ -202,18 +204,21 @@ def _result(
     space: LabelSpace,
     options: EvalOptions,
     found: Found | None,
-    named: bool,
+    named: Sequence[str],
 ) -> dict[str, Any]:
     """Scores, matching and confusion matrices of one predictor.
 
-    Clusters that were joined to named parts without labels are scored as named, where the
-    classes have these names; all else is matched one to one by the Hungarian method.
+    A predictor that names parts by itself is scored as it names them, where the classes have
+    counterparts; all else is matched one to one by the Hungarian method.
+
+    Args:
+        named: the names that the predictor gives its ids; empty where they are clusters.
     """
     confusion = by_class(raw, merge)
     best = hungarian(confusion)
     scores = score(confusion, best, merge.classes)
-    by_name = named and tuple(merge.classes) == schema.PARTS
-    matching = identity_matching(*confusion.shape) if by_name else best
+    own = classes_by_name(named, merge) if named else None
+    matching = best if own is None else np.array(own, dtype=np.int64)
     many = majority(confusion)
     images: dict[str, Any] = {"intervals": {}}
     if found is not None:
@@ -229,10 +234,11 @@ def _result(
         "classes": list(merge.classes),
         "merge": merge.name,
         "merge_table": list(merge.table),
-        "named": named,
+        "named": bool(named),
+        "names": list(named),
         "confusion": confusion.tolist(),
         "matching": {
-            "kind": "by name" if by_name else "hungarian",
+            "kind": "hungarian" if own is None else "by name",
             "clusters_to_classes": matching.tolist(),
         },
         "hungarian": scores.as_dict(),
@@ -283,7 +289,7 @@ def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
     space = LabelSpace(old["label_space"]["name"], tuple(old["label_space"]["names"]))
     raw = np.array(old["confusion_raw"], dtype=np.int64)
     merge = load_merge(options.merge, space)
-    result = _result(raw, merge, space, options, None, bool(old.get("named")))
+    result = _result(raw, merge, space, options, None, _named_then(old))
     fitted_for = list(old.get("baseline_classes", old["classes"]))
     same = list(merge.classes) == fitted_for
     stored = old.get("baseline_confusions_raw", {})
@@ -308,6 +314,11 @@ def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
         "left_out": left_out,
         "rescored_from": str(path),
     }
+
+
+def _named_then(old: dict[str, Any]) -> Sequence[str]:
+    """The names of the predictor's ids; scores of before hold them only where they are parts."""
+    return tuple(old.get("names", schema.PARTS if old.get("named") else ()))
 
 
 def _rescored_rows(path: Path, rows: dict[str, Any], merge: Merge) -> dict[str, Any]:

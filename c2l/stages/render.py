@@ -176,8 +176,9 @@ def _meaning(predictor: Predictor, scores: dict[str, Any] | None) -> Meaning:
     table, named_by = np.arange(256, dtype=np.uint8), "nothing: a cluster a name"
     if scores is not None:
         names = tuple(scores["classes"])
-        kind = "matching" if predictor.clusters <= len(names) else "many_to_one"
         named_by = scores["matching"]["kind"]
+        fits = predictor.clusters <= len(names) or named_by == "by name"
+        kind = "matching" if fits else "many_to_one"
         if kind == "many_to_one":
             # One to one, all but N of the clusters would be drawn as ignored.
             named_by = "many to one: each cluster is drawn as the class it covers most"
