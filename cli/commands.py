@@ -24,6 +24,7 @@ class Row(NamedTuple):
 
 
 COMMANDS = {
+    "parse": Row("Find named parts in photographs at once.", "ParseOptions"),
     "data": Row("Make a synthetic set, or check a folder."),
     "extract": Row("Images to dense features.", "ExtractOptions"),
     "cluster": Row("Features to clusters (k-means or NMF).", "ClusterOptions"),

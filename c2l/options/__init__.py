@@ -33,7 +33,7 @@ from c2l.options.fit import (
     needs_figures,
 )
 from c2l.options.presets import preset, preset_file, preset_names
-from c2l.options.render import RenderOptions
+from c2l.options.render import ParseOptions, RenderOptions
 from c2l.options.shared import (
     CheckpointOptions,
     CommonOptions,
@@ -61,6 +61,7 @@ __all__ = [
     "ModuleOptions",
     "NetworkOptions",
     "Options",
+    "ParseOptions",
     "RenderOptions",
     "SynthOptions",
     "TeachOptions",

@@ -1,4 +1,4 @@
-"""Options of ``render``."""
+"""Options of ``render`` and ``parse``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from c2l.options.shared import CommonOptions, on_error_option, split_option
 
 
 @dataclass(frozen=True, kw_only=True)
-class RenderOptions(CommonOptions):
-    """Options of ``render``."""
+class ParseOptions(CommonOptions):
+    """Options of ``parse``."""
 
     split: str | None = split_option()
     limit: int = option(
@@ -19,16 +19,22 @@ class RenderOptions(CommonOptions):
     )
     batch_size: int = batch_size_option()
     on_error: str = on_error_option()
+    opacity: float = option(
+        0.55, "Opacity of the overlays.", group="Pictures", minimum=0.0, maximum=1.0
+    )
+    sheet: int = option(
+        24, "Images on the contact sheet and in the report.", group="Pictures", minimum=1
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderOptions(ParseOptions):
+    """Options of ``render``."""
+
     weights: str | None = moved_weights_option()
     scores: str | None = option(
         None,
         "Name the clusters by this eval.json, and show its scores in the report.",
         group="Pictures",
         metavar="FILE",
-    )
-    opacity: float = option(
-        0.55, "Opacity of the overlays.", group="Pictures", minimum=0.0, maximum=1.0
-    )
-    sheet: int = option(
-        24, "Images on the contact sheet and in the report.", group="Pictures", minimum=1
     )

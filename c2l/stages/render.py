@@ -188,7 +188,8 @@ def _meaning(predictor: Predictor, scores: dict[str, Any] | None) -> Meaning:
     else:
         names = predictor.names
         if predictor.named:
-            named_by = "the label-free merge"
+            merged = predictor.groups is not None
+            named_by = "the label-free merge" if merged else "the predictor itself"
     return Meaning(table, names, part_colours(len(names)), named_by)
 
 
@@ -341,7 +342,7 @@ def _content(
     metrics = Run.open(artifact).read_metrics() if artifact.is_dir() else []
     return ReportContent(
         title=f"Parts found by {method}",
-        subtitle="Learned from photos alone; no label was read in training.",
+        subtitle=_learned_from(predictor.origin.method),
         facts=[
             ("photos", str(dataset.root)),
             ("split", dataset.split or "all"),
@@ -362,6 +363,12 @@ def _content(
             "settings": json.dumps(resolved(options)),
         },
     )
+
+
+def _learned_from(method: str) -> str:
+    if method == "drawings":
+        return "Taught by drawings with their own labels; nobody labelled a photograph."
+    return "Learned from photos alone; no label was read in training."
 
 
 def _tile(
