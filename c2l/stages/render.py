@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial as partial_call
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from c2l.data.layouts import Dataset, Record, open_dataset
 from c2l.data.masks import read_mask, resize_labels
 from c2l.data.reading import open_images, read_in_batches
 from c2l.drawing.content import ReportContent, Rival, Tile
-from c2l.drawing.masks import write_indexed_png, write_legend
+from c2l.drawing.masks import Meaning, write_indexed_png, write_legend
 from c2l.drawing.overlay import overlay, reduced
 from c2l.drawing.palette import part_colours, pascal_palette
 from c2l.drawing.report import write_report
@@ -48,34 +48,6 @@ SHEET_COLUMNS = 4
 TILE_WIDTH = 160
 # A photo at the size of the network, and at its own.
 Sized = tuple[Record, NDArray[np.uint8], NDArray[np.uint8], str]
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """What the ids in the written masks mean.
-
-    Attributes:
-        table: (256,) uint8 from cluster to id.
-        names: of the ids.
-        colours: (n, 3) uint8.
-        named_by: what gave the clusters their names.
-    """
-
-    table: NDArray[np.uint8]
-    names: tuple[str, ...]
-    colours: NDArray[np.uint8]
-    named_by: str
-
-    @property
-    def entries(self) -> list[tuple[int, str, list[int]]]:
-        """Id, name and colour in the masks, which is the field's: Pascal VOC's."""
-        palette = pascal_palette()
-        return [(i, n, palette[3 * i : 3 * i + 3]) for i, n in enumerate(self.names)]
-
-    @property
-    def legend(self) -> list[tuple[str, Sequence[int]]]:
-        """Name and colour of each id."""
-        return [(n, tuple(map(int, c))) for n, c in zip(self.names, self.colours, strict=True)]
 
 
 def plan(artifact: Path, images: Path, options: RenderOptions) -> dict[str, Any]:
