@@ -17,7 +17,7 @@ import torch
 from c2l.artifacts.runs import Run
 from c2l.data.cache import PixelCache, build_cache
 from c2l.data.decoding import Skips
-from c2l.data.layouts import Record
+from c2l.data.records import Record
 from c2l.model.network import build_network, effective
 from c2l.options import ExtractOptions, FitOptions, recorded
 from c2l.runtime.device import precision, to_batch

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import click
 
 from c2l.errors import ExitCode, UsageError
 from c2l.options import CheckOptions, SynthOptions
+from c2l.runtime.text import printable
 from c2l.schema import SYNTH_MARKER
 
 from .commands import DATA_COMMANDS, SETTINGS
@@ -58,20 +61,22 @@ def synth(call: Call[SynthOptions], out: Path) -> dict[str, Any]:
 @stage("check", plans=False)
 @click.argument("folder", type=PATH)
 def check(call: Call[CheckOptions], folder: Path) -> int:
-    """Say what FOLDER is as a data set, and what is wrong with it, file by file.
+    """Say what FOLDER is as a data set, what was taken and left, and what is wrong.
 
-    The exit code is 3 when something is wrong.
+    The exit code is 3 when something is wrong. --json lists every file.
 
     \b
     Examples:
       c2l data check photos/
       c2l data check photos/ --split val --merge upper-lower
+      c2l data check photos/ --masks parsing --labels atr
     """
     from c2l.data.check import check_dataset
+    from c2l.data.records import Choices
     from c2l.runtime.progress import steps
 
     options = call.options
-    with steps("check", 0, "files") as bar:
+    with steps("check", 0, "files", brief=True) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
@@ -83,6 +88,7 @@ def check(call: Call[CheckOptions], folder: Path) -> int:
             merge=options.merge,
             workers=options.workers,
             progress=progress,
+            choices=Choices.of(options),
         )
     if call.json:
         click.echo(json.dumps(report.as_dict()))
@@ -94,38 +100,65 @@ def check(call: Call[CheckOptions], folder: Path) -> int:
 command.add_command(synth)
 command.add_command(check)
 
+# Lines of a kind that are shown; --json has all.
+SHOWN = 4
+WIDTH = 100
+
 
 def _print(report: dict[str, Any]) -> None:
-    images = report["images"]
-    click.echo(f"{report['root']}: layout {report['layout']}")
-    click.echo(f"images        {_count(images)}")
+    click.echo(f"{printable(report['root'])}: layout {report['layout']}, {report['line']}")
     for name, count in report["splits"].items():
-        click.echo(f"  split {name:<15} {_count(count)}")
+        _row(f"split {name}", f"{count['images']} ({count['labelled']} labelled)")
+    if report["unlisted"]:
+        _row("in no split", str(report["unlisted"]))
+    if report["texts"]:
+        _row("texts read", ", ".join(report["texts"]))
     for side in ("height", "width"):
         if spread := report[side]:
-            click.echo(
-                f"{side:<13} {spread['min']} to {spread['max']}, median {spread['median']} pixels"
-            )
-    click.echo("formats       " + ", ".join(f"{n} {k}" for k, n in report["formats"].items()))
-    _histogram("labels", report["labels"])
+            _row(side, f"{spread['min']} to {spread['max']}, median {spread['median']} pixels")
+    _row("formats", ", ".join(f"{n} {k}" for k, n in report["formats"].items()) or "none read")
     if report["merge"]:
-        _histogram(f"classes of {report['merge']}", report["classes"])
-    for note in report["notes"]:
-        click.echo(f"note  {note['file']}: {note['problem']}")
-    for problem in report["problems"]:
-        click.echo(f"WRONG {problem['file']}: {problem['problem']}")
+        _row("labels", report["labels_by"])
+        _row("pixels", _shares(report["labels"]))
+        _row(f"classes of {report['merge']}", _shares(report["classes"]))
+        if not_scored := _unscored(report["pixels"]):
+            _row("not scored", not_scored)
+    _remarks("left", [{"file": o["file"], "problem": o["why"]} for o in report["left_out"]])
+    _remarks("note", report["notes"])
+    _remarks("WRONG", report["problems"])
     count = len(report["problems"])
     many = "1 problem" if count == 1 else f"{count} problems"
     click.echo(many if count else "nothing wrong")
 
 
-def _count(count: dict[str, int]) -> str:
-    return f"{count['images']} ({count['labelled']} labelled)"
+def _row(title: str, text: str) -> None:
+    first, rest = f"{title:<12}  ", " " * 14
+    for line in textwrap.wrap(printable(text, lines=False), WIDTH - len(first)) or [""]:
+        click.echo(first + line)
+        first = rest
 
 
-def _histogram(title: str, pixels: dict[str, int]) -> None:
+def _shares(pixels: dict[str, int]) -> str:
     total = sum(pixels.values())
-    if total:
-        click.echo(title)
-        for name, count in pixels.items():
-            click.echo(f"  {name:<16} {100 * count / total:6.2f} %")
+    shares = [f"{name} {100 * count / total:.2f} %" for name, count in pixels.items() if count]
+    return ", ".join(shares) or "none"
+
+
+def _unscored(pixels: dict[str, Any] | None) -> str:
+    from c2l.data.unscored import Pixels
+
+    return "" if pixels is None else Pixels.stored(pixels).said().partition(": ")[2]
+
+
+def _remarks(word: str, remarks: list[dict[str, Any]]) -> None:
+    """Of remarks that differ in nothing but names and numbers, the first few."""
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for remark in remarks:
+        kinds.setdefault(re.sub(r"\d+|'[^']*'|\S+/\S+", "#", remark["problem"]), []).append(remark)
+    for group in kinds.values():
+        shown = group if len(group) <= SHOWN + 1 else group[:SHOWN]
+        for remark in shown:
+            hint = f" ({remark['hint']})" if remark.get("hint") else ""
+            click.echo(f"{word:<5} {printable(remark['file'])}: {remark['problem']}{hint}")
+        if len(shown) < len(group):
+            click.echo(f"{word:<5} and {len(group) - len(shown)} more like these: --json lists all")

@@ -15,10 +15,10 @@ from .stage import Call, rivals, stage
 
 @stage("render", writes="Folder to write.")
 @click.argument("artifact", type=PATH)
-@click.argument("images", type=PATH)
+@click.argument("data", metavar="IMAGES", type=PATH)
 @rivals
 def command(
-    call: Call[RenderOptions], artifact: Path, images: Path, rivals: list[tuple[str, Path]]
+    call: Call[RenderOptions], artifact: Path, data: Path, rivals: list[tuple[str, Path]]
 ) -> dict[str, Any]:
     """Draw what ARTIFACT (a run folder or a clusters file) finds in IMAGES.
 
@@ -32,6 +32,6 @@ def command(
     from c2l.stages.render import plan, render
 
     if call.dry_run:
-        return plan(artifact, images, call.options)
-    path = render(artifact, images, call.output, call.options, rivals, overwrite=call.overwrite)
+        return plan(artifact, data, call.options)
+    path = render(artifact, data, call.output, call.options, rivals, overwrite=call.overwrite)
     return {"pictures": str(path), "report": str(path / "report.html")}

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from c2l.artifacts.scores import read_scores
+from c2l.data.unscored import Pixels
 from c2l.options import method_name
 
 
@@ -37,6 +38,12 @@ def print_scores(path: Path, rivals: list[tuple[str, Path]], *, json_wanted: boo
     _difference(scores, rows[0][0])
     found = scores["iou"].items()
     click.echo("IoU: " + "  ".join(f"{name} {_percent(v).strip()}" for name, v in found))
+    if "labels_by" in scores:
+        click.echo(f"labels: {scores['labels_by']}")
+    if "photos" in scores:
+        click.echo(f"photos: {scores['photos']}")
+    if "pixels" in scores and (unscored := Pixels.stored(scores["pixels"]).said()):
+        click.echo(unscored)
     click.echo(f"scores in {path}")
 
 

@@ -12,6 +12,7 @@ from c2l.artifacts import drawn
 from c2l.artifacts.lineage import (
     CENTROIDS,
     FEATURES,
+    LABELS,
     MERGE,
     PREDICTOR,
     SCORES,
@@ -31,6 +32,7 @@ NAMING = {
     "features": FEATURES,
     "scores": SCORES,
     "merge": MERGE,
+    "labels": LABELS,
 }
 
 # Given an artifact's path, returns what is wrong with its content, or None.

@@ -9,9 +9,10 @@ from c2l.artifacts.chain import Link
 from c2l.artifacts.lineage import DATA, Source
 from c2l.artifacts.registry import read_link
 from c2l.artifacts.sums import KnownSums
+from c2l.data.dataset import Dataset, open_dataset
 from c2l.data.decoding import inputs_digest
 from c2l.data.labelled import joined_sha256
-from c2l.data.layouts import Dataset, open_dataset
+from c2l.data.records import Choices
 from c2l.errors import BadInputError
 from c2l.runtime.files import sha256_file
 from c2l.runtime.progress import steps
@@ -55,7 +56,10 @@ class Freshness:
 
     def _photos(self, link: Link, source: Source, path: Path) -> str | None:
         try:
-            dataset = open_dataset(path, split=link.split, labelled_only=link.scored)
+            choices = Choices.stored(link.options)
+            dataset = open_dataset(
+                path, split=link.split, labelled_only=link.scored, choices=choices
+            )
         except BadInputError as error:
             return f"its data cannot be read: {error.message}"
         if link.images and len(dataset.records) != link.images:

@@ -1,10 +1,10 @@
-"""HDF5 artifacts: written whole or not at all, and opened as data and nothing else."""
+"""Writes HDF5 artifacts whole or not at all, and opens them as data and nothing else."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,19 +51,6 @@ def writing(path: Path, *, needed: int | None = None) -> Iterator[h5py.File]:
         seal(file)
 
 
-def _check_kind(path: Path, file: h5py.File, kinds: tuple[str, ...], hint: str | None) -> None:
-    found = file.attrs.get(schema.ATTR_FORMAT)
-    if found not in kinds:
-        ours = isinstance(found, str) and found.startswith("c2l-") and found.isprintable()
-        text = f"a {found} file" if ours else "an HDF5 file of another program"
-        raise BadInputError(path, f"expected a {' or '.join(kinds)} file, found {text}", hint=hint)
-    version = file.attrs.get(schema.ATTR_VERSION)
-    if version != schema.FORMAT_VERSION:
-        raise BadInputError(
-            path, f"format version {version}; this c2l reads {schema.FORMAT_VERSION}", hint=hint
-        )
-
-
 def create(path: Path) -> h5py.File:
     """A new HDF5 file for writing.
 
@@ -74,6 +61,13 @@ def create(path: Path) -> h5py.File:
     return h5py.File(path, "w", libver=("v110", "v110"), track_order=True, rdcc_nbytes=0)
 
 
+# What HDF5 and h5py raise over a damaged file.
+_DAMAGE = (
+    *(OSError, LookupError, RuntimeError, ValueError),
+    *(TypeError, ArithmeticError, AttributeError, MemoryError),
+)
+
+
 @contextmanager
 def reading(path: Path, *, hint: str | None = None) -> Iterator[None]:
     """Turn what HDF5 raises over a damaged file into an error that names it."""
@@ -81,34 +75,8 @@ def reading(path: Path, *, hint: str | None = None) -> Iterator[None]:
         yield
     except (BadInputError, OutputError):
         raise
-    except (
-        OSError,
-        LookupError,
-        RuntimeError,
-        ValueError,
-        TypeError,
-        OverflowError,
-        AttributeError,
-        MemoryError,
-    ) as error:
+    except _DAMAGE as error:
         raise BadInputError(path, f"damaged: {error}", hint=hint) from None
-
-
-def _open_checked(path: Path, kinds: tuple[str, ...], hint: str | None) -> h5py.File:
-    file = h5py.File(path, "r")
-    try:
-        _check_kind(path, file, kinds, hint)
-        if not bool(file.attrs.get(schema.ATTR_COMPLETE)):
-            raise BadInputError(path, "incomplete: its writer was stopped", hint=hint)
-        check_structure(path, file)
-        if file.attrs.get(schema.ATTR_CONTENT) != content_digest(file):
-            raise BadInputError(
-                path, f"damaged: its content does not match its {schema.ATTR_CONTENT}", hint=hint
-            )
-    except BaseException:
-        file.close()
-        raise
-    return file
 
 
 @contextmanager
@@ -134,34 +102,47 @@ def declared_format(path: Path, *, unfinished: bool = False) -> str:
 
 
 @contextmanager
-def open_artifact(path: Path, *kinds: str, hint: str | None = None) -> Iterator[h5py.File]:
+def open_artifact(path: Path, kind: str, *, hint: str | None = None) -> Iterator[h5py.File]:
     """Open a complete artifact for reading; what is read from it goes in ``reading``.
 
     Args:
         path: the file.
-        kinds: what its ``format`` attribute may be.
+        kind: its ``format``.
         hint: the command that makes such a file.
 
     Raises:
         BadInputError: missing, truncated, not HDF5, of another kind or version, incomplete,
             damaged, holding links, virtual or external data, or crashing the library.
     """
-    expected = " or ".join(kinds)
     try:
-        signature = first_bytes(path)
+        if first_bytes(path) != HDF5:
+            raise BadInputError(path, "not an HDF5 file")
     except BadInputError as error:
-        raise BadInputError(
-            path, f"{error.problem}; expected a {expected} file", hint=hint
-        ) from None
-    if signature != HDF5:
-        raise BadInputError(path, f"not an HDF5 file; expected a {expected} file", hint=hint)
+        raise BadInputError(path, f"{error.problem}; expected a {kind} file", hint=hint) from None
     require_safe(path, hint=hint)
-    with reading(path, hint=hint):
-        file = _open_checked(path, kinds, hint)
-    try:
+    with ExitStack() as stack:
+        with reading(path, hint=hint):
+            file = stack.enter_context(h5py.File(path, "r"))
+            if problem := _problem(path, file, kind):
+                raise BadInputError(path, problem, hint=hint)
         yield file
-    finally:
-        file.close()
+
+
+def _problem(path: Path, file: h5py.File, kind: str) -> str | None:
+    """Why an open file is not a complete, sound artifact of a kind."""
+    found, version = file.attrs.get(schema.ATTR_FORMAT), file.attrs.get(schema.ATTR_VERSION)
+    if found != kind:
+        ours = isinstance(found, str) and found.startswith("c2l-") and found.isprintable()
+        text = f"a {found} file" if ours else "an HDF5 file of another program"
+        return f"expected a {kind} file, found {text}"
+    if version != schema.FORMAT_VERSION:
+        return f"format version {version}; this c2l reads {schema.FORMAT_VERSION}"
+    if not bool(file.attrs.get(schema.ATTR_COMPLETE)):
+        return "incomplete: its writer was stopped"
+    check_structure(path, file)
+    if file.attrs.get(schema.ATTR_CONTENT) != content_digest(file):
+        return f"damaged: its content does not match its {schema.ATTR_CONTENT}"
+    return None
 
 
 def config_of(path: Path, file: h5py.File) -> dict[str, Any]:

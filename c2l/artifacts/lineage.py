@@ -17,6 +17,7 @@ from c2l.runtime.files import sha256_file
 DATA, FEATURES, PREDICTOR, SCORES = "data", "features", "predictor", "scores"
 WEIGHTS, START, CENTROIDS = "weights", "start", "centroids"
 MERGE = "label merge"
+LABELS = "label names"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l import schema
-from c2l.artifacts.tensors import load_tensors, save_tensors
+from c2l.artifacts.chain import Format
+from c2l.artifacts.tensors import load_tensors, save_tensors, summary
 from c2l.errors import BadInputError
 from c2l.runtime.json_files import strict_json
 
@@ -165,3 +166,6 @@ def _described_version_1(config: dict[str, Any]) -> dict[str, str]:
         "groups": PARTS if mixture else groups,
         "sharpened": json.dumps(bool(config.get("sharpen"))),
     }
+
+
+FORMAT = Format(name=schema.FORMAT_PREDICTOR, summary=summary)

@@ -43,7 +43,7 @@ FORMATS = {
         traces=(schema.PREDICTOR, f"{schema.STEP_PREFIX}*"),
     ),
     schema.FORMAT_TARGETS: Row("c2l.artifacts.targets"),
-    schema.FORMAT_PREDICTOR: Row("c2l.artifacts.tensors"),
+    schema.FORMAT_PREDICTOR: Row("c2l.artifacts.predictor"),
     TENSORS: Row("c2l.artifacts.tensors"),
     schema.FORMAT_EVAL: Row("c2l.artifacts.scores"),
     schema.FORMAT_COMPARISON: Row("c2l.artifacts.comparisons"),

@@ -12,6 +12,7 @@ import numpy as np
 from c2l import schema
 from c2l.artifacts.chain import Format, Link, json_summary
 from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, from_json, quoted
+from c2l.data.unscored import Pixels
 from c2l.errors import BadInputError
 from c2l.options import EvalOptions
 from c2l.runtime.json_files import read_json, unseal
@@ -71,6 +72,9 @@ def _check(scores: dict[str, Any]) -> None:
         _names([name], "differences")
         _intervals(values, "differences", signed=True)
     _images(scores.get("per_image", []))
+    if "pixels" in scores:
+        Pixels.stored(scores["pixels"])
+    _names([scores.get("photos", "-"), scores.get("labels_by", "-")], "photos, labels_by")
     _table(scores.get("merge_table"), len(classes))
     _object(_object(scores.get("lineage", {}), "lineage").get("options", {}), "options")
 

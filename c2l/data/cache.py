@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l.data.decoding import Skips, decode, inputs_digest
-from c2l.data.layouts import Record
+from c2l.data.records import Record
 from c2l.errors import BadInputError
 from c2l.runtime.files import replacing, sha256_file
 from c2l.runtime.json_files import read_json, write_json
@@ -88,7 +88,7 @@ def build_cache(
         OutputError: the cache cannot be written.
         StoppedError: a signal came.
     """
-    listed = [[r.name, str(r.image.absolute()), *_stamp(r.image)] for r in records]
+    listed = [[r.name, str(r.image.absolute()), *_stamp(r.image), *_as_stored(r)] for r in records]
     # A folder may serve several runs at once: each list of photos has files of its own.
     key = hashlib.sha256(json.dumps(listed).encode("utf-8", "surrogateescape")).hexdigest()[:16]
     final, manifest = folder / f"images-{size}-{key}.u8", folder / f"images-{size}-{key}.json"
@@ -151,6 +151,10 @@ def _clean(folder: Path) -> None:
             left.unlink(missing_ok=True)
         except (PermissionError, ValueError, OverflowError):
             continue  # another user's, or of no number of a process
+
+
+def _as_stored(record: Record) -> list[str]:
+    return [] if record.turn else ["as stored"]
 
 
 def _stamp(path: Path) -> list[int]:

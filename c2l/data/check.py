@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from c2l.data.examine import EMPTY_MASK, Finding, examine
-from c2l.data.folders import Report, shown
-from c2l.data.labels import LabelSpace, Merge, folder_space, load_merge
-from c2l.data.layouts import records_of
+from c2l.data.audit import CURE, other_palettes
+from c2l.data.dataset import records_of
+from c2l.data.examine import EMPTY_MASK, Finding, examine, id_problems
+from c2l.data.inventory import Inventory, Remark
+from c2l.data.labelled import IdsFound, require_one_kind
+from c2l.data.labels import LabelSpace, folder_space, load_merge
+from c2l.data.names import shown
+from c2l.data.records import Choices, Record
+from c2l.data.reports import Report
+from c2l.data.spaces import Meaning
 from c2l.data.splitcheck import report_twins, report_unlabelled
-from c2l.data.survey import Record, Survey, survey
+from c2l.data.taking import take_inventory
+from c2l.data.unscored import Pixels
+from c2l.errors import BadInputError
 from c2l.runtime.pool import ordered_map
 from c2l.schema import IGNORE
 
@@ -27,10 +34,20 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Problem:
-    """A file (relative to the data set where it lies inside) and what is wrong with it."""
+    """A file (relative to the data set where it lies inside), what is wrong, the next step."""
 
     file: str
     problem: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True)
+class LeftOutFile:
+    """A file, or a folder with its files, that is neither photo nor mask, and why."""
+
+    file: str
+    why: str
+    files: int
 
 
 @dataclass(frozen=True)
@@ -59,10 +76,14 @@ class CheckReport:
         root: the folder that was named.
         layout: "atr", "ccp", "lip" or "folder".
         split: the split whose files were read, or None for all.
+        line: photos, masks and files left out, in one line.
         label_space: name of the label space, or None where nobody named the labels.
+        labels_by: how it is known what the ids mean.
         images: counts over the files that were read.
         splits: counts of every split, by name.
         unlisted: images that no split holds, where there are splits.
+        left_out: files that are neither photos nor masks, each with the reason.
+        texts: files that were read as lists of splits or names of labels.
         height: image heights after EXIF orientation; None if no image could be read.
         width: the same of widths.
         formats: images by file format.
@@ -72,6 +93,7 @@ class CheckReport:
         merge: name of the merge of ``classes``, or None without masks.
         classes: pixels of each class under the merge, by name.
         classes_ignored: pixels that the merge ignores.
+        pixels: pixels that would be scored and not, by reason; None without masks.
         notes: what may be meant so, file by file.
         problems: what is wrong, file by file; empty is good.
     """
@@ -79,10 +101,14 @@ class CheckReport:
     root: str
     layout: str
     split: str | None
+    line: str
     label_space: str | None
+    labels_by: str
     images: SplitCount
     splits: dict[str, SplitCount]
     unlisted: int
+    left_out: list[LeftOutFile] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
     height: Spread | None = None
     width: Spread | None = None
     formats: dict[str, int] = field(default_factory=dict)
@@ -92,6 +118,7 @@ class CheckReport:
     merge: str | None = None
     classes: dict[str, int] = field(default_factory=dict)
     classes_ignored: int = 0
+    pixels: Pixels | None = None
     notes: list[Problem] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -107,53 +134,65 @@ def check_dataset(
     merge: str | None = None,
     workers: int = 0,
     progress: Progress | None = None,
+    choices: Choices | None = None,
 ) -> CheckReport:
     """Read every image and mask of a data set, or of one split, and report.
 
     Args:
         root: the folder, or an image file.
-        split: read only this split; a data set without splits is read whole.
+        split: read only this split.
         merge: the merge of the class histogram, as ``load_merge`` takes it.
         workers: decoding threads; 0 takes SLURM_CPUS_PER_TASK or the number of cores.
         progress: called with (files done, files in all) after each.
+        choices: what the user says of the data set.
 
     Raises:
-        BadInputError: there is nothing to check, no such split, or a bad merge; whatever is
-            wrong with single files is in the report instead.
+        BadInputError: there is no such folder or split, or a bad merge; whatever is wrong with
+            single files is in the report instead.
     """
-    problems: list[Problem] = []
+    remarks: list[Remark] = []
     root = Path(root)
 
     def report(path: str | Path, problem: str, hint: str | None) -> None:
-        problems.append(Problem(_relative(path, root), problem))
+        remarks.append(Remark(path, problem, hint))
 
-    found = survey(root, report)
+    found = take_inventory(root, choices or Choices(), report)
     # A mistake in the merge shows before the long part.
-    load_merge(merge, found.space or folder_space(range(IGNORE)))
-    split = split if found.splits else None
+    load_merge(merge, found.meaning.space or folder_space(range(IGNORE)))
     records = found.records if split is None else records_of(found, split, lambda *_: None)
-    members = {name: frozenset(found.members(name, report)) for name in found.splits}
+    members = {name: _members(found, name, report) for name in found.splits}
     result = _opening(found, split, records, members)
-    tally = _read_all(records, found.space, workers, progress, report)
-    _fill(result, tally, found.space, merge)
-    for path in found.stray_masks:
-        report(path, "a mask of no image", None)
+    tally = _read_all(records, workers, progress)
+    remarks += [*found.wrong, *found.ambiguous]
+    remarks += [Remark(fault.path, fault.problem, fault.hint) for fault in found.meaning.faults]
+    remarks += [remark for finding in tally.findings for remark in finding.problems]
+    notes = list(found.notes)
+    _fill(result, tally)
+    _explain_sizes(tally, remarks, notes)
+    _explain_labels(result, found, tally, merge, remarks, notes)
     report_unlabelled(records, members, report)
     report_twins(tally.twins, records, members, report)
-    result.notes = [p for p in problems if p.problem == EMPTY_MASK]
-    result.problems = [p for p in problems if p.problem != EMPTY_MASK]
+    result.notes = [_problem(remark, root) for remark in notes]
+    result.problems = [_problem(remark, root) for remark in remarks]
     return result
 
 
 @dataclass
 class _Tally:
-    """Sums over the files read; a few numbers an image at most."""
+    """Sums over the files read; a few numbers per image at most.
+
+    Attributes:
+        findings: those of masks, or with problems.
+        pixels: by raw id.
+    """
 
     heights: list[int] = field(default_factory=list)
     widths: list[int] = field(default_factory=list)
     formats: Counter[str] = field(default_factory=Counter)
     modes: Counter[str] = field(default_factory=Counter)
+    findings: list[Finding] = field(default_factory=list)
     pixels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1 << 16, np.int64))
+    ids: IdsFound = field(default_factory=IdsFound)
     twins: dict[bytes, list[str]] = field(default_factory=dict)
 
     def add(self, finding: Finding) -> None:
@@ -164,11 +203,24 @@ class _Tally:
             self.modes[finding.header.mode] += 1
         if finding.digest is not None:
             self.twins.setdefault(finding.digest, []).append(finding.record.name)
+        if finding.ids.size:
+            self.ids.add(finding.ids.tolist())
+        if finding.record.mask is not None or finding.problems:
+            self.findings.append(finding)
         self.pixels[finding.ids] += finding.pixels
 
 
+def _members(found: Inventory, split: str, report: Report) -> frozenset[str]:
+    """The names of a split's images; a list that cannot be read is reported."""
+    try:
+        return frozenset(found.members(split, report))
+    except BadInputError as error:
+        report(error.path, error.problem, error.hint)
+        return frozenset()
+
+
 def _opening(
-    found: Survey,
+    found: Inventory,
     split: str | None,
     records: tuple[Record, ...],
     members: dict[str, frozenset[str]],
@@ -178,56 +230,139 @@ def _opening(
         root=str(found.root),
         layout=found.layout,
         split=split,
-        label_space=None if found.space is None else found.space.name,
+        line=found.line(records),
+        label_space=None,
+        labels_by=found.meaning.said,
         images=_count(records),
         splits={
             name: _count(r for r in found.records if r.name in names)
             for name, names in members.items()
         },
         unlisted=sum(r.name not in listed for r in found.records) if members else 0,
+        left_out=[LeftOutFile(one.name, one.why, one.files) for one in found.left],
+        texts=list(found.lists),
     )
 
 
-def _read_all(
-    records: tuple[Record, ...],
-    space: LabelSpace | None,
-    workers: int,
-    progress: Progress | None,
-    report: Report,
-) -> _Tally:
+def _read_all(records: tuple[Record, ...], workers: int, progress: Progress | None) -> _Tally:
     tally = _Tally()
-    findings = ordered_map(partial(examine, space=space), records, workers=workers)
-    for done, finding in enumerate(findings, 1):
+    for done, finding in enumerate(ordered_map(examine, records, workers=workers), 1):
         tally.add(finding)
-        for path, problem in finding.problems:
-            report(path, problem, None)
         if progress is not None:
             progress(done, len(records))
     return tally
 
 
-def _fill(result: CheckReport, tally: _Tally, space: LabelSpace | None, which: str | None) -> None:
+def _fill(result: CheckReport, tally: _Tally) -> None:
     result.height = _spread(tally.heights)
     result.width = _spread(tally.widths)
     result.formats = dict(sorted(tally.formats.items()))
     result.modes = dict(sorted(tally.modes.items()))
+
+
+def _explain_sizes(tally: _Tally, problems: list[Remark], notes: list[Remark]) -> None:
+    """Masks of other sizes: one line for each cause that is the same for all of them."""
+    wrong = [f.wrong_size for f in tally.findings if f.wrong_size is not None]
+    for cause, what in (
+        ("scale", "are of another size but the same shape as their images"),
+        ("exif", "fit their images only without, or only with, EXIF orientation"),
+    ):
+        alike = [error for error in wrong if error.cause == cause]
+        if len(alike) > 1:
+            first = alike[0].problem
+            problem = f"{len(alike)} masks {what}; this one: {first}"
+            problems.append(Remark(alike[0].path, problem, alike[0].hint))
+            wrong = [error for error in wrong if error.cause != cause]
+    problems += [Remark(error.path, error.problem, error.hint) for error in wrong]
+    resized = [f for f in tally.findings if f.resized]
+    if resized:
+        count = _masks(len(resized))
+        notes.append(Remark(_mask_of(resized[0]), f"{count} resized, nearest neighbour"))
+    turned = [f for f in tally.findings if _fits_either_way(f)]
+    if turned:
+        problem = (
+            f"{_masks(len(turned))} of the size of a photo that EXIF orientation turns: whether "
+            "drawn on the turned photo or on the stored one, the size cannot tell"
+        )
+        hint = "look at one; photos are read as stored by: --exif ignore"
+        notes.append(Remark(_mask_of(turned[0]), problem, hint))
+
+
+def _explain_labels(
+    result: CheckReport,
+    found: Inventory,
+    tally: _Tally,
+    which: str | None,
+    problems: list[Remark],
+    notes: list[Remark],
+) -> None:
+    """What the ids are, under the space and the merge, and what is wrong with them."""
+    meaning = found.meaning.given(tally.ids.ids) if tally.ids.ids else found.meaning
+    result.labels_by = meaning.said
+    result.label_space = None if meaning.space is None else meaning.space.name
     if not result.images.labelled:
         return
-    ids = np.flatnonzero(tally.pixels).tolist()
-    space = folder_space(ids) if space is None else space
+    binary = False
+    try:
+        binary = require_one_kind(found.root, meaning, tally.ids)
+    except BadInputError as error:
+        problems.append(Remark(found.root, error.problem, error.hint))
+    for finding in tally.findings:
+        for remark in id_problems(finding, meaning.space, binary=binary):
+            (notes if remark.problem == EMPTY_MASK else problems).append(remark)
+    masks = [f.record.mask for f in tally.findings if f.record.mask is not None]
+    odd = other_palettes(masks)
+    problems += [Remark(path, problem, CURE) for path, problem in odd.items()]
+    _count_labels(result, meaning, tally, which, binary=binary)
+    if binary:
+        notes.append(Remark(found.root, f"masks are 0 and 255: 255 is read as {_second(meaning)}"))
+    pixels = result.pixels
+    if pixels is not None and pixels.too_many():
+        problem = f"more than a small share of the pixels would not be scored: {pixels.said()}"
+        problems.append(Remark(found.root, problem, "name the labels: --labels NAME|FILE"))
+    shown_classes = [name for name, count in result.classes.items() if count]
+    if len(shown_classes) == 1 and tally.ids.ids and not tally.ids.full:
+        problem = f"all labelled pixels are {shown_classes[0]}: a score over one class is no score"
+        problems.append(Remark(found.root, problem, "choose another --merge or split"))
+
+
+def _count_labels(
+    result: CheckReport, meaning: Meaning, tally: _Tally, which: str | None, *, binary: bool
+) -> None:
+    counts = tally.pixels
+    if binary:
+        counts[1], counts[IGNORE] = counts[1] + counts[IGNORE], 0
+    ids = np.flatnonzero(counts).tolist()
+    space = meaning.space or folder_space(ids)
     merge = load_merge(which, space)
-    known = [i for i in ids if i < min(len(space.names), IGNORE)]
-    result.labels = {space.names[i]: int(tally.pixels[i]) for i in known}
-    result.ignored = int(tally.pixels.sum()) - sum(result.labels.values())
+    known = min(len(space.names), IGNORE)
+    result.labels = {space.names[i]: int(counts[i]) for i in ids if i < known}
+    result.ignored = int(counts.sum()) - sum(result.labels.values())
     result.merge = merge.name
-    result.classes, result.classes_ignored = _by_class(tally.pixels, merge)
-
-
-def _by_class(pixels: NDArray[np.int64], merge: Merge) -> tuple[dict[str, int], int]:
-    ids = np.flatnonzero(pixels)
     sums = np.zeros(256, np.int64)
-    np.add.at(sums, merge.apply(ids), pixels[ids])
-    return {name: int(sums[i]) for i, name in enumerate(merge.classes)}, int(sums[IGNORE])
+    np.add.at(sums, merge.apply(np.array(ids, dtype=np.int64)), counts[ids])
+    result.classes = {name: int(sums[i]) for i, name in enumerate(merge.classes)}
+    result.classes_ignored = int(sums[IGNORE])
+    dropped = {i: int(counts[i]) for i in ids if i >= known}
+    result.pixels = Pixels.of(counts[:known], dropped, space, merge)
+
+
+def _second(meaning: Meaning) -> str:
+    space: LabelSpace | None = meaning.space
+    return "1" if space is None else space.names[1]
+
+
+def _fits_either_way(finding: Finding) -> bool:
+    fits = finding.record.mask is not None and finding.ids.size > 0
+    return fits and finding.header is not None and finding.header.fits_either_way
+
+
+def _mask_of(finding: Finding) -> Path:
+    return finding.record.mask or finding.record.image
+
+
+def _masks(count: int) -> str:
+    return "1 mask is" if count == 1 else f"{count} masks are"
 
 
 def _count(records: Iterable[Record]) -> SplitCount:
@@ -235,12 +370,12 @@ def _count(records: Iterable[Record]) -> SplitCount:
     return SplitCount(len(masks), sum(masks), len(masks) - sum(masks))
 
 
-def _spread(lengths: list[int]) -> Spread | None:
+def _spread(lengths: Sequence[int]) -> Spread | None:
     if not lengths:
         return None
     return Spread(min(lengths), statistics.median_low(lengths), max(lengths))
 
 
-def _relative(path: str | Path, root: Path) -> str:
-    text = str(path)
-    return shown(text.removeprefix(f"{root}/"))
+def _problem(remark: Remark, root: Path) -> Problem:
+    file = shown(str(remark.path).removeprefix(f"{root}/"))
+    return Problem(file, remark.problem, remark.hint)

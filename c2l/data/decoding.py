@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from c2l.data.images import read_photo
-from c2l.data.layouts import Record
+from c2l.data.records import Record
 from c2l.errors import BadInputError
 from c2l.runtime.files import sha256_file, unchanged
 from c2l.runtime.pool import ordered_map
@@ -48,10 +47,11 @@ class Skips:
             BadInputError: ``on_error`` is ``fail``.
         """
         if self.on_error == "fail":
+            way_out = "mend or remove the file, or leave such files out by --on-error skip"
             raise BadInputError(
                 error.path,
                 error.problem,
-                hint="mend or remove the file, or leave such files out by --on-error skip",
+                hint=f"{error.hint}; else {way_out}" if error.hint else way_out,
             )
         self.reasons[name] = error.message
         if not self.quiet:
@@ -70,7 +70,7 @@ def decode(records: Sequence[Record], size: int, workers: int, skips: Skips) -> 
         index, record = item
         try:
             with unchanged(record.image):
-                pixels, original = read_photo(record.image, size=size)
+                pixels, original = record.photo(size)
                 digest = sha256_file(record.image)
             return Decoded(index, pixels, original, digest)
         except BadInputError as error:

@@ -9,17 +9,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from c2l.data.images import ImageHeader, read_header, read_rgb
+from c2l.data.audit import CURE, oddity
+from c2l.data.images import ImageHeader
+from c2l.data.inventory import Remark
 from c2l.data.labels import LabelSpace
-from c2l.data.masks import check_mask_size, read_mask
-from c2l.data.survey import Record
+from c2l.data.masks import WrongSizeError, fitted, read_mask
+from c2l.data.records import Record
 from c2l.errors import BadInputError
 from c2l.schema import IGNORE
 
 # Decoding at this size lets a JPEG decode at 1/8 and still reads the file to its end.
 _DECODE_SIZE = 32
 _SHOWN_IDS = 8
-
 
 EMPTY_MASK = "the mask is empty: nothing but background or 255"
 
@@ -34,7 +35,9 @@ class Finding:
         header: None if the image is broken.
         ids: label ids in the mask, ascending; empty without a readable mask.
         pixels: pixels of each of ``ids``.
-        problems: (file, what is wrong with it).
+        problems: what is wrong with either file.
+        wrong_size: the mask's size does not fit.
+        resized: the mask was of another size and was fitted by ``--mask-size nearest``.
     """
 
     record: Record
@@ -42,46 +45,65 @@ class Finding:
     header: ImageHeader | None = None
     ids: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     pixels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    problems: list[tuple[Path, str]] = field(default_factory=list)
+    problems: list[Remark] = field(default_factory=list)
+    wrong_size: WrongSizeError | None = None
+    resized: bool = False
 
 
-def examine(record: Record, space: LabelSpace | None) -> Finding:
-    """Decode an image and its mask; what is wrong is listed, not raised.
-
-    Args:
-        record: the image.
-        space: what label ids there may be; None allows 0 to 254.
-    """
+def examine(record: Record) -> Finding:
+    """Decode an image and its mask; what is wrong is listed, not raised."""
     finding = Finding(record)
     try:
-        finding.header = read_header(record.image)
-        read_rgb(record.image, size=_DECODE_SIZE)
+        finding.header = record.header()
+        record.photo(_DECODE_SIZE)
         finding.digest = _sha256(record.image)
     except BadInputError as error:
         finding.header = None
-        finding.problems.append((record.image, error.problem))
+        finding.problems.append(Remark(record.image, error.problem, error.hint))
     if record.mask is not None:
-        _examine_mask(finding, record.mask, space)
+        _examine_mask(finding, record.mask)
     return finding
 
 
-def _examine_mask(finding: Finding, path: Path, space: LabelSpace | None) -> None:
+def _examine_mask(finding: Finding, path: Path) -> None:
     try:
-        mask = read_mask(path)
+        stored = read_mask(path)
+        mask = stored
         if finding.header is not None:
-            check_mask_size(mask, (finding.header.height, finding.header.width), path)
-    except BadInputError as error:
-        finding.problems.append((path, error.problem))
+            mask = fitted(stored, finding.header, path, nearest=finding.record.nearest)
+    except WrongSizeError as error:
+        finding.wrong_size = error
         return
+    except BadInputError as error:
+        finding.problems.append(Remark(path, error.problem, error.hint))
+        return
+    finding.resized = mask is not stored
     counts = np.bincount(mask.ravel())
     finding.ids = np.flatnonzero(counts)
     finding.pixels = counts[finding.ids]
-    if not np.any((finding.ids != 0) & (finding.ids != IGNORE)):
-        finding.problems.append((path, EMPTY_MASK))
+    if problem := oddity(stored):
+        finding.problems.append(Remark(path, problem, CURE))
+
+
+def id_problems(finding: Finding, space: LabelSpace | None, *, binary: bool) -> list[Remark]:
+    """What the ids of a mask say, once it is known what they mean.
+
+    Args:
+        finding: of the mask.
+        space: what label ids there may be; None allows 0 to 254.
+        binary: 255 is a label.
+    """
+    path = finding.record.mask
+    if path is None or not finding.ids.size:
+        return []
+    found = []
+    if not np.any((finding.ids != 0) & ((finding.ids != IGNORE) | binary)):
+        found.append(Remark(path, EMPTY_MASK))
     limit = IGNORE if space is None else len(space.names)
     outside = finding.ids[(finding.ids >= limit) & (finding.ids != IGNORE)]
     if outside.size:
-        finding.problems.append((path, _outside(outside.tolist(), limit, space)))
+        found.append(Remark(path, _outside(outside.tolist(), limit, space)))
+    return found
 
 
 def _outside(ids: list[int], limit: int, space: LabelSpace | None) -> str:

@@ -1,6 +1,6 @@
 """The one home of image decoding: any photo file becomes an (H, W, 3) array by written rules.
 
-- EXIF orientation is applied; EXIF that cannot be read counts as upright.
+- EXIF orientation is applied unless ``turn`` is false; EXIF that cannot be read counts as upright.
 - Greyscale becomes three equal channels; 1-bit becomes 0 and 255.
 - CMYK, YCCK and YCbCr become RGB by Pillow, which undoes Adobe's inverted CMYK itself;
   colour profiles are not applied.
@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from c2l.errors import BadInputError
 
@@ -61,25 +61,52 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What a file's header says: size in pixels after EXIF orientation, format, Pillow mode."""
+    """What a file's header says.
+
+    Attributes:
+        height, width: in pixels, after EXIF orientation where ``turned``.
+        format, mode: Pillow's names.
+        orientation: of EXIF, 1 to 8; 1 is upright.
+        turned: whether the orientation is applied.
+    """
 
     height: int
     width: int
     format: str
     mode: str
+    orientation: int = 1
+    turned: bool = True
+
+    @property
+    def other_size(self) -> tuple[int, int]:
+        """(height, width) with the orientation applied where it is not, and the reverse."""
+        size = (self.height, self.width)
+        return size[::-1] if self.orientation in _SIDEWAYS else size
+
+    @property
+    def fits_either_way(self) -> bool:
+        """Whether EXIF turns the image and leaves its size, so that a mask's size tells nothing."""
+        return self.orientation in _TRANSPOSE and self.other_size == (self.height, self.width)
 
 
-def read_header(path: Path, *, max_pixels: int = MAX_PIXELS) -> ImageHeader:
+def read_header(path: Path, *, max_pixels: int = MAX_PIXELS, turn: bool = True) -> ImageHeader:
     """The header of an image file; pixels are not decoded.
+
+    Args:
+        path: the file.
+        max_pixels: most pixels it may declare.
+        turn: apply EXIF orientation.
 
     Raises:
         BadInputError: as ``read_rgb``, as far as a header shows it.
     """
     with open_image(path, FORMATS, max_pixels) as image:
         width, height = image.size
-        if _orientation(image) in _SIDEWAYS:
+        orientation = _orientation(image)
+        _check_stored(image, path, turn=turn)
+        if turn and orientation in _SIDEWAYS:
             width, height = height, width
-        return ImageHeader(height, width, str(image.format), image.mode)
+        return ImageHeader(height, width, str(image.format), image.mode, orientation, turn)
 
 
 def read_size(path: Path) -> tuple[int, int]:
@@ -114,19 +141,22 @@ def read_rgb(
 
 
 def read_photo(
-    path: Path, *, size: int | None = None, max_pixels: int = MAX_PIXELS
+    path: Path, *, size: int | None = None, max_pixels: int = MAX_PIXELS, turn: bool = True
 ) -> tuple[NDArray[np.uint8], tuple[int, int]]:
     """An image as ``read_rgb`` gives it, and its own (height, width), the file opened once.
+
+    ``turn`` applies EXIF orientation; without it the image is read as it is stored.
 
     Raises:
         BadInputError: as ``read_rgb``.
     """
     with open_image(path, FORMATS, max_pixels) as image:
         width, height = image.size
+        _check_stored(image, path, turn=turn)
         _check_scans(image, path)
         box = _draft(image, size)
         image.load()
-        orientation = _orientation(image)
+        orientation = _orientation(image) if turn else 1
         rgb = _to_rgb(image, path)
         if size is not None:
             rgb = rgb.resize((size, size), Image.Resampling.BILINEAR, box=box)
@@ -250,6 +280,17 @@ def _too_large(path: Path, found: str, max_pixels: int) -> BadInputError:
         f"expected at most {max_pixels} pixels, the header declares {found}",
         hint="make the image smaller, or leave it out",
     )
+
+
+def _check_stored(image: Image.Image, path: Path, *, turn: bool) -> None:
+    if turn or not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return
+    if image.tag_v2.get(ExifTags.Base.Orientation, 1) != 1:
+        raise BadInputError(
+            path,
+            "expected a photo that can be read as stored, found a TIFF with an orientation",
+            hint="save its pixels as they should be seen, without the orientation",
+        )
 
 
 def _orientation(image: Image.Image) -> int:

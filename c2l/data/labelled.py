@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l import schema
-from c2l.data.images import read_rgb, read_size
+from c2l.data.audit import CURE, oddity, other_palettes
+from c2l.data.dataset import Dataset
 from c2l.data.labels import LabelSpace, folder_space
-from c2l.data.layouts import Dataset, Record
-from c2l.data.masks import check_mask_size, read_mask
+from c2l.data.masks import Mask, read_mask
 from c2l.data.reading import open_images
+from c2l.data.records import Record
+from c2l.data.spaces import PERSON_SPACE, Meaning
 from c2l.errors import BadInputError
 from c2l.runtime.files import sha256_file, unchanged
 from c2l.runtime.pool import ordered_map
+
+BINARY_HINT = f"255 is read as person by: --labels {PERSON_SPACE}"
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What the ids in a data set's masks mean, settled.
+
+    Attributes:
+        space: the label space.
+        said: how that is known.
+        binary: whether 255 is the second of two labels, and not ignored.
+        odd: what is wrong with masks by their palettes.
+    """
+
+    space: LabelSpace
+    said: str
+    binary: bool = False
+    odd: dict[Path, str] = field(default_factory=dict)
+
+    def ids(self, mask: Mask) -> Mask:
+        """The ids of a mask, 255 as 1 where masks are 0 and 255."""
+        if self.binary:
+            return np.where(mask == schema.IGNORE, np.uint8(1), mask)
+        return mask
 
 
 @dataclass(frozen=True)
@@ -28,14 +56,16 @@ class Labelled:
 
     Attributes:
         pixels: (S, S, 3) uint8, resized.
-        mask: (H, W) raw label ids at the photo's own size.
+        mask: (H, W) label ids at the photo's own size.
         sha256: of both files' bytes.
+        either_way: whether EXIF turns the photo, and the mask fits it turned or as stored.
     """
 
     name: str
     pixels: NDArray[np.uint8]
     mask: NDArray[Any]
     sha256: str
+    either_way: bool = False
 
 
 def content_sha256(record: Record) -> str:
@@ -48,13 +78,13 @@ def joined_sha256(parts: Sequence[str]) -> str:
     return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
-def labelled(data: Path, split: str | None) -> Dataset:
-    dataset = open_images(data, split, labelled_only=True)
-    if not dataset.records:
-        raise BadInputError(
-            data, "no image of it has a mask", hint="see what it holds: c2l data check DIR"
-        )
-    return dataset
+def labelled(data: Path, options: Any, split: str | None) -> Dataset:
+    """The photos of a data set that have masks.
+
+    Raises:
+        BadInputError: as ``open_dataset``.
+    """
+    return open_images(data, options, split=split, labelled_only=True)
 
 
 def none_read(dataset: Dataset) -> BadInputError:
@@ -66,26 +96,101 @@ def none_read(dataset: Dataset) -> BadInputError:
     )
 
 
-def found_space(dataset: Dataset) -> LabelSpace:
-    """The label space of a folder whose labels nobody named, from the ids in its masks."""
-    ids: set[int] = set()
-    masks = (record.mask for record in dataset.records if record.mask is not None)
-    for mask in ordered_map(read_mask, masks):
-        ids |= {int(v) for v in np.unique(mask)}
-    return folder_space(ids)
+def settle(dataset: Dataset) -> Labels:
+    """What the ids mean; all masks are read where that depends on the ids that occur.
+
+    Raises:
+        BadInputError: masks of 0 and 255 whose labels nobody named, or some of 0 and 1 and some
+            of 0 and 255.
+    """
+    paths = [record.mask for record in dataset.records if record.mask is not None]
+    odd = other_palettes(paths)
+    meaning, binary = dataset.meaning, False
+    if meaning.space is None or len(meaning.space.names) <= 2:
+        found = IdsFound()
+        for ids in ordered_map(_ids_in, paths):
+            found.add(ids)
+        meaning = meaning.given(found.ids)
+        binary = require_one_kind(dataset.root, meaning, found)
+        meaning = Meaning(meaning.space or folder_space(found.ids), meaning.said)
+    space = meaning.space
+    if space is None:
+        raise BadInputError(dataset.root, "nobody names the labels", hint="--labels NAME|FILE")
+    return Labels(space, meaning.said, binary, odd)
 
 
-def read_labelled(size: int) -> Callable[[Record], Labelled]:
+@dataclass
+class IdsFound:
+    """Which ids occur in some masks.
+
+    Attributes:
+        ids: in any of them.
+        full: number of masks of 0 and 255 only.
+        ones: number of masks with id 1.
+    """
+
+    ids: set[int] = field(default_factory=set)
+    full: int = 0
+    ones: int = 0
+
+    def add(self, ids: Iterable[int]) -> None:
+        """Note the ids of a mask."""
+        own = set(ids)
+        self.ids |= own
+        self.full += schema.IGNORE in own and own <= {0, schema.IGNORE}
+        self.ones += 1 in own
+
+
+def require_one_kind(root: Path, meaning: Meaning, found: IdsFound) -> bool:
+    """Whether masks of two labels are 0 and 255, and 255 is the second label.
+
+    Raises:
+        BadInputError: they are, but nobody named the labels; or some are and some are not.
+    """
+    names = () if meaning.space is None else meaning.space.names
+    if len(names) > 2 or not found.full:
+        return False
+    if meaning.space is None:
+        if found.ids <= {0, schema.IGNORE}:
+            raise BadInputError(
+                root,
+                "all masks are 0 and 255, and 255 is ignored: nothing to score",
+                hint=BINARY_HINT,
+            )
+        return False
+    if found.ones:
+        raise BadInputError(
+            root,
+            f"{found.full} masks are of 0 and 255, {found.ones} have id 1: "
+            "255 cannot be a label in some and ignored in others",
+            hint="save all of them as 0 and 1, or all as 0 and 255",
+        )
+    return len(names) == 2
+
+
+def _ids_in(path: Path) -> list[int]:
+    try:
+        return [int(i) for i in np.unique(read_mask(path))]
+    except BadInputError:
+        return []  # said by the pass that scores
+
+
+def read_labelled(size: int, labels: Labels) -> Callable[[Record], Labelled]:
     """Reads a photo at (size, size) with its mask."""
 
     def read(record: Record) -> Labelled:
         if record.mask is None:
             raise BadInputError(record.image, "has no mask")
         with unchanged(record.image, record.mask):
-            pixels = read_rgb(record.image, size=size)
-            mask = read_mask(record.mask)
-            check_mask_size(mask, read_size(record.image), record.mask)
-            return Labelled(record.name, pixels, mask, content_sha256(record))
+            pixels, _ = record.photo(size)
+            header = record.header()
+            mask = record.labels(header)
+            problem = labels.odd.get(record.mask) or oddity(mask)
+            if problem:
+                raise BadInputError(record.mask, problem, hint=CURE)
+            sha256 = content_sha256(record)
+            turned = header.fits_either_way
+            return Labelled(record.name, pixels, labels.ids(mask), sha256, turned)
 
     return read
 
@@ -94,3 +199,10 @@ def raw_ids(mask: NDArray[Any], labels: int) -> NDArray[np.uint8]:
     """Raw ids as uint8, what lies outside the label space as ignore."""
     outside = (mask < 0) | (mask >= labels)
     return np.where(outside, schema.IGNORE, mask).astype(np.uint8)
+
+
+def dropped_ids(mask: NDArray[Any], labels: int) -> Counter[int]:
+    """Pixels of each id that is no label, 255 included."""
+    outside = mask[mask >= labels]
+    ids, counts = np.unique(outside, return_counts=True)
+    return Counter(dict(zip(ids.tolist(), counts.tolist(), strict=True)))

@@ -31,10 +31,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l.errors import BadInputError
+from c2l.runtime.text import read_text
 from c2l.schema import IGNORE
 
 MAX_CLASSES = 254
-DEFAULT_MERGE = "upper-lower"
+# The first of these that a label space has is scored unless another is asked for.
+DEFAULT_MERGES = ("upper-lower", "person")
 IDENTITY = "identity"
 FOLDER_SPACE = "folder"
 OWN_LABELS = "own"  # listed by the user, in a merge file or a folder's labels.txt
@@ -59,6 +61,7 @@ class Merge:
         label_space: the name of the label space it reads ("own" if its file lists the labels).
         classes: class names; class 0 is the background.
         table: 256 entries, raw id -> class index, or 255 for what is ignored.
+        forgotten: ids of labels that the merge does not name: ignored, which may be meant so.
         atr: class by ATR's label, for predictors that name these, where names alone do not tell.
     """
 
@@ -66,6 +69,7 @@ class Merge:
     label_space: str
     classes: tuple[str, ...]
     table: tuple[int, ...]
+    forgotten: tuple[int, ...] = ()
     atr: dict[str, str] = field(default_factory=dict)
 
     def apply(self, mask: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
@@ -86,8 +90,13 @@ class Merge:
 
 
 def published_space(name: str) -> LabelSpace:
-    """The label space of a published data set: "atr", "ccp" or "lip"."""
+    """A published label space, one of ``published_names``."""
     return LabelSpace(name, _published()[name])
+
+
+def published_names() -> tuple[str, ...]:
+    """Names of the published label spaces."""
+    return tuple(_published())
 
 
 def folder_space(ids: Iterable[int]) -> LabelSpace:
@@ -112,7 +121,8 @@ def load_merge(which: str | None, space: LabelSpace) -> Merge:
 
     Args:
         which: a built-in name ("upper-lower", "fine", "identity"), the path of a ``.toml``
-            file, or None for "upper-lower" where the space has it, else "identity".
+            file, or None for the first of ``DEFAULT_MERGES`` that the space has, else
+            "identity".
         space: the label space of the data in hand.
 
     Raises:
@@ -120,14 +130,16 @@ def load_merge(which: str | None, space: LabelSpace) -> Merge:
     """
     known = merge_names(space)
     if which is None:
-        which = DEFAULT_MERGE if DEFAULT_MERGE in known else IDENTITY
+        which = next((name for name in DEFAULT_MERGES if name in known), IDENTITY)
     if which == IDENTITY:
         return _identity(space)
     if which in known:
         path = _data() / f"{space.name}-{which}.toml"
         return _Builder(path.name, which, path.read_text(encoding="utf-8"), space).merge()
     if which.endswith(".toml") or os.path.isfile(which):
-        return _Builder(which, Path(which).stem, _read_text(Path(which)), space).merge()
+        return _Builder(
+            which, Path(which).stem, read_text(Path(which), "a label merge"), space
+        ).merge()
     raise BadInputError(
         which,
         f"no merge of this name for the label space '{space.name}', which has {', '.join(known)}",
@@ -154,8 +166,9 @@ class _Builder:
                 raise self._error(f"unknown key '{key}'; expected {', '.join(_KEYS)}")
         space = self._space(data)
         classes = self._classes(data)
-        table = self._table(data, space, classes)
-        return Merge(self.name, space.name, classes, table, self._atr(data, classes))
+        table, forgotten = self._table(data, space, classes)
+        atr = self._atr(data, classes)
+        return Merge(self.name, space.name, classes, table, forgotten, atr)
 
     def _atr(self, data: dict[str, Any], classes: tuple[str, ...]) -> dict[str, str]:
         rows = data.get("atr", {})
@@ -196,7 +209,8 @@ class _Builder:
 
     def _table(
         self, data: dict[str, Any], space: LabelSpace, classes: tuple[str, ...]
-    ) -> tuple[int, ...]:
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The class of each id, and the labels that nothing in the file names."""
         assign = data.get("assign", {})
         if not isinstance(assign, dict):
             raise self._error("key 'assign': expected a table of class = [labels]")
@@ -213,7 +227,8 @@ class _Builder:
         for label, key in taken.items():
             name = key.removeprefix("assign.")
             table[label] = IGNORE if key == "ignore" else classes.index(name)
-        return tuple(table)
+        known = range(_id_limit(space))
+        return tuple(table), tuple(i for i in known if table[i] == IGNORE and i not in taken)
 
     def _take(self, taken: dict[int, str], key: str, labels: object, space: LabelSpace) -> None:
         if not isinstance(labels, list):
@@ -275,15 +290,6 @@ def _identity(space: LabelSpace) -> Merge:
     ids = range(len(space.names))
     table = (*ids, *[IGNORE] * (256 - len(space.names)))
     return Merge(IDENTITY, space.name, space.names, table)
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BadInputError(path, f"cannot read the merge: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise BadInputError(path, "expected UTF-8 text, found other bytes") from None
 
 
 def _data() -> Traversable:

@@ -1,92 +1,162 @@
-"""Finds a data set's images, masks and splits by the layout it was published in.
+"""The layouts in which data sets are published, one row each: a new one is a new row.
 
-- ATR: ``JPEGImages/`` with ``SegmentationClassAug/`` or ``SegmentationClass/``; splits are
-  ``ImageSets/Segmentation/*.txt``, or lists at the root such as ``train_id.txt``.
-- CCP: ``photos/`` with ``annotations/pixel-level/*.mat``; splits are ``splits/*.txt``.
-- LIP: ``train_images/``, ``val_images/``, ``test_images/`` at the root or in
-  ``TrainVal_images/``, masks in ``{train,val}_segmentations/`` at the root or in
-  ``TrainVal_parsing_annotations/``; each image folder is a split, which a list such as
-  ``train_id.txt`` beside it narrows. An image's name begins with its folder.
-- folder: any images, those in ``images/`` where there is one; masks of the same stem in
-  ``masks/``, ``labels/`` or ``annotations/``; splits are ``splits/*.txt``.
+A layout says where photos, masks and lists of splits lie; what the ids in the masks mean is
+another question, answered in ``c2l.data.spaces``.
 """
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from c2l.data.folders import Report, shown, stop_at_first
-from c2l.data.labels import LabelSpace
-from c2l.data.survey import Record, Survey, survey
-from c2l.errors import BadInputError
 
-__all__ = ["Dataset", "Record", "open_dataset"]
+@dataclass(frozen=True)
+class Place:
+    """A folder of photos and the folders in which their masks may lie, all below the root.
+
+    Attributes:
+        photos: the first of these that exists.
+        masks: the first of these that exists.
+        split: the split that the folder is, where it is one.
+        lists: text files that narrow that split.
+    """
+
+    photos: tuple[str, ...]
+    masks: tuple[str, ...] = ()
+    split: str | None = None
+    lists: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """The images of a data set, or of one of its splits.
+class Layout:
+    """One way in which the files of a data set are arranged.
 
     Attributes:
-        root: the folder (or the single image) that was named.
-        layout: "atr", "ccp", "lip" or "folder".
-        split: the split, or None for everything.
-        records: the images, sorted by name.
-        space: what the ids in the masks mean; None where nobody named them.
+        name: as commands and artifacts have it.
+        places: the folders of photos; the layout is recognised by the first that exists.
+        needs_masks: whether a folder of masks must be there too.
+        lists: folders whose text files all are lists of splits.
+        space: the published label space of the data sets in this layout.
+        attested_by: what proves that the labels are those of ``space``: file stems as
+            published (most photos match), or folders that nothing else has.
     """
 
-    root: Path
-    layout: str
-    split: str | None
-    records: tuple[Record, ...]
-    space: LabelSpace | None
+    name: str
+    places: tuple[Place, ...]
+    needs_masks: bool = False
+    lists: tuple[str, ...] = ("splits",)
+    space: str | None = None
+    stems: re.Pattern[str] | None = None
+    folders: tuple[str, ...] = ()
+
+    def found(self, root: Path) -> list[Part]:
+        """The parts of a data set in this layout; empty where it has another one."""
+        parts = [part for place in self.places if (part := self._part(root, place))]
+        if self.needs_masks and not any(part.masks is not None for part in parts):
+            return []
+        return parts
+
+    def _part(self, root: Path, place: Place) -> Part | None:
+        photos = _first_folder(root, place.photos)
+        if photos is None:
+            return None
+        # Where each folder is a split, its name begins the names of its photos.
+        prefix = f"{Path(photos).name}/" if place.split else ""
+        lists = next((name for name in place.lists if os.path.isfile(root / name)), None)
+        masks = _first_folder(root, place.masks)
+        return Part(photos, masks, prefix, place.split, lists)
 
 
-def open_dataset(
-    root: str | Path, *, split: str | None = None, labelled_only: bool = False
-) -> Dataset:
-    """The data set in a folder, or of a single image file.
+@dataclass(frozen=True)
+class Part:
+    """A folder of photos that is there, relative to the root; "" is the root itself.
 
-    Args:
-        root: the folder, or an image file.
-        split: the split to take; a data set that has no splits is taken whole, and says
-            so with ``Dataset.split`` None.
-        labelled_only: leave out images that have no mask.
-
-    Raises:
-        BadInputError: nothing there, no images, an unknown split, a list naming images
-            that are not there, file names that cannot be used, links out of the folder.
+    Attributes:
+        photos: the folder of photos.
+        masks: the folder of their masks; None where the layout knows none.
+        prefix: begins the names of its photos.
+        split: the split that it is.
+        narrowed_by: the list that narrows that split.
     """
-    found = survey(Path(root), stop_at_first)
-    if not found.splits:
-        split = None
-    records = found.records if split is None else records_of(found, split, stop_at_first)
-    if labelled_only:
-        records = tuple(record for record in records if record.mask is not None)
-    if not records:
-        what = "labelled images" if labelled_only else "images"
-        where = "" if split is None else f" in the split '{split}'"
-        raise BadInputError(
-            root,
-            f"expected {what}{where}, found none",
-            hint=f"see what is in it: c2l data check {root}",
-        )
-    return Dataset(found.root, found.layout, split, records, found.space)
+
+    photos: str
+    masks: str | None = None
+    prefix: str = ""
+    split: str | None = None
+    narrowed_by: str | None = None
 
 
-def records_of(found: Survey, split: str, report: Report) -> tuple[Record, ...]:
-    """The images of a split, sorted by name; list lines that name no image are reported.
+_FOLDER_MASKS = ("masks", "labels", "annotations")
 
-    Raises:
-        BadInputError: there is no such split.
-    """
-    if split not in found.splits:
-        names = ", ".join(found.splits)
-        raise BadInputError(
-            found.root,
-            f"no split '{shown(split)}'; there are {names}",
-            hint="name one of these splits, or none for the whole data set",
-        )
-    wanted = set(found.members(split, report))
-    return tuple(record for record in found.records if record.name in wanted)
+
+def _lip(split: str, *names: str) -> Place:
+    """A split of LIP, whose folders lie at the root or in those of its archives."""
+    parents = ("", "TrainVal_images/", "Testing_images/")
+    return Place(
+        photos=tuple(f"{parent}{name}" for parent in parents for name in names),
+        masks=(
+            f"TrainVal_parsing_annotations/{split}_segmentations",
+            f"{split}_segmentations",
+        ),
+        split=split,
+        lists=tuple(f"{parent}{split}_id.txt" for parent in parents),
+    )
+
+
+FOLDER = Layout("folder", (Place(("images",), _FOLDER_MASKS), Place(("",), _FOLDER_MASKS)))
+
+LAYOUTS = (
+    Layout(
+        "atr",
+        (
+            Place(
+                ("JPEGImages",),
+                ("SegmentationClassAug", "SegmentationClass", "SegmentationClassPNG"),
+            ),
+        ),
+        lists=("ImageSets/Segmentation",),
+        space="atr",
+        stems=re.compile(r"(dataset10k|2500|997|4565|fash|multi)_\d+", re.IGNORECASE),
+    ),
+    Layout(
+        "ccp",
+        (Place(("photos",), ("annotations/pixel-level",)),),
+        needs_masks=True,
+        space="ccp",
+        folders=("annotations/pixel-level",),
+    ),
+    Layout(
+        "lip",
+        (
+            _lip("train", "train_images"),
+            _lip("val", "val_images"),
+            _lip("test", "test_images", "testing_images"),
+        ),
+        lists=(),
+        space="lip",
+        stems=re.compile(r"\d+_\d{4,}"),
+        folders=("TrainVal_images", "TrainVal_parsing_annotations"),
+    ),
+)
+
+
+def recognise(root: Path) -> tuple[Layout, list[Part]]:
+    """The layout of a folder, the plain one where it has none that is published."""
+    for layout in LAYOUTS:
+        if parts := layout.found(root):
+            return layout, parts
+    # The root is a place of photos where there is no folder of that name.
+    return FOLDER, FOLDER.found(root)[:1]
+
+
+def _first_folder(root: Path, names: tuple[str, ...]) -> str | None:
+    return next((name for name in names if os.path.isdir(root / name)), None)
+
+
+def folders_of(parts: list[Part]) -> Iterator[str]:
+    """The folders that a layout names."""
+    for part in parts:
+        yield from (folder for folder in (part.photos, part.masks) if folder)

@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from c2l.data.images import MAX_PIXELS, open_image
+from c2l.data.images import MAX_PIXELS, ImageHeader, open_image
 from c2l.data.matfile import require_sound_sizes
 from c2l.errors import BadInputError
 
 MASK_SUFFIXES = (".png", ".mat")
 MAT_KEY = "groundtruth"
+# Pixels of a colour picture whose colours are counted for the message.
+_MOST_COUNTED = 1 << 20
 
 Mask = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -47,35 +49,72 @@ def read_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> Mask:
     return _read_png(path, max_pixels)
 
 
-def check_mask_size(mask: Mask, size: tuple[int, int], path: Path) -> None:
-    """Refuse a mask that is not as large as its image.
+def fitted(mask: Mask, header: ImageHeader, path: Path, *, nearest: bool = False) -> Mask:
+    """A mask at the size of its photo.
 
     Args:
         mask: (H, W) label ids.
-        size: (height, width) of the image in pixels.
+        header: of the photo.
         path: the mask's file, for the message.
+        nearest: resize a mask of the photo's shape but another size, nearest neighbour.
 
     Raises:
-        BadInputError: the sizes differ.
+        BadInputError: the sizes differ; names the cause where it can be told.
     """
-    if mask.shape != size:
-        raise BadInputError(
-            path,
-            f"expected a mask of the image's {size[0]} x {size[1]} pixels (height x width), "
-            f"found {mask.shape[0]} x {mask.shape[1]}",
-        )
+    size = (header.height, header.width)
+    if mask.shape == size:
+        return mask
+    alike = same_shape((mask.shape[0], mask.shape[1]), size)
+    if nearest and alike:
+        resized: Mask = resize_labels(mask, size)
+        return resized
+    raise WrongSizeError(path, mask, header, alike=alike)
 
 
-def resize_labels(labels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+class WrongSizeError(BadInputError):
+    """A mask that is not as large as its photo.
+
+    Attributes:
+        cause: "exif", where it fits the photo but for its orientation; "scale", where it has
+            the same shape; else "size".
+    """
+
+    def __init__(self, path: Path, mask: Mask, header: ImageHeader, *, alike: bool) -> None:
+        found = f"found {mask.shape[0]} x {mask.shape[1]}"
+        expected = f"{header.height} x {header.width} pixels (height x width)"
+        problem, hint = f"expected a mask of the image's {expected}, {found}", None
+        self.cause = "size"
+        if mask.shape == header.other_size:
+            self.cause = "exif"
+            problem += (
+                f": it fits the photo as stored, before EXIF orientation {header.orientation}"
+                if header.turned
+                else f": it fits the photo turned by EXIF orientation {header.orientation}"
+            )
+            hint = f"read the photos so: --exif {'ignore' if header.turned else 'apply'}"
+        elif alike:
+            self.cause = "scale"
+            problem += ", of the same shape"
+            hint = "resize such masks to their photos: --mask-size nearest"
+        super().__init__(path, problem, hint=hint)
+
+
+def same_shape(first: tuple[int, int], second: tuple[int, int]) -> bool:
+    """Whether two sizes are one shape, up to rounding to whole pixels."""
+    (height, width), (other_height, other_width) = first, second
+    return abs(height * other_width - width * other_height) < max(*first, *second)
+
+
+def resize_labels(labels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """Resize a label map by nearest neighbour.
 
     Args:
-        labels: (H, W) uint8.
+        labels: (H, W) ids of any integer dtype, which is kept.
         size: (height, width) of the result.
     """
     rows = (np.arange(size[0]) + 0.5) * labels.shape[0] / size[0]
     columns = (np.arange(size[1]) + 0.5) * labels.shape[1] / size[1]
-    resized: NDArray[np.uint8] = labels[rows.astype(np.int64)[:, None], columns.astype(np.int64)]
+    resized: NDArray[Any] = labels[rows.astype(np.int64)[:, None], columns.astype(np.int64)]
     return resized
 
 
@@ -93,9 +132,20 @@ def _read_png(path: Path, max_pixels: int) -> Mask:
             return _ids(values, path)
         raise BadInputError(
             path,
-            f"expected an indexed or grey mask of label ids, found a colour picture ({image.mode})",
-            hint="save the label ids themselves, one a pixel, as an indexed or grey PNG",
+            f"expected an indexed or grey mask of label ids, found a colour picture ({image.mode})"
+            + _like_grey(values),
+            hint="save the label ids themselves, one per pixel, as an indexed or grey PNG",
         )
+
+
+def _like_grey(values: NDArray[Any]) -> str:
+    """A word more for a colour picture that holds no colours, or few."""
+    if values.ndim != 3 or values.shape[2] < 3:
+        return ""
+    if (values[..., 0] == values[..., 1]).all() and (values[..., 1] == values[..., 2]).all():
+        return ": its channels are all the same, keep one of them"
+    colours = np.unique(values[..., :3].reshape(-1, 3)[:_MOST_COUNTED], axis=0)
+    return f" of {len(colours)} colours" if len(colours) <= 256 else ""
 
 
 def _grey_spread(image: Image.Image) -> int:

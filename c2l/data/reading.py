@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from c2l.data.dataset import Dataset, open_dataset
 from c2l.data.decoding import Skips
-from c2l.data.layouts import Dataset, Record, open_dataset
+from c2l.data.names import shown
+from c2l.data.records import Choices, Record
 from c2l.errors import BadInputError
 from c2l.runtime.pool import ordered_map
 from c2l.runtime.progress import voice
@@ -15,18 +17,27 @@ from c2l.runtime.progress import voice
 T = TypeVar("T")
 
 
-def open_images(data: Path, split: str | None, *, labelled_only: bool = False) -> Dataset:
-    """A data set, or one of its splits; one that has no splits is taken whole, and says so.
+def open_images(
+    data: Path, options: Any, *, split: str | None = None, labelled_only: bool = False
+) -> Dataset:
+    """A data set, or one of its splits, by the choices among a stage's options; says what it is.
+
+    Args:
+        data: the folder, or an image file.
+        options: of a stage; ``Choices.of`` takes what it knows.
+        split: the split; the one among the options where none is given.
+        labelled_only: leave out photos that have no mask.
 
     Raises:
         BadInputError: as ``open_dataset``.
     """
-    dataset = open_dataset(data, split=split, labelled_only=labelled_only)
-    if split is not None and dataset.split is None:
-        voice.say(
-            f"note: {data} has no splits, so --split {split} is not heeded: "
-            f"all {len(dataset.records)} images are used"
-        )
+    split = getattr(options, "split", None) if split is None else split
+    dataset = open_dataset(
+        data, split=split, labelled_only=labelled_only, choices=Choices.of(options)
+    )
+    voice.say(f"{shown(data)}: {dataset.line}")
+    for note in dataset.notes:
+        voice.say(f"note: {shown(note.path)}: {note.problem}")
     return dataset
 
 

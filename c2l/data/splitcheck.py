@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from c2l.data.folders import Report, shown
-from c2l.data.survey import Record
-
-_KINDS = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation", "dev"),
-    "test": ("test", "testing"),
-}
+from c2l.data.names import shown, split_kind
+from c2l.data.records import Record
+from c2l.data.reports import Report
 
 
 def report_unlabelled(
@@ -24,7 +19,7 @@ def report_unlabelled(
     """
     for name, names in members.items():
         inside = [r for r in records if r.name in names]
-        scored = _kind(name) in ("val", "test") or name.endswith("-labelled")
+        scored = split_kind(name) in ("val", "test") or name.endswith("-labelled")
         if scored and any(r.mask is not None for r in inside):
             for record in inside:
                 if record.mask is None:
@@ -39,7 +34,7 @@ def report_twins(
 ) -> None:
     """The same picture twice, above all on both sides of training and scoring."""
     images = {record.name: record.image for record in records}
-    kinds = {name: _kind(name) for name in members}
+    kinds = {name: split_kind(name) for name in members}
 
     def homes(name: str) -> dict[str, str]:
         """The kinds of the splits that hold an image -> the first such split."""
@@ -62,9 +57,3 @@ def report_twins(
                 report(images[name], f"a leak: {same}, across the splits {splits}", None)
             else:
                 report(images[name], same, None)
-
-
-def _kind(split: str) -> str | None:
-    """train, val or test; None for any other split, such as the union of two."""
-    words = split.lower().replace("_", "-").split("-")
-    return next((kind for kind, names in _KINDS.items() if words[0] in names), None)

@@ -36,5 +36,5 @@ def in_force(options: FitOptions, run: Path | None = None) -> FitOptions:
             for name, value in vars(options).items()
             if value != getattr(given, name)
         ]
-        voice.say(f"auto on {device} with {memory / 1e9:.0f} GB: {' '.join(chosen)}")
+        voice.say(f"chosen for {device} with {memory / 1e9:.0f} GB: {' '.join(chosen)}")
     return effective(options)

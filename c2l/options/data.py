@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from c2l.options.fields import Options, option
-from c2l.options.shared import seed_option, split_option, workers_option
+from c2l.options.shared import FileOptions, LabelOptions, seed_option, split_option, workers_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +24,13 @@ class SynthOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckOptions(Options):
+class CheckOptions(FileOptions, LabelOptions):
     """Options of ``data check``."""
 
     split: str | None = split_option()
     merge: str | None = option(
         None,
-        "Also count the classes of this label merge: upper-lower, fine, or a TOML file.",
+        "Also count the classes of this label merge: upper-lower, fine, person, or a TOML file.",
         group="Data",
         metavar="NAME|FILE",
     )

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from c2l.options.fields import option
-from c2l.options.shared import CommonOptions, on_error_option, split_option
+from c2l.options.shared import (
+    CommonOptions,
+    FileOptions,
+    LabelOptions,
+    on_error_option,
+    split_option,
+)
 
 
 def batch_size_option() -> Any:
@@ -25,13 +31,13 @@ def moved_weights_option() -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvalOptions(CommonOptions):
+class EvalOptions(CommonOptions, FileOptions, LabelOptions):
     """Options of ``eval``."""
 
     split: str | None = split_option()
     merge: str | None = option(
         None,
-        "Score the classes of this label merge: upper-lower, fine, or a TOML file.",
+        "Score the classes of this label merge: upper-lower, fine, person, or a TOML file.",
         group="Scores",
         metavar="NAME|FILE",
     )
@@ -40,6 +46,11 @@ class EvalOptions(CommonOptions):
         "Also fit the matching on this split and apply it to the scored one.",
         group="Scores",
         metavar="NAME",
+    )
+    allow_unscored: bool = option(
+        False,
+        "Accept scores that leave out more than a small share of the pixels.",
+        group="Scores",
     )
     baselines: bool = option(True, "Also score the trivial predictors.", group="Scores")
     bootstrap: int = option(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from c2l.errors import UsageError
 from c2l.options.fit import FitOptions
 
 FOLDER: Final = Path(__file__).parents[1] / "presets"
@@ -18,7 +19,16 @@ def preset_names(stage: str = "fit") -> list[str]:
 
 
 def preset_file(name: str) -> Path:
-    """The file of a preset that comes with c2l."""
+    """The file of a preset that comes with c2l.
+
+    Raises:
+        UsageError: none has this name.
+    """
+    if name not in preset_names():
+        raise UsageError(
+            f"--preset {name}: no preset has this name",
+            hint=f"choose {' or '.join(preset_names())}",
+        )
     return FOLDER / f"{name}.toml"
 
 
@@ -28,6 +38,9 @@ def preset(name: str, **others: Any) -> FitOptions:
     Args:
         name: one of ``preset_names``.
         others: options that win over the preset's.
+
+    Raises:
+        UsageError: no preset has this name, or options that do not go together.
     """
     import tomllib
 

@@ -6,11 +6,17 @@ from dataclasses import dataclass
 
 from c2l.options.evaluate import batch_size_option, moved_weights_option
 from c2l.options.fields import option
-from c2l.options.shared import CommonOptions, on_error_option, split_option
+from c2l.options.shared import (
+    CommonOptions,
+    FileOptions,
+    LabelOptions,
+    on_error_option,
+    split_option,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParseOptions(CommonOptions):
+class ParseOptions(CommonOptions, FileOptions):
     """Options of ``parse``."""
 
     split: str | None = split_option()
@@ -28,7 +34,7 @@ class ParseOptions(CommonOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RenderOptions(ParseOptions):
+class RenderOptions(ParseOptions, LabelOptions):
     """Options of ``render``."""
 
     weights: str | None = moved_weights_option()

@@ -43,6 +43,45 @@ def workers_option() -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FileOptions(Options):
+    """Which files of a data set are photos and masks, where names and contents do not tell."""
+
+    images: str | None = option(
+        None,
+        "Take the photos from this folder, in the data set or anywhere.",
+        group="Data",
+        metavar="DIR",
+    )
+    masks: str | None = option(
+        None, "Take the masks from this folder.", group="Data", metavar="DIR"
+    )
+    exif: str = option(
+        "apply",
+        "Turn photos by their EXIF orientation, or read them as stored.",
+        group="Data",
+        choices=("apply", "ignore"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelOptions(Options):
+    """What the ids in masks mean, and which masks fit their photos."""
+
+    labels: str | None = option(
+        None,
+        "What the ids in masks mean: atr, ccp, lip, person-background, or a file of names.",
+        group="Data",
+        metavar="NAME|FILE",
+    )
+    mask_size: str = option(
+        "exact",
+        "Refuse masks of another size, or resize those of the same shape as their photo.",
+        group="Data",
+        choices=("exact", "nearest"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class CommonOptions(Options):
     """What every stage takes."""
 
@@ -58,7 +97,7 @@ class CommonOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageOptions(Options):
+class ImageOptions(FileOptions):
     """Which images are read, and how."""
 
     split: str | None = split_option()

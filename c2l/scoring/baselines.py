@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,9 @@ from c2l.schema import PARTS
 from c2l.scoring.kmeans import kmeans_fit, nearest
 from c2l.scoring.matching import hungarian, identity_matching
 
+# The class of each of PARTS under classes that a predictor of parts names: upper and lower
+# together are the person.
+_CLASSES_OF_PARTS = {PARTS: (0, 1, 2), ("background", "person"): (0, 1, 1)}
 BORDER_CLUSTERS = 32
 BORDER_THRESHOLD = 0.5
 
@@ -51,11 +54,13 @@ class TrivialBaselines:
         classes: number of classes N.
         centroids: (K, D) float32 centroids of each k-means predictor, in its own features.
         groups: (32,) uint8 class of each cluster of ``xy-border``, or None.
+        parts: (3,) class of each of ``PARTS``, or None where the classes have other names.
     """
 
     classes: int
     centroids: dict[str, NDArray[np.float32]]
     groups: NDArray[np.uint8] | None
+    parts: NDArray[np.int64] | None = None
 
     @classmethod
     def fit(
@@ -64,7 +69,7 @@ class TrivialBaselines:
         classes: int,
         seed: int,
         *,
-        border: bool = False,
+        parts: NDArray[np.int64] | None = None,
     ) -> TrivialBaselines:
         """Fit to a stream of images; memory does not grow with their number.
 
@@ -72,14 +77,15 @@ class TrivialBaselines:
             images: (H, W, 3) uint8 RGB images of any size.
             classes: number of classes N.
             seed: for the sample and the k-means initialisations.
-            border: the classes are ``PARTS``; also fit ``xy-border``.
+            parts: (3,) class of each of ``PARTS``; also fit ``xy-border``.
 
         Raises:
-            UsageError: there are no images, or ``border`` without three classes.
+            UsageError: there are no images, or ``parts`` are of other classes.
         """
-        if border and classes != len(PARTS):
+        if parts is not None and (len(parts) != len(PARTS) or parts.max() >= classes):
             raise UsageError(
-                f"expected the classes {', '.join(PARTS)} for {XY_BORDER}, found {classes} classes"
+                f"expected one of {classes} classes for each of {', '.join(PARTS)}, "
+                f"found {parts.tolist()}"
             )
         sample = _sample_pixels(images, seed)
         centroids = {
@@ -88,13 +94,13 @@ class TrivialBaselines:
             if name != XY_BORDER
         }
         groups = None
-        if border:
+        if parts is not None:
             xy = _features_of(XY_BORDER, sample)
             centroids[XY_BORDER] = kmeans_fit(xy, BORDER_CLUSTERS, seed)
             positions = PositionStatistics(BORDER_CLUSTERS)
             positions.add_points(xy, nearest(xy, centroids[XY_BORDER]))
-            groups = merge_by_border(positions, BORDER_THRESHOLD)
-        return cls(classes, centroids, groups)
+            groups = parts[merge_by_border(positions, BORDER_THRESHOLD)].astype(np.uint8)
+        return cls(classes, centroids, groups, parts)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -135,14 +141,20 @@ class TrivialBaselines:
         shape = image.shape[:2]
         features = _pixel_features(image, np.arange(shape[0] * shape[1]))
         maps = {EVERYTHING_BACKGROUND: np.zeros(shape, dtype=np.uint8)}
-        if self.groups is not None:
-            maps[CENTRE_THIRD] = centre_third(*shape)
+        if self.parts is not None:
+            maps[CENTRE_THIRD] = self.parts[centre_third(*shape)].astype(np.uint8)
         for name, centroids in self.centroids.items():
             clusters = nearest(_features_of(name, features), centroids)
             if name == XY_BORDER and self.groups is not None:
                 clusters = self.groups[clusters]
             maps[name] = clusters.reshape(shape)
         return maps
+
+
+def parts_as(classes: Sequence[str]) -> NDArray[np.int64] | None:
+    """(3,) class of background, upper and lower by name; None for classes of other names."""
+    found = _CLASSES_OF_PARTS.get(tuple(classes))
+    return None if found is None else np.array(found, dtype=np.int64)
 
 
 def centre_third(height: int, width: int) -> NDArray[np.uint8]:

@@ -11,21 +11,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from c2l import schema
+from c2l.data.dataset import Dataset
 from c2l.data.decoding import Skips, evenly
-from c2l.data.images import read_rgb
 from c2l.data.labelled import Labelled, none_read, raw_ids
 from c2l.data.labels import Merge
-from c2l.data.layouts import Dataset
 from c2l.data.masks import resize_labels
 from c2l.data.reading import read_in_batches
 from c2l.figure.model import figure_evidence, figure_parts, part_labels
 from c2l.figure.place import Places
 from c2l.options import EvalOptions
 from c2l.runtime.device import to_batch
-from c2l.scoring.baselines import TrivialBaselines
+from c2l.scoring.baselines import TrivialBaselines, parts_as
 from c2l.scoring.bootstrap import bootstrap_difference
 from c2l.scoring.confusion import confusion_matrix
-from c2l.scoring.matching import identity_matching
 
 Counts = NDArray[np.int64]
 # Most images that the trivial predictors are fitted to, evenly spread over the data set.
@@ -59,12 +57,13 @@ class TrivialEvaluation:
         self, dataset: Dataset, size: int, labels: int, merge: Merge, options: EvalOptions
     ) -> None:
         self._labels, self._merge = labels, merge
-        self._named = tuple(merge.classes) == schema.PARTS
+        self._parts = parts_as(merge.classes)
+        self._named = self._parts is not None
         chosen = [dataset.records[i] for i in evenly(len(dataset.records), BASELINE_IMAGES)]
         # Quiet, since the scoring pass reports damaged photos.
         skips = Skips(options.on_error, quiet=True)
         photos = read_in_batches(
-            lambda r: read_rgb(r.image, size=size),
+            lambda r: r.photo(size)[0],
             chosen,
             1,
             options.workers,
@@ -75,7 +74,7 @@ class TrivialEvaluation:
             self._with_evidence(chain.from_iterable(photos), evidence, dataset),
             len(merge.classes),
             options.seed,
-            border=self._named,
+            parts=self._parts,
         )
         self._places = Places.learn(torch.cat(evidence)) if evidence else Places.prior()
         clusters = {name: self._trivial.clusters(name) for name in self._trivial.names}
@@ -142,6 +141,6 @@ class TrivialEvaluation:
         return [part_labels(one, size).numpy() for one in parts]
 
     def _matching(self, name: str, raw: Counts) -> NDArray[np.int64]:
-        if name == FIGURE:
-            return identity_matching(len(schema.PARTS), len(schema.PARTS))
+        if name == FIGURE and self._parts is not None:
+            return self._parts
         return self._trivial.matching(name, by_class(raw, self._merge))

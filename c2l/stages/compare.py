@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from c2l import __version__, schema
+from c2l.artifacts.lineage import DATA
 from c2l.artifacts.outputs import JSON, claim
 from c2l.artifacts.scores import FRACTIONS, read_scores
 from c2l.drawing.comparison import markdown
@@ -161,12 +162,19 @@ def _read(path: Path, name: str) -> Scored:
     # The same labels are counted whatever was predicted.
     labels = [sum(counts) for counts in zip(*scores["confusion_raw"], strict=True)]
     scored_on = {
-        "photos": [scores.get("images"), labels, lineage.get("data_sha256")],
+        "photos": [scores.get("images"), labels, _photos_sha256(lineage)],
         "split": scores.get("split"),
         "label merge": [scores["classes"], scores.get("merge_table")],
         "label space": scores["label_space"]["names"],
     }
     return Scored(path, name, scores, seed, settings, scored_on)
+
+
+def _photos_sha256(lineage: dict[str, Any]) -> str | None:
+    """The digest of the scored photos and masks; before ``data_sha256``, only in the sources."""
+    sources = (s.get("sha256") for s in lineage.get("sources", []) if s.get("role") == DATA)
+    found = lineage.get("data_sha256") or next(sources, None)
+    return None if found is None else str(found)
 
 
 def _last(key: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l import __version__, schema
-from c2l.artifacts.lineage import DATA, MERGE, PREDICTOR, SCORES, Source, as_json, source
+from c2l.artifacts.lineage import DATA, LABELS, MERGE, PREDICTOR, SCORES, Source, as_json, source
 from c2l.artifacts.outputs import JSON, claim
 from c2l.artifacts.scores import read_scores
+from c2l.data.dataset import Dataset
 from c2l.data.decoding import Skips, inputs_digest
-from c2l.data.labelled import found_space, labelled, none_read, raw_ids, read_labelled
+from c2l.data.labelled import (
+    Labels,
+    dropped_ids,
+    labelled,
+    none_read,
+    raw_ids,
+    read_labelled,
+    settle,
+)
 from c2l.data.labels import LabelSpace, Merge, load_merge
-from c2l.data.layouts import Dataset
 from c2l.data.named import classes_by_name
 from c2l.data.reading import read_in_batches
+from c2l.data.unscored import Pixels
 from c2l.errors import BadInputError, UsageError
 from c2l.model.loading import load_predictor
 from c2l.model.predictor import Predictor
@@ -29,11 +39,12 @@ from c2l.runtime.files import sha256_file
 from c2l.runtime.json_files import write_json
 from c2l.runtime.progress import steps, voice
 from c2l.runtime.threads import prepare_cpu
+from c2l.scoring.baselines import parts_as
 from c2l.scoring.bootstrap import bootstrap
 from c2l.scoring.confusion import confusion_matrix
 from c2l.scoring.matching import hungarian, identity_matching, majority
 from c2l.scoring.metrics import score, score_images
-from c2l.scoring.trivial import TrivialEvaluation, by_class
+from c2l.scoring.trivial import FIGURE, TrivialEvaluation, by_class
 
 Counts = NDArray[np.int64]
 # Trivial rows that mean the same under any classes whose first is the background.
@@ -50,6 +61,8 @@ class Found:
         per_image: (M, K, N) pixels by image, cluster and class.
         sha256: digest of the photos and masks.
         skipped: reasons by the name of each broken image that was left out.
+        dropped: pixels by each id that is no label, 255 included.
+        either_way: number of photos that EXIF turns and whose masks fit turned or as stored.
     """
 
     raw: Counts
@@ -57,6 +70,8 @@ class Found:
     per_image: Counts
     sha256: str
     skipped: dict[str, str]
+    dropped: Counter[int]
+    either_way: int
 
 
 def plan(artifact: Path, data: Path | None, options: EvalOptions) -> dict[str, Any]:
@@ -64,7 +79,7 @@ def plan(artifact: Path, data: Path | None, options: EvalOptions) -> dict[str, A
     options.check()
     images = 0
     if data is not None:
-        images = len(labelled(data, options.split).records)
+        images = len(labelled(data, options, options.split).records)
     elif artifact.suffix != ".json":
         raise UsageError("DATA is missing: a data set with masks is needed")
     return {"images": images, "disk_bytes": 100_000, "device": str(pick_device(options.device))}
@@ -111,20 +126,29 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
     if data is None:
         raise UsageError("DATA is missing: a data set with masks is needed")
     prepare_cpu()
-    dataset = labelled(data, options.split)
-    space = dataset.space or found_space(dataset)
+    dataset = labelled(data, options, options.split)
+    labels = settle(dataset)
+    space = labels.space
+    voice.say(f"labels: {labels.said}")
     merge = load_merge(options.merge, space)
     predictor = load_predictor(artifact, pick_device(options.device), options.weights)
     trivial = None
     if options.baselines:
-        size, labels = predictor.encoder.image_size, len(space.names)
-        trivial = TrivialEvaluation(dataset, size, labels, merge, options)
-    found = _confusions(predictor, dataset, space, merge, options, "score", trivial)
+        size = predictor.encoder.image_size
+        trivial = TrivialEvaluation(dataset, size, len(space.names), merge, options)
+    found = _confusions(predictor, dataset, labels, merge, options, "score", trivial)
+    pixels = Pixels.of(found.raw.sum(0), found.dropped, space, merge)
+    if found.either_way:
+        voice.say(
+            f"note: {found.either_way} photos are turned by EXIF orientation, and their masks fit "
+            "them turned and as stored; read as stored by: --exif ignore"
+        )
+    _require_scored(dataset.root, pixels, found.per_image.sum((0, 1)), merge, options)
     named = predictor.names if predictor.named else ()
     result = _result(found.raw, merge, space, options, found, named)
     if options.match_split is not None:
         result["matched_elsewhere"] = _matched_elsewhere(
-            predictor, data, space, merge, options, found.per_image.sum(0)
+            predictor, data, labels, merge, options, found.per_image.sum(0)
         )
     baselines = trivial.results() if trivial else {}
     if trivial and options.bootstrap:
@@ -135,6 +159,9 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
         "baseline_confusions_raw": {n: pair[0].tolist() for n, pair in baselines.items()},
         "images": len(found.per_image),
         "skipped": found.skipped,
+        "pixels": pixels.as_dict(),
+        "photos": dataset.line,
+        "labels_by": labels.said,
         "split": dataset.split,
         "method": predictor.origin.method,
         "clusters": predictor.clusters,
@@ -149,7 +176,7 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
                 [
                     source(PREDICTOR, predictor.origin.file, predictor.origin.sha256),
                     source(DATA, dataset.root, found.sha256),
-                    *_merge_file(options),
+                    *_named_files(options),
                 ]
             ),
         },
@@ -157,20 +184,49 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
     return result
 
 
+def _require_scored(
+    root: Path, pixels: Pixels, counts: Counts, merge: Merge, options: EvalOptions
+) -> None:
+    """Say what is not scored, and refuse a score over what is left where that is too little.
+
+    Raises:
+        BadInputError: more than a small share of the pixels is not scored, and nobody allowed
+            that; or all that is scored is of one class.
+    """
+    if said := pixels.said():
+        voice.say(said)
+    shown = [merge.classes[i] for i in np.flatnonzero(counts)]
+    if len(shown) < 2:
+        only = f"are {shown[0]}" if shown else "are ignored"
+        raise BadInputError(
+            root,
+            f"all pixels {only}: a score over one class is no score",
+            hint="choose another --merge or split, or see the masks: c2l data check DIR",
+        )
+    if pixels.too_many() and not options.allow_unscored:
+        raise BadInputError(
+            root,
+            f"more than a small share of the {said}",
+            hint="name the labels by --labels NAME|FILE, or accept it by --allow-unscored",
+        )
+
+
 def _confusions(
     predictor: Predictor,
     dataset: Dataset,
-    space: LabelSpace,
+    labels: Labels,
     merge: Merge,
     options: EvalOptions,
     title: str,
     trivial: TrivialEvaluation | None = None,
 ) -> Found:
     """What a predictor finds in every labelled image; the trivial ones look at it with it."""
-    labels = len(space.names)
-    raw = np.zeros((predictor.clusters, labels), dtype=np.int64)
+    count = len(labels.space.names)
+    raw = np.zeros((predictor.clusters, count), dtype=np.int64)
     per_image, names, sums = [], [], []
-    read, skips = read_labelled(predictor.encoder.image_size), Skips(options.on_error)
+    dropped: Counter[int] = Counter()
+    either_way = 0
+    read, skips = read_labelled(predictor.encoder.image_size, labels), Skips(options.on_error)
     with steps(title, len(dataset.records)) as bar:
         for group in read_in_batches(
             read, dataset.records, options.batch_size, options.workers, skips
@@ -179,9 +235,11 @@ def _confusions(
             sizes = [(item.mask.shape[0], item.mask.shape[1]) for item in group]
             for item, found in zip(group, predictor.predict(pixels, sizes), strict=True):
                 counts = confusion_matrix(
-                    found, raw_ids(item.mask, labels), predictor.clusters, labels, source=item.name
+                    found, raw_ids(item.mask, count), predictor.clusters, count, source=item.name
                 )
                 raw += counts
+                dropped += dropped_ids(item.mask, count)
+                either_way += item.either_way
                 per_image.append(by_class(counts, merge))
                 names.append(item.name)
                 sums.append(item.sha256)
@@ -191,7 +249,8 @@ def _confusions(
     if not per_image:
         raise none_read(dataset)
     sha256 = inputs_digest(names, sums)
-    return Found(raw, names, np.stack(per_image), sha256, skips.reasons)
+    stacked = np.stack(per_image)
+    return Found(raw, names, stacked, sha256, skips.reasons, dropped, either_way)
 
 
 def _scored(raw: Counts, matching: NDArray[np.int64], merge: Merge) -> dict[str, Any]:
@@ -217,7 +276,7 @@ def _result(
     confusion = by_class(raw, merge)
     best = hungarian(confusion)
     scores = score(confusion, best, merge.classes)
-    own = classes_by_name(named, merge) if named else None
+    own = classes_by_name(named, merge) if named and len(named) == len(confusion) else None
     matching = best if own is None else np.array(own, dtype=np.int64)
     many = majority(confusion)
     images: dict[str, Any] = {"intervals": {}}
@@ -255,14 +314,15 @@ def _result(
 def _matched_elsewhere(
     predictor: Predictor,
     data: Path,
-    space: LabelSpace,
+    labels: Labels,
     merge: Merge,
     options: EvalOptions,
     confusion: Counts,
 ) -> dict[str, Any]:
     """The matching fitted on another split, applied to the scored one."""
-    dataset = labelled(data, options.match_split)
-    elsewhere = _confusions(predictor, dataset, space, merge, options, "match").per_image
+    dataset = labelled(data, options, options.match_split)
+    labels = replace(labels, odd=settle(dataset).odd)
+    elsewhere = _confusions(predictor, dataset, labels, merge, options, "match").per_image
     matching = hungarian(elsewhere.sum(0))
     return {
         **score(confusion, matching, merge.classes).as_dict(),
@@ -272,10 +332,11 @@ def _matched_elsewhere(
     }
 
 
-def _merge_file(options: EvalOptions) -> list[Source]:
-    """The file that --merge names, where it names one."""
-    path = Path(options.merge) if options.merge else None
-    return [source(MERGE, path, sha256_file(path))] if path and path.is_file() else []
+def _named_files(options: EvalOptions) -> list[Source]:
+    """The files that --merge and --labels name, where they name some."""
+    given = ((MERGE, options.merge), (LABELS, options.labels))
+    paths = [(role, Path(name)) for role, name in given if name]
+    return [source(role, path, sha256_file(path)) for role, path in paths if path.is_file()]
 
 
 def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
@@ -289,7 +350,9 @@ def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
     space = LabelSpace(old["label_space"]["name"], tuple(old["label_space"]["names"]))
     raw = np.array(old["confusion_raw"], dtype=np.int64)
     merge = load_merge(options.merge, space)
-    result = _result(raw, merge, space, options, None, _named_then(old))
+    # Scores of before names were stored are of named predictors only where these are the parts.
+    named = old.get("names", schema.PARTS if old.get("named") else ())
+    result = _result(raw, merge, space, options, None, named)
     fitted_for = list(old.get("baseline_classes", old["classes"]))
     same = list(merge.classes) == fitted_for
     stored = old.get("baseline_confusions_raw", {})
@@ -300,10 +363,15 @@ def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
     left_out += [name for name in need_images if old.get(name)]
     if left_out:
         voice.say(f"left out, since they need the images: {', '.join(left_out)}")
-    kept = ("images", "skipped", "split", "method", "clusters", "lineage")
+    kept = ("images", "skipped", "photos", "labels_by", "split", "method", "clusters", "lineage")
     result |= {k: old[k] for k in kept if k in old}
+    if "pixels" in old:
+        stored_pixels = Pixels.stored(old["pixels"])
+        pixels = Pixels.of(raw.sum(0), stored_pixels.dropped, space, merge)
+        result["pixels"] = pixels.as_dict()
+        _require_scored(path, pixels, by_class(raw, merge).sum(0), merge, options)
     lineage = dict(result.get("lineage", {}))
-    made_from = [source(SCORES, path, sha256_file(path)), *_merge_file(options)]
+    made_from = [source(SCORES, path, sha256_file(path)), *_named_files(options)]
     lineage["sources"] = as_json(made_from)
     lineage["options"] = recorded(options)
     return {
@@ -316,11 +384,6 @@ def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
     }
 
 
-def _named_then(old: dict[str, Any]) -> Sequence[str]:
-    """The names of the predictor's ids; scores of before hold them only where they are parts."""
-    return tuple(old.get("names", schema.PARTS if old.get("named") else ()))
-
-
 def _rescored_rows(path: Path, rows: dict[str, Any], merge: Merge) -> dict[str, Any]:
     found = {}
     for name, values in rows.items():
@@ -328,11 +391,12 @@ def _rescored_rows(path: Path, rows: dict[str, Any], merge: Merge) -> dict[str, 
             confusion = by_class(np.array(values, dtype=np.int64), merge)
         except (TypeError, ValueError, IndexError) as error:
             raise BadInputError(path, f"damaged: baseline {name!r}: {error}") from None
-        own = hungarian(confusion) if name.startswith("kmeans") else _named(confusion)
+        own = hungarian(confusion) if name.startswith("kmeans") else _named(name, confusion, merge)
         found[name] = score(confusion, own, merge.classes).as_dict()
     return found
 
 
-def _named(confusion: Counts) -> NDArray[np.int64]:
-    """The matching of a predictor that names its own classes."""
-    return identity_matching(*confusion.shape)
+def _named(name: str, confusion: Counts, merge: Merge) -> NDArray[np.int64]:
+    """The matching of a trivial predictor that names its own classes, or parts."""
+    parts = parts_as(merge.classes) if name == FIGURE else None
+    return identity_matching(*confusion.shape) if parts is None else parts

@@ -21,9 +21,10 @@ from c2l.artifacts.drawn import located
 from c2l.artifacts.feature_writer import FeatureWriter, StoreLayout, write_features
 from c2l.artifacts.lineage import DATA, PREDICTOR, WEIGHTS, Source, as_json, source
 from c2l.artifacts.outputs import HDF5, claim, refuse_existing
+from c2l.data.dataset import Dataset
 from c2l.data.decoding import Decoded, Skips, batched, decode, inputs_digest
-from c2l.data.layouts import Dataset, Record
 from c2l.data.reading import open_images
+from c2l.data.records import Record
 from c2l.errors import BadInputError, UsageError
 from c2l.model.loading import load_predictor
 from c2l.model.network import build_network, read_layer
@@ -91,7 +92,7 @@ class Projection:
 def plan(data: Path, options: ExtractOptions) -> dict[str, Any]:
     """What ``--dry-run`` says: items, shape, bytes on disk and in memory."""
     options.check()
-    dataset = open_images(data, options.split)
+    dataset = open_images(data, options)
     encoder = _open_encoder(options)
     layout, _ = _probe(encoder, dataset, options)
     image = options.image_size**2 * 3 * options.batch_size
@@ -125,7 +126,7 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
     options.check()
     refuse_existing(output, overwrite=overwrite, starts=HDF5)
     prepare_cpu()
-    dataset = open_images(data, options.split)
+    dataset = open_images(data, options)
     encoder = _open_encoder(options)
     layout, projection = _probe(encoder, dataset, options)
     skips = Skips(options.on_error)

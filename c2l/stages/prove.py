@@ -1,4 +1,4 @@
-"""fit --prove-resume: stops a small run of the same kind for real, resumes it, and compares."""
+"""fit --prove-resume: stops a small run of the same kind, resumes it, and compares the results."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from c2l.runtime.files import output_errors, sha256_file
 from c2l.runtime.pool import worker_count
 from c2l.runtime.progress import voice
 
-# Batches an epoch of the proof has.
+# Batches per epoch of the proof.
 BATCHES = 3
-# What trains in a process of its own.
+# Arguments of Python that train in a process of their own.
 PROGRAM = ("-m", "c2l.training.run")
 
 
@@ -78,6 +78,8 @@ def _prove(
     small = replace(
         options,
         split=None,
+        images=None,
+        masks=None,
         cache_dir=None,
         max_steps=0,
         warmup=min(options.warmup, 1),
@@ -115,7 +117,7 @@ def _prove(
 
 def _few(data: Path, folder: Path, options: FitOptions) -> Path:
     """Photos for a few batches, copied side by side."""
-    records = open_images(data, options.split).records[: BATCHES * options.batch_size]
+    records = open_images(data, options).records[: BATCHES * options.batch_size]
     if len(records) < BATCHES:
         raise BadInputError(data, f"{BATCHES} photos or more are needed for a proof")
     folder.mkdir()
@@ -148,40 +150,40 @@ def _start(
 
 
 def _finish(child: subprocess.Popen[str]) -> None:
-    _, said = child.communicate()
+    _, errors = child.communicate()
     if child.returncode:
-        last = said.strip().splitlines()[-1:] or ["nothing was said"]
-        raise C2LError(f"a run of the proof ended with {child.returncode}: {last[0]}")
+        raise _failed(child, errors)
+
+
+def _failed(child: subprocess.Popen[str], errors: str) -> C2LError:
+    last = errors.strip().splitlines()[-1:] or ["no message"]
+    return C2LError(f"a run of the proof exited with {child.returncode}: {last[0]}")
 
 
 def _stop(child: subprocess.Popen[str], run: Path, number: int, sent: signal.Signals) -> int:
     """Send a signal once a step is saved; the step that was saved last."""
-    marker = run / f"{schema.STEP_PREFIX}{number:08d}" / schema.STEP_COMMIT
+    marker = Run(run, {}).step_folder(number) / schema.STEP_COMMIT
     while child.poll() is None and not marker.exists():
         time.sleep(0.002)
     if child.poll() is None:
         os.kill(child.pid, sent)
-    _, said = child.communicate()
+    _, errors = child.communicate()
     if child.returncode == 0:
         raise C2LError("a run of the proof ended before it could be stopped: give it more photos")
     if child.returncode not in (-signal.SIGKILL, 75):
-        last = said.strip().splitlines()[-1:] or ["nothing was said"]
-        raise C2LError(f"a run of the proof ended with {child.returncode}: {last[0]}")
+        raise _failed(child, errors)
     return max(Run.open(run).steps(), default=0)
 
 
 def _differences(whole: Path, broken: Path) -> list[str]:
-    found = []
-    if sha256_file(whole / schema.PREDICTOR) != sha256_file(broken / schema.PREDICTOR):
+    runs, found = (Run.open(whole), Run.open(broken)), []
+    if sha256_file(runs[0].predictor) != sha256_file(runs[1].predictor):
         found.append("predictor")
-    if _learned(whole) != _learned(broken):
+    if runs[0].read_metrics() != runs[1].read_metrics():
         found.append("metrics")
-    last = f"{schema.STEP_PREFIX}{max(Run.open(whole).steps()):08d}"
+    last = max(runs[0].steps())
     for name in (schema.STEP_MODEL, schema.STEP_OPTIMIZER):
-        if sha256_file(whole / last / name) != sha256_file(broken / last / name):
-            found.append(f"{last}/{name}")
+        first, second = (run.step_folder(last) / name for run in runs)
+        if sha256_file(first) != sha256_file(second):
+            found.append(f"{first.parent.name}/{name}")
     return found
-
-
-def _learned(run: Path) -> list[dict[str, Any]]:
-    return Run.open(run).read_metrics()

@@ -19,12 +19,13 @@ from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, as_json, source
 from c2l.artifacts.outputs import claim, refuse_existing
 from c2l.artifacts.runs import Run
 from c2l.artifacts.scores import ranked, read_scores
+from c2l.data.dataset import Dataset
 from c2l.data.decoding import Skips, evenly, inputs_digest
-from c2l.data.images import read_rgb, read_size
+from c2l.data.labelled import settle
 from c2l.data.labels import Merge
-from c2l.data.layouts import Dataset, Record, open_dataset
 from c2l.data.masks import read_mask, resize_labels
 from c2l.data.reading import open_images, read_in_batches
+from c2l.data.records import Record
 from c2l.drawing.content import ReportContent, Rival, Tile
 from c2l.drawing.masks import Meaning, write_indexed_png, write_legend
 from c2l.drawing.overlay import overlay, reduced
@@ -53,9 +54,9 @@ Sized = tuple[Record, NDArray[np.uint8], NDArray[np.uint8], str]
 def plan(artifact: Path, images: Path, options: RenderOptions) -> dict[str, Any]:
     """What ``--dry-run`` says; overlays as PNG take about two bytes a pixel."""
     options.check()
-    dataset = open_dataset(images, split=options.split)
+    dataset = open_images(images, options)
     records = _spread(dataset.records, options.limit)
-    sample = [read_size(r.image) for r in _spread(records, 16)]
+    sample = [r.size() for r in _spread(records, 16)]
     pixels = sum(h * w for h, w in sample) * len(records) // len(sample)
     return {
         "images": len(records),
@@ -94,7 +95,7 @@ def render(
     if output.exists() and not (output / "masks" / schema.LEGEND).is_file():
         raise UsageError(f"{output}: was not written by render, so --overwrite will not remove it")
     prepare_cpu()
-    dataset = open_images(images, options.split)
+    dataset = open_images(images, options)
     records = _spread(dataset.records, options.limit)
     predictor = load_predictor(artifact, pick_device(options.device), options.weights)
     if predictor.clusters > schema.IGNORE:
@@ -151,8 +152,8 @@ def _meaning(predictor: Predictor, scores: dict[str, Any] | None) -> Meaning:
     if scores is not None:
         names = tuple(scores["classes"])
         named_by = scores["matching"]["kind"]
-        fits = predictor.clusters <= len(names) or named_by == "by name"
-        kind = "matching" if fits else "many_to_one"
+        one_to_one = predictor.clusters <= len(names)
+        kind = "matching" if one_to_one or named_by == "by name" else "many_to_one"
         if kind == "many_to_one":
             # One to one, all but N of the clusters would be drawn as ignored.
             named_by = "many to one: each cluster is drawn as the class it covers most"
@@ -263,7 +264,7 @@ def _both(size: int) -> Callable[[Record], Sized]:
 
     def read(record: Record) -> Sized:
         with unchanged(record.image):
-            small, full = read_rgb(record.image, size=size), read_rgb(record.image)
+            small, full = record.photo(size)[0], record.photo()[0]
             return record, small, full, sha256_file(record.image)
 
     return read
@@ -283,7 +284,7 @@ def _write_sheet(
 
 def _panel(record: Record, mask_path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """A photo and its mask at the report's size."""
-    photo = reduced(read_rgb(record.image), PANEL)
+    photo = reduced(record.photo()[0], PANEL)
     return photo, resize_labels(np.asarray(read_mask(mask_path), np.uint8), photo.shape[:2])
 
 
@@ -291,18 +292,24 @@ def _truth_drawer(
     dataset: Dataset, scores: dict[str, Any] | None, meaning: Meaning, options: RenderOptions
 ) -> Any:
     """Draws an image's labels under the merge that was scored; None where there is none."""
-    if scores is None or dataset.space is None or "merge_table" not in scores:
+    masks = tuple(record for record in dataset.records if record.mask is not None)
+    if scores is None or not masks or "merge_table" not in scores:
         return None
-    if scores["label_space"]["names"] != list(dataset.space.names):
+    try:
+        labels = settle(replace(dataset, records=masks))
+    except BadInputError as error:
+        voice.say(f"no labels are drawn: {error.message}")
+        return None
+    if scores["label_space"]["names"] != list(labels.space.names):
         return None
     # From the scores themselves: no file is read because they name it.
     classes, table = tuple(scores["classes"]), tuple(scores["merge_table"])
-    merge = Merge(scores["merge"], dataset.space.name, classes, table)
+    merge = Merge(scores["merge"], labels.space.name, classes, table)
 
     def draw(record: Record, photo: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         if record.mask is None:
             return None
-        mask = resize_labels(merge.apply(read_mask(record.mask)), photo.shape[:2])
+        mask = resize_labels(merge.apply(labels.ids(record.labels())), photo.shape[:2])
         return _overlay(photo, mask, meaning, options)
 
     return draw

@@ -15,7 +15,8 @@ from c2l.artifacts.locks import writer_of
 from c2l.artifacts.outputs import FORMAT_NAME
 from c2l.artifacts.registry import FORMATS, marker_of, read_leftover, read_link
 from c2l.artifacts.stopped import COPIED, leftover
-from c2l.data.layouts import open_dataset
+from c2l.data.dataset import open_dataset
+from c2l.data.records import Choices
 from c2l.errors import BadInputError, ForeignError
 from c2l.runtime.files import first_bytes
 
@@ -139,15 +140,18 @@ def _following(link: Link, links: list[Link]) -> str:
     own = link.path.absolute()
     if own in used or own / schema.PREDICTOR in used:
         return ""
-    data = _origin(link, links).source(DATA)
+    origin = _origin(link, links)
+    data = origin.source(DATA)
     where = data.located(link.path) if data else None
+    choices = Choices.stored(origin.options)
 
     def has_masks() -> bool:
         """Whether the data set can be scored; it may be missing."""
         try:
-            return where is None or any(r.mask is not None for r in open_dataset(where).records)
+            records = open_dataset(where, choices=choices).records if where else ()
         except BadInputError:
             return True
+        return where is None or any(record.mask is not None for record in records)
 
     return link.format.following(link, quoted(where) if where else "DATA", has_masks)
 

@@ -12,7 +12,7 @@ import torch
 
 from c2l import schema
 from c2l.artifacts.features import read_features
-from c2l.data.layouts import Record
+from c2l.data.records import Record
 from c2l.errors import BadInputError
 from c2l.model.loading import options_from
 from c2l.model.network import Weights

@@ -14,7 +14,7 @@ from c2l import schema
 from c2l.artifacts.clusters import read_clusters
 from c2l.artifacts.drawn import located
 from c2l.artifacts.lineage import CENTROIDS, DATA, FEATURES, PREDICTOR, WEIGHTS, Source, source
-from c2l.data.layouts import Dataset
+from c2l.data.dataset import Dataset
 from c2l.data.reading import open_images
 from c2l.errors import BadInputError, UsageError
 from c2l.figure.model import FIGURE_VERSION
@@ -78,7 +78,7 @@ def open_inputs(data: Path, options: FitOptions, stack: ExitStack) -> Inputs:
         BadInputError: the data, weights, features, clusters or the run to start from.
         UsageError: a last batch that batch normalisation cannot take.
     """
-    dataset = open_images(data, options.split)
+    dataset = open_images(data, options)
     device = pick_device(options.device)
     frozen = open_frozen(options, device, stack)
     if frozen:

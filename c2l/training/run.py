@@ -24,7 +24,7 @@ from c2l.artifacts.outputs import hold, refuse_existing
 from c2l.artifacts.runs import Run
 from c2l.data.cache import build_cache
 from c2l.data.decoding import Skips
-from c2l.data.layouts import Record
+from c2l.data.records import Record
 from c2l.errors import BadInputError, C2LError, StoppedError, UsageError
 from c2l.figure.cache import build_figures
 from c2l.model.in_force import in_force
@@ -60,13 +60,13 @@ def train(
     output = Path(os.path.realpath(output)) if output.is_symlink() else output
     if resume and overwrite:
         raise UsageError("--resume continues a run, --overwrite replaces it: choose one")
-    options = in_force(options, output if resume else None)
     # An existing run is refused before any image is decoded; one that a failed start left behind
     # holds nothing.
     if not resume and output.exists() and not Run.is_empty(output):
         named = (options.checkpoint, options.init, options.features, options.weights)
         read = [data, *(Path(name) for name in named if name)]
         refuse_existing(output, overwrite=overwrite, inputs=read, hint=REPLACE)
+    options = in_force(options, output if resume else None)
     with ExitStack() as stack, hold(output), StopRequest() as stop:
         inputs = open_inputs(data, options, stack)
         if inputs.frozen:

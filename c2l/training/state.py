@@ -210,8 +210,8 @@ class TrainingState(State[FitOptions]):
         return own + list(self.heads.parameters())
 
     def begin_epoch(self) -> None:
-        """At the start of the first epoch after the warm-up, start a new optimiser."""
-        if self.position.epoch == self.options.warmup and not self.position.batch:
+        """Leaving the warm-up, drop its head and start a new optimiser."""
+        if self.heads and self.position.epoch >= self.options.warmup:
             self.optimizer = self._begin_phase(self.position.epoch)
 
     def end_epoch(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,6 +25,8 @@ def test_every_format_that_is_written_has_a_row() -> None:
     written = {value for name, value in vars(schema).items() if name.startswith("FORMAT_")}
     others = {schema.FORMAT_VERSION, schema.FORMAT_SYNTH}
     assert written - others == FORMATS.keys() - {TENSORS}
+    for name, row in FORMATS.items():
+        assert import_module(row.module).FORMAT.name == name
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from c2l.data import cache as images
 from c2l.data.cache import build_cache
 from c2l.data.decoding import Skips, batched, decode
 from c2l.data.images import read_rgb
-from c2l.data.survey import Record
+from c2l.data.records import Record
 from c2l.errors import BadInputError
 
 SIZE = 32

@@ -11,10 +11,15 @@ import pytest
 from PIL import Image
 
 from c2l.data.check import CheckReport, Problem, SplitCount, Spread, check_dataset
+from c2l.data.records import Choices
+from c2l.data.unscored import Pixels
 from c2l.errors import BadInputError
 from c2l.runtime.pool import ordered_map, worker_count
 
 CCP = Path(__file__).parents[3] / "shared" / "ccp"
+
+
+ATR = Choices(labels="atr")
 
 
 def add(
@@ -39,21 +44,30 @@ def problems(report: CheckReport) -> dict[str, str]:
     return {p.file: p.problem for p in report.problems}
 
 
+TOO_MANY = (
+    "more than a small share of the pixels would not be scored: "
+    "pixels not scored: 12.5 % ignored (255)"
+)
+
+
 def test_a_good_data_set_is_counted(tmp_path: Path) -> None:
     add(tmp_path, "a", [[0, 0], [4, 5]])
     add(tmp_path, "b", [[0, 255], [4, 4]])
     add(tmp_path, "c", None, size=(4, 6))
     split(tmp_path, "train", "a", "c")
     split(tmp_path, "val", "b")
-    report = check_dataset(tmp_path)
+    report = check_dataset(tmp_path, choices=ATR)
     assert report == CheckReport(
         root=str(tmp_path),
         layout="atr",
         split=None,
+        line="3 photos, 2 with masks, no file left out",
         label_space="atr",
+        labels_by="as --labels atr says",
         images=SplitCount(3, 2, 1),
         splits={"train": SplitCount(2, 1, 1), "val": SplitCount(1, 1, 0)},
         unlisted=0,
+        texts=["train_id.txt", "val_id.txt"],
         height=Spread(2, 2, 4),
         width=Spread(2, 2, 6),
         formats={"JPEG": 3},
@@ -63,7 +77,8 @@ def test_a_good_data_set_is_counted(tmp_path: Path) -> None:
         merge="upper-lower",
         classes={"background": 3, "upper": 3, "lower": 1},
         classes_ignored=1,
-        problems=[],
+        pixels=Pixels(8, 7, 1, {}, {}, {}),
+        problems=[Problem(str(tmp_path), TOO_MANY, "name the labels: --labels NAME|FILE")],
     )
     assert json.loads(json.dumps(report.as_dict()))["height"] == {"min": 2, "median": 2, "max": 4}
 
@@ -76,7 +91,11 @@ def test_one_split_alone_is_read(tmp_path: Path) -> None:
     split(tmp_path, "val", "b")
     seen: list[tuple[int, int]] = []
     report = check_dataset(
-        tmp_path, split="val", merge="fine", progress=lambda done, of: seen.append((done, of))
+        tmp_path,
+        split="val",
+        merge="fine",
+        choices=ATR,
+        progress=lambda done, of: seen.append((done, of)),
     )
     assert (report.split, report.images, report.unlisted) == ("val", SplitCount(1, 1, 0), 2)
     assert (report.classes["upper-clothes"], report.classes["skirt"]) == (2, 0)
@@ -105,8 +124,9 @@ def test_what_is_wrong_with_each_file_is_listed(tmp_path: Path) -> None:
     masks = tmp_path / "SegmentationClassAug"
     Image.new("RGB", (2, 2)).save(masks / "colour.png")
     Image.new("L", (2, 2)).save(masks / "stray.png")
-    report = check_dataset(tmp_path)
+    report = check_dataset(tmp_path, choices=ATR)
     found = problems(report)
+    assert found.pop(str(tmp_path)).startswith("more than a small share of the pixels")
     assert set(found) == {
         "JPEGImages/broken.jpg",
         *(f"SegmentationClassAug/{n}.png" for n in ("outside", "size", "colour", "stray")),
@@ -190,15 +210,20 @@ def test_labels_that_nobody_named_are_counted_by_id(tmp_path: Path) -> None:
     assert report.labels == {"label-0": 2, "label-2": 2}
     assert (report.ignored, report.merge, report.classes_ignored) == (2, "identity", 2)
     assert report.classes == {"label-0": 2, "label-1": 0, "label-2": 2}
-    assert report.problems == [
-        Problem("masks/a.png", "expected label ids 0 to 254 or 255, found 300")
-    ]
+    first, second = report.problems
+    assert first == Problem("masks/a.png", "expected label ids 0 to 254 or 255, found 300")
+    assert "16.7 % ignored (255), 16.7 % outside the label space (ids 300)" in second.problem
 
 
 def test_a_bad_merge_is_refused_before_any_file_is_read(tmp_path: Path) -> None:
     add(tmp_path, "a", None)
     with pytest.raises(BadInputError, match="upper-lower"):
-        check_dataset(tmp_path, merge="nonsense", progress=lambda *_: pytest.fail("was read"))
+        check_dataset(
+            tmp_path,
+            merge="nonsense",
+            choices=ATR,
+            progress=lambda *_: pytest.fail("was read"),
+        )
 
 
 def test_a_single_image_can_be_checked(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from c2l.data.images import read_size
+from c2l.data.dataset import Dataset, open_dataset
+from c2l.data.labelled import labelled
 from c2l.data.labels import load_merge
-from c2l.data.layouts import Dataset, open_dataset
-from c2l.data.masks import check_mask_size, read_mask
 from c2l.errors import BadInputError
+from c2l.options import EvalOptions
 
 CCP = Path(__file__).parents[3] / "shared" / "ccp"
 
@@ -58,8 +58,8 @@ def test_atr_is_recognised_and_sorted(tmp_path: Path) -> None:
     make_atr(tmp_path)
     data = open_dataset(tmp_path)
     assert (data.layout, data.split, data.root) == ("atr", None, tmp_path)
-    assert data.space is not None
-    assert data.space.name == "atr"
+    # The folders alone are those of any data set in the layout of Pascal VOC.
+    assert (data.meaning.space, data.meaning.possible) == (None, "atr")
     assert names(data) == ["a.jpg", "b.jpg", "c.jpg"]
     assert masks(data) == ["SegmentationClassAug/a.png", "SegmentationClassAug/b.png", None]
     assert data.records[0].image == tmp_path / "JPEGImages" / "a.jpg"
@@ -89,7 +89,7 @@ def test_ccp_takes_its_mat_masks_and_unlabelled_photos(tmp_path: Path) -> None:
     touch(tmp_path, "annotations/pixel-level/0002.mat", "label_list.mat")
     write(tmp_path / "splits" / "train.txt", ["0003", "0002"])
     data = open_dataset(tmp_path)
-    assert (data.layout, data.space and data.space.name) == ("ccp", "ccp")
+    assert (data.layout, data.meaning.space and data.meaning.space.name) == ("ccp", "ccp")
     assert masks(data) == [None, "annotations/pixel-level/0002.mat", None]
     assert names(open_dataset(tmp_path, split="train")) == ["0002.jpg", "0003.jpg"]
     labelled = open_dataset(tmp_path, split="train", labelled_only=True)
@@ -101,7 +101,9 @@ def test_ccp_takes_its_mat_masks_and_unlabelled_photos(tmp_path: Path) -> None:
 def test_lip_splits_are_its_folders(tmp_path: Path, images: str, annotations: str) -> None:
     make_lip(tmp_path, images, annotations)
     data = open_dataset(tmp_path)
-    assert (data.layout, data.space and data.space.name) == ("lip", "lip")
+    attested = bool(images or annotations)  # the folders of its archives, which nothing else has
+    space = data.meaning.space
+    assert (data.layout, space and space.name) == ("lip", "lip" if attested else None)
     assert names(data) == [
         *("test_images/test1.jpg", "test_images/test2.jpg"),
         *("train_images/train1.jpg", "train_images/train2.jpg"),
@@ -125,7 +127,7 @@ def test_a_plain_folder_is_read_with_all_below_it(tmp_path: Path) -> None:
     touch(tmp_path, "b.JPG", "sub/a.jpeg", "sub/deep/c.PNG", "d.bmp", "e.webp", "f.tif", "g.TIFF")
     touch(tmp_path, "notes.md", ".hidden.jpg", ".cache/x.jpg", "__MACOSX/b.jpg", "sub/._a.jpg")
     data = open_dataset(tmp_path)
-    assert (data.layout, data.space) == ("folder", None)
+    assert (data.layout, data.meaning.space) == ("folder", None)
     assert names(data) == [
         *("b.JPG", "d.bmp", "e.webp", "f.tif", "g.TIFF", "sub/a.jpeg", "sub/deep/c.PNG")
     ]
@@ -153,32 +155,38 @@ def test_a_plain_folder_may_have_splits(tmp_path: Path) -> None:
         open_dataset(tmp_path, split="val")
 
 
-def test_a_folder_without_splits_is_used_whole(tmp_path: Path) -> None:
+def test_a_split_that_is_not_there_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "b.jpg")
-    data = open_dataset(tmp_path, split="val")
-    assert (data.split, names(data)) == (None, ["a.jpg", "b.jpg"])
+    with pytest.raises(BadInputError, match="no split 'val'; it has no splits"):
+        open_dataset(tmp_path, split="val")
+    touch(tmp_path, "val.json")
+    with pytest.raises(BadInputError, match=r"not read: val\.json"):
+        open_dataset(tmp_path, split="val")
 
 
 def test_a_single_image_is_a_data_set_of_one(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "b.jpg", "notes.md")
-    data = open_dataset(tmp_path / "a.jpg", split="val")
+    data = open_dataset(tmp_path / "a.jpg")
     assert (data.layout, data.split, names(data)) == ("folder", None, ["a.jpg"])
+    with pytest.raises(BadInputError, match="no split 'val'"):
+        open_dataset(tmp_path / "a.jpg", split="val")
     with pytest.raises(BadInputError, match="a folder or an image file"):
         open_dataset(tmp_path / "notes.md")
 
 
 def test_a_plain_folder_names_its_labels(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg")
-    (tmp_path / "labels.json").write_text('{"1": "person", "0": "nothing"}')
-    space = open_dataset(tmp_path).space
+    (tmp_path / "labels.json").write_text('{"1": "shirt", "0": "nothing"}')
+    space = open_dataset(tmp_path).meaning.space
     assert space is not None
-    assert space.names == ("nothing", "person")
+    assert space.names == ("nothing", "shirt")
     (tmp_path / "labels.json").write_text('["x", "y", "z"]')
-    space = open_dataset(tmp_path).space
+    space = open_dataset(tmp_path).meaning.space
     assert space is not None
     assert space.names == ("x", "y", "z")
+    (tmp_path / "labels.json").unlink()
     write(tmp_path / "labels.txt", ["null", "t-shirt"])
-    space = open_dataset(tmp_path).space
+    space = open_dataset(tmp_path).meaning.space
     assert space is not None
     assert space.names == ("null", "t-shirt")
 
@@ -187,16 +195,18 @@ def test_a_plain_folder_names_its_labels(tmp_path: Path) -> None:
     "text", ["{", '{"0": "a", "2": "b"}', "[1]", "3", "[]", "\xff", "[" * 9999]
 )
 def test_broken_label_names_are_refused(tmp_path: Path, text: str) -> None:
-    touch(tmp_path, "a.jpg")
+    touch(tmp_path, "a.jpg", "masks/a.png")
     (tmp_path / "labels.json").write_text(text, encoding="latin-1")
     with pytest.raises(BadInputError, match=r"labels\.json"):
-        open_dataset(tmp_path)
+        labelled(tmp_path, EvalOptions(), None)
+    # What does not need the names does not fail by them.
+    assert names(open_dataset(tmp_path)) == ["a.jpg"]
 
 
 def test_missing_and_empty_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="found nothing there"):
         open_dataset(tmp_path / "none")
-    with pytest.raises(BadInputError, match="found nothing there"):
+    with pytest.raises(BadInputError, match="File name too long"):
         open_dataset("x" * 5000)
     with pytest.raises(BadInputError, match="expected images"):
         open_dataset(tmp_path)
@@ -337,17 +347,18 @@ def test_a_real_mask_merges_to_counts_made_by_hand() -> None:
     record = data.records[0]
     assert (record.name, record.mask and record.mask.name) == ("0010.jpg", "0010.mat")
     assert record.mask is not None
-    assert data.space is not None
-    mask = read_mask(record.mask)
-    check_mask_size(mask, read_size(record.image), record.mask)
+    assert data.meaning.space is not None
+    mask = record.labels()
     # null, blouse, dress, hair, shoes, skin: their counts in the file
     ids, counts = np.unique(mask, return_counts=True)
     assert set(zip(ids.tolist(), counts.tolist(), strict=True)) == {
         *((0, 99453), (5, 9244), (14, 11641), (19, 731), (39, 1427), (41, 1920)),
     }
-    merged = np.bincount(load_merge("upper-lower", data.space).apply(mask).ravel(), minlength=256)
+    merged = np.bincount(
+        load_merge("upper-lower", data.meaning.space).apply(mask).ravel(), minlength=256
+    )
     assert (merged[0], merged[1], merged[2], merged[255]) == (99453, 21616, 1427, 1920)
-    fine = np.bincount(load_merge("fine", data.space).apply(mask).ravel(), minlength=256)
+    fine = np.bincount(load_merge("fine", data.meaning.space).apply(mask).ravel(), minlength=256)
     assert (fine[0], fine[2], fine[4], fine[7], fine[9], fine[10]) == (
         *(99453, 731, 9244, 11641, 1427, 1920),
     )
@@ -356,4 +367,4 @@ def test_a_real_mask_merges_to_counts_made_by_hand() -> None:
 def test_images_of_a_data_set_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     Image.new("RGB", (3, 2)).save(tmp_path / "images" / "a.png")
-    assert read_size(open_dataset(tmp_path).records[0].image) == (2, 3)
+    assert open_dataset(tmp_path).records[0].size() == (2, 3)

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from c2l.data.masks import check_mask_size, read_mask
+from c2l.data.images import ImageHeader
+from c2l.data.masks import fitted, read_mask
 from c2l.errors import BadInputError
 
 IDS = np.array([[0, 1, 17], [255, 4, 2]], np.uint8)
@@ -150,7 +151,38 @@ def test_too_many_pixels_are_refused_before_decoding(tmp_path: Path) -> None:
             read_mask(path, max_pixels=5)
 
 
+def header(height: int, width: int, orientation: int = 1, *, turned: bool = True) -> ImageHeader:
+    return ImageHeader(height, width, "JPEG", "RGB", orientation, turned)
+
+
 def test_a_mask_of_another_size_is_refused(tmp_path: Path) -> None:
-    check_mask_size(IDS, (2, 3), tmp_path / "a.png")
-    with pytest.raises(BadInputError, match=r"a\.png: .* 3 x 2 pixels .* found 2 x 3"):
-        check_mask_size(IDS, (3, 2), tmp_path / "a.png")
+    path = tmp_path / "a.png"
+    assert fitted(IDS, header(2, 3), path) is IDS
+    with pytest.raises(BadInputError, match=r"a\.png: .* 3 x 2 pixels .* found 2 x 3$"):
+        fitted(IDS, header(3, 2), path, nearest=True)
+    with pytest.raises(BadInputError, match="of the same shape") as caught:
+        fitted(IDS, header(40, 60), path)
+    assert caught.value.hint is not None
+    assert "--mask-size nearest" in caught.value.hint
+
+
+def test_a_mask_of_the_same_shape_is_resized_by_the_nearest_pixel(tmp_path: Path) -> None:
+    assert fitted(IDS, header(4, 6), tmp_path, nearest=True).tolist() == [
+        [0, 0, 1, 1, 17, 17],
+        [0, 0, 1, 1, 17, 17],
+        [255, 255, 4, 4, 2, 2],
+        [255, 255, 4, 4, 2, 2],
+    ]
+    large = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    assert (
+        fitted(large, header(3, 4), tmp_path, nearest=True).tolist() == large[1::2, 1::2].tolist()
+    )
+
+
+@pytest.mark.parametrize(("turned", "cure"), [(True, "ignore"), (False, "apply")])
+def test_a_mask_that_fits_the_photo_otherwise_turned_names_exif(
+    tmp_path: Path, turned: bool, cure: str
+) -> None:
+    with pytest.raises(BadInputError, match="EXIF orientation 6") as caught:
+        fitted(IDS, header(3, 2, 6, turned=turned), tmp_path)
+    assert caught.value.hint == f"read the photos so: --exif {cure}"

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import FIT, Cli
+from conftest import NETWORK, PHOTOS, Cli
 
-from c2l.options import ClusterOptions, ExtractOptions, FitOptions, stored
+from c2l.options import ClusterOptions, ExtractOptions, FitOptions, preset, stored
 
 WORKFLOW = Path(__file__).parents[2] / "examples" / "workflow"
 PREDICTOR = "predictor.safetensors"
@@ -29,13 +29,13 @@ PREDICTOR = "predictor.safetensors"
 SERVER = """
 import json, os, signal, socket, socketserver, sys
 import c2l.stages.cluster, c2l.stages.evaluate, c2l.stages.extract, c2l.stages.fit
-from c2l.training.trainer import Trainer
+from c2l.training.loop import Trainer
 from c2l_cli.main import run
 
 step = Trainer.step
 def step_or_die(self, *arguments):
     step(self, *arguments)
-    if self.position.step == 4 and os.path.exists(sys.argv[2]):
+    if self.state.position.step == 4 and os.path.exists(sys.argv[2]):
         os.remove(sys.argv[2])
         os.kill(os.getpid(), signal.SIGKILL)
 Trainer.step = step_or_die
@@ -66,16 +66,20 @@ words = [os.getcwd(), os.environ["SLURM_CPUS_PER_TASK"], *sys.argv[1:]]
 socket.send_fds(talk, [json.dumps(words).encode()], [1, 2])
 sys.exit(int(talk.recv(8) or 137))
 """
+BACKBONE = "shufflenet_v2_x0_5"  # whose checkpoints are small
 TINY: dict[str, Any] = {
     "weights": "none",
     "size": 64,
     "batch": 4,
     "seeds": [0, 1],
     "merges": ["upper-lower"],
-    "fit": {"fpn-dim": 16, "pixel-dim": 8, "amp": "off", "device": "cpu", "epochs": 1},
-    "extract": {"fpn-dim": 16, "amp": "off", "device": "cpu"},
+    "fit": {"backbone": BACKBONE, "fpn-dim": 16, "pixel-dim": 8, "amp": "off", "device": "cpu"},
+    "extract": {"backbone": BACKBONE, "fpn-dim": 16, "amp": "off", "device": "cpu"},
     "eval": {"device": "cpu", "bootstrap": 10},
 }
+KINDS: dict[str, Any] = {"fit": FitOptions, "extract": ExtractOptions, "cluster": ClusterOptions}
+# What is chosen by the machine otherwise.
+SIZES = {"image_size": 64, "batch_size": 4, "attention_stride": 1}
 
 
 @dataclass(frozen=True)
@@ -163,9 +167,10 @@ def test_a_killed_grid_is_taken_up_and_makes_its_table(
     assert done.returncode == 0, done.stdout
     assert "resumed at step 3, epoch 1" in grid.log(killed)
     unbroken = tmp_path / "run"
-    options = ["--method", killed.parent.name, "--seed", killed.name.removeprefix("seed-")]
-    options += ["--epochs", "2", "--clusters", "3", "--merge-clusters", "none", "--warmup", "0"]
-    cli.ok("fit", people, "-o", unbroken, *FIT, *options, "--split", "train")
+    options = ["--preset", {"picie": "picie", "c2l": "paper"}[killed.parent.name], "--epochs", "2"]
+    options += ["--seed", killed.name.removeprefix("seed-"), "--pixel-dim", "8"]
+    options += ["--backbone", BACKBONE]
+    cli.ok("fit", people, "-o", unbroken, *PHOTOS, *NETWORK, *options, "--split", "train")
     assert sha256(killed / PREDICTOR) == sha256(unbroken / PREDICTOR)
     assert sorted(path.name for path in grid.folder.glob("runs/dff/*/*")) == ["clusters.h5"] * 2
 
@@ -219,9 +224,11 @@ def test_the_configuration_that_comes_along_is_whole() -> None:
     assert shown | {run["from"] for run in runs.values() if "from" in run} == set(runs)
     assert set(config["wanted"]) <= set(tables)
     assert all(table.get("against") in (None, *table["rows"]) for table in tables.values())
-    kinds = {"fit": FitOptions, "extract": ExtractOptions, "cluster": ClusterOptions}
     for name, run in runs.items():
-        for command, kind in kinds.items():
+        for command, kind in KINDS.items():
             options = {k.replace("-", "_"): v for k, v in run.get(command, {}).items()}
-            found = stored(kind, options)
+            found = stored(kind, {**SIZES, **options})
             assert {k: getattr(found, k) for k in options} == options, name
+            # Whether they go together.
+            protocol = options.pop("preset", None)
+            preset(protocol, **options) if protocol else found.check()

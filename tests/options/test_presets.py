@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
+from c2l.errors import UsageError
 from c2l.options import AUTO, FitOptions, preset, preset_file, preset_names
 
 METHOD = Path(__file__).parents[2] / "docs" / "method.md"
 # Groups of options that a protocol consists of, but for those that name files or this machine.
 PROTOCOL = {"Data", "Start", "Method", "Modules", "Clusters", "K-means"}
 NOT_PROTOCOL = {
-    *("split", "on_error", "cache_dir", "checkpoint", "init", "features", "preset", "max_steps"),
+    *("split", "images", "masks", "exif", "on_error", "cache_dir", "checkpoint", "init"),
+    *("features", "preset", "max_steps"),
     *("warmup_lr", "merge_threshold", "mixture_iterations"),
 }
 
@@ -58,6 +60,12 @@ def test_a_preset_leaves_no_part_of_the_protocol_to_the_defaults(name: str) -> N
     if name == "picie":
         wanted -= {f.name for f in fields(FitOptions) if f.metadata["group"] == "Modules"}
     assert given == wanted
+
+
+def test_a_preset_that_is_none_is_refused_with_those_that_are() -> None:
+    with pytest.raises(UsageError, match="--preset mine") as refused:
+        preset("mine")
+    assert refused.value.hint == "choose paper or picie"
 
 
 def test_other_options_win_over_a_preset() -> None:

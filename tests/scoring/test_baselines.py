@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from c2l.errors import UsageError
 from c2l.schema import PARTS
 from c2l.scoring import baselines as module
-from c2l.scoring.baselines import TrivialBaselines
+from c2l.scoring.baselines import TrivialBaselines, parts_as
 from c2l.scoring.confusion import confusion_matrix
 from c2l.scoring.kmeans import kmeans_fit, nearest
 from c2l.scoring.metrics import score
@@ -66,7 +66,7 @@ def test_everything_background_is_class_zero_whatever_class_is_most_frequent() -
 
 def test_maps_have_the_size_of_the_image_and_valid_ids() -> None:
     image, _ = flag()
-    fitted = TrivialBaselines.fit([image], 3, seed=0, border=True)
+    fitted = TrivialBaselines.fit([image], 3, seed=0, parts=np.arange(3))
     other = np.zeros((11, 70, 3), dtype=np.uint8)
     maps = fitted.predict(other)
     assert tuple(maps) == fitted.names
@@ -89,7 +89,7 @@ def test_maps_have_the_size_of_the_image_and_valid_ids() -> None:
 
 def test_position_and_border_rule_find_a_person_in_the_middle() -> None:
     image, _ = flag(80, 60)
-    fitted = TrivialBaselines.fit([image] * 20, 3, seed=0, border=True)
+    fitted = TrivialBaselines.fit([image] * 20, 3, seed=0, parts=np.arange(3))
     found = fitted.predict(image)["xy-border"]
     edge = np.concatenate([found[0], found[-1], found[:, 0], found[:, -1]])
     assert (edge == 0).mean() > 0.95
@@ -101,7 +101,19 @@ def test_position_and_border_rule_find_a_person_in_the_middle() -> None:
 def test_the_border_rule_needs_its_three_classes() -> None:
     image, _ = flag()
     with pytest.raises(UsageError, match="background, upper, lower"):
-        TrivialBaselines.fit([image], 4, seed=0, border=True)
+        TrivialBaselines.fit([image], 2, seed=0, parts=np.arange(3))
+
+
+def test_upper_and_lower_are_the_person_where_labels_say_person() -> None:
+    image, _ = flag()
+    assert parts_as(("background", "upper", "lower")).tolist() == [0, 1, 2]
+    assert parts_as(("background", "clothes")) is None
+    person = TrivialBaselines.fit([image], 2, seed=0, parts=parts_as(("background", "person")))
+    parts = TrivialBaselines.fit([image], 3, seed=0, parts=np.arange(3))
+    for name in ("centre-third", "xy-border"):
+        found, finer = person.predict(image)[name], parts.predict(image)[name]
+        np.testing.assert_array_equal(found, finer > 0)
+        assert person.matching(name, np.ones((2, 2), np.int64)).tolist() == [0, 1]
 
 
 def test_the_seed_decides_the_predictors() -> None:
@@ -182,7 +194,7 @@ def test_position_separates_people_from_background_on_real_photos() -> None:
 
     names = (PHOTOS / "splits" / "val.txt").read_text().split()[:8]
     photos = [np.asarray(Image.open(PHOTOS / "photos" / f"{n}.jpg").convert("RGB")) for n in names]
-    fitted = TrivialBaselines.fit(photos, len(PARTS), seed=0, border=True)
+    fitted = TrivialBaselines.fit(photos, len(PARTS), seed=0, parts=np.arange(3))
     counts = np.zeros((3, 2), dtype=np.int64)
     for name, photo in zip(names, photos, strict=True):
         labels = loadmat(PHOTOS / "annotations" / "pixel-level" / f"{name}.mat")["groundtruth"]

@@ -43,7 +43,7 @@ def test_place_and_colour_finds_people_wherever_they_stand(
 ) -> None:
     data = people_at(tmp_path / "people", column)
     scores = tmp_path / "eval.json"
-    shown = cli.ok("eval", trained, data, "-o", scores, "--split", "val").out
+    shown = cli.ok("eval", trained, data, "-o", scores, "--split", "val", "--labels", "atr").out
     found = json.loads(scores.read_text())["baselines"]
     assert found["place-and-colour"]["miou"] > 0.75
     assert min(found["place-and-colour"]["iou"].values()) > 0.6
@@ -67,7 +67,19 @@ def test_when_all_photos_are_damaged_the_error_names_the_next_step(
 def test_damaged_photos_are_left_out(cli: Cli, trained: Path, tmp_path: Path) -> None:
     data = people_at(tmp_path / "people", 32, broken=4)
     scores = tmp_path / "e.json"
-    cli.ok("eval", trained, data, "-o", scores, "--split", "val", "--on-error", "skip")
+    cli.ok(
+        "eval",
+        trained,
+        data,
+        "-o",
+        scores,
+        "--split",
+        "val",
+        "--labels",
+        "atr",
+        "--on-error",
+        "skip",
+    )
     stored = json.loads(scores.read_text())
     assert len(stored["skipped"]) == 4
     assert stored["baselines"]["place-and-colour"]["miou"] > 0.75

@@ -243,6 +243,17 @@ def test_files_that_are_not_scored_alike_are_refused_unless_mixed(
     assert f"scored on different {aspect}." in cli.ok("compare", a, b, "--mixed").out
 
 
+def test_photos_are_known_by_their_digest_among_the_sources_too(cli: Cli, make: Make) -> None:
+    def source(digest: str) -> dict[str, Any]:
+        data = {"role": "data", "path": "/photos", "sha256": digest * 64}
+        return {"data_sha256": None, "sources": [data]}
+
+    a, same = make("a", 0.5), make("b", 0.6, 1, lineage=source("a"))
+    cli.ok("compare", a, same)
+    other = make("c", 0.6, 1, lineage=source("b"))
+    assert "is scored on other photos" in cli("compare", a, other).err
+
+
 def test_labels_tell_other_photos_where_no_digest_is_known(cli: Cli, make: Make) -> None:
     a = make("a", 0.5, lineage={"data_sha256": None})
     other = np.diag([59, 26, 15]).tolist()

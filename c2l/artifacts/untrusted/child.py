@@ -81,7 +81,7 @@ def run_limited(
     packages: Sequence[str],
     limits: Limits,
     hint: str | None,
-    way_round: str,
+    crash_hint: str,
 ) -> None:
     """Have a child process run a function over a file.
 
@@ -92,7 +92,7 @@ def run_limited(
         packages: imported before the limits hold.
         limits: of the child.
         hint: the next step when the function refuses the file.
-        way_round: the next step when the child dies.
+        crash_hint: the next step when the child dies.
 
     Raises:
         BadInputError: the function refused the file, or the child crashed or took too much.
@@ -121,26 +121,29 @@ def run_limited(
         )
     except subprocess.TimeoutExpired:
         problem = f"reading it took a child process more than {limits.wall_seconds} seconds"
-        raise BadInputError(path, problem, hint=way_round) from None
+        raise BadInputError(path, problem, hint=crash_hint) from None
     if done.returncode == ExitCode.BAD_INPUT:
         raise BadInputError(path, json.loads(done.stdout), hint=hint)
     if done.returncode == ExitCode.IO_ERROR:
         raise OutputError(json.loads(done.stdout), hint="free some space, or set TMPDIR")
     if done.returncode == -signal.SIGXCPU:
         problem = f"reading it took a child process more than {limits.cpu_seconds} CPU seconds"
-        raise BadInputError(path, problem, hint=way_round)
+        raise BadInputError(path, problem, hint=crash_hint)
     if done.returncode < 0:
         problem = f"reading it crashed a child process ({_name(-done.returncode)})"
         error = KilledError if done.returncode == -signal.SIGKILL else BadInputError
-        raise error(path, problem, hint=way_round)
+        raise error(path, problem, hint=crash_hint)
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         problem = f"it could not be read in a child process: {last[:200]}"
-        raise BadInputError(path, problem, hint=way_round)
+        raise BadInputError(path, problem, hint=crash_hint)
 
 
 def answer(request: dict[str, Any]) -> None:
     """In the child: run the function; what is wrong goes to stdout as JSON."""
+    # What a library prints must not get into the answer.
+    stdout = os.dup(1)
+    os.dup2(2, 1)
     for package in request["packages"]:
         import_module(package)
     module, _, name = request["task"].partition(":")
@@ -160,8 +163,7 @@ def answer(request: dict[str, Any]) -> None:
     except Exception as error:  # whatever it is, it is the file's fault
         reason = str(error).partition("\n")[0] or type(error).__name__
         code, said = ExitCode.BAD_INPUT, f"damaged: {reason}"
-    sys.stdout.write(json.dumps(said))
-    sys.stdout.flush()
+    os.write(stdout, json.dumps(said).encode())
     # Without the libraries' own tidying up, which a hostile file may have made unsafe.
     os._exit(code)
 

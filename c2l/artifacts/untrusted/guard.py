@@ -63,7 +63,7 @@ def _try(path: Path, hint: str | None, taken_for: str) -> None:
         packages=("numpy", "h5py"),
         limits=LIMITS,
         hint=hint,
-        way_round=TRUST,
+        crash_hint=TRUST,
     )
 
 

@@ -50,7 +50,7 @@ def unpickle(path: Path, output: Path) -> None:
                 file_bytes=LONGEST_HEADER + MOST_SHARING * size,
             ),
             hint=ANOTHER_FORM,
-            way_round=ANOTHER_FORM,
+            crash_hint=ANOTHER_FORM,
         )
     except BadInputError as error:
         problem = f"not a plain file of tensors: {error.problem}"

@@ -19,6 +19,7 @@ HELD = mmap.mmap(-1, 1 << 30)  # mapped by the import, as a large library is
 def nothing(path): pass
 def refuse(path):
     from c2l.errors import BadInputError
+    print("said by a library", flush=True)
     raise BadInputError(path, "not what it should be")
 def fail_to_write(path):
     from c2l.errors import OutputError
@@ -53,7 +54,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             packages=("tasks",),
             limits=Limits(**bounds),
             hint="make it again",
-            way_round="trust it",
+            crash_hint="trust it",
         )
 
     return run_task
@@ -86,7 +87,7 @@ def test_a_refusal_is_told_with_its_path_and_hint(run: Any, tmp_path: Path) -> N
         (("missing",), {}, "could not be read in a child process"),
     ],
 )
-def test_a_child_that_dies_is_an_error_with_the_way_round(
+def test_a_child_that_dies_is_an_error_with_the_crash_hint(
     run: Any, task: tuple[str, ...], limits: dict[str, int], problem: str
 ) -> None:
     with pytest.raises(BadInputError) as caught:

@@ -298,7 +298,7 @@ def test_targets_that_this_process_wrote_are_not_tried_out(
         ("raise ImportError('no h5py')", "could not be read in a child process.*no h5py"),
     ],
 )
-def test_a_file_whose_trial_dies_is_refused_and_the_way_round_named(
+def test_a_file_whose_trial_dies_is_refused_and_the_crash_hint_named(
     store: Path, monkeypatch: pytest.MonkeyPatch, program: str, problem: str
 ) -> None:
     monkeypatch.setattr(child, "_PROGRAM", program)

@@ -15,7 +15,7 @@ from c2l import schema
 from c2l.artifacts.runs import Run
 from c2l.artifacts.scores import read_scores
 from c2l.errors import BadInputError, UsageError
-from c2l.model.predictor import options_from
+from c2l.model.loading import options_from
 from c2l.options import ExtractOptions, FitOptions, Options, preset, resolved, stored
 from c2l.runtime.json_files import read_json, strict_json, write_json
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import FIT, NETWORK, PHOTOS, RUN_C2L, Cli, run_python
 
-from c2l.data.layouts import open_dataset
+from c2l.data.dataset import open_dataset
 from c2l.errors import BadInputError
 from c2l.runtime.text import printable
 

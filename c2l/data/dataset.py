@@ -1,0 +1,107 @@
+"""Opens a data set, or one of its splits, as photos with their masks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from c2l.data.inventory import UNREAD_LIST, Inventory, Remark
+from c2l.data.names import shown
+from c2l.data.records import Choices, Record
+from c2l.data.reports import Report, stop_at_first
+from c2l.data.spaces import Meaning
+from c2l.data.taking import take_inventory
+from c2l.errors import BadInputError
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The photos of a data set, or of one of its splits.
+
+    Attributes:
+        root: the folder (or the single image) that was named.
+        layout: "atr", "ccp", "lip" or "folder".
+        split: the split, or None for everything.
+        records: the photos, sorted by name.
+        meaning: what the ids in the masks mean.
+        line: how many photos, with masks, and what was left out and why.
+        notes: what may be meant so, though it is unusual.
+    """
+
+    root: Path
+    layout: str
+    split: str | None
+    records: tuple[Record, ...]
+    meaning: Meaning
+    line: str
+    notes: tuple[Remark, ...] = ()
+
+
+def open_dataset(
+    root: str | Path,
+    *,
+    split: str | None = None,
+    labelled_only: bool = False,
+    choices: Choices | None = None,
+) -> Dataset:
+    """The data set in a folder, or of a single image file.
+
+    Args:
+        root: the folder, or an image file.
+        split: the split to take.
+        labelled_only: leave out photos that have no mask.
+        choices: what the user says of the data set.
+
+    Raises:
+        BadInputError: nothing there, no photos, an unknown split, a list naming photos
+            that are not there, file names that cannot be used, links out of the folder; with
+            ``labelled_only`` also masks that fit several photos, and names of labels that
+            cannot be used.
+    """
+    found = take_inventory(Path(root), choices or Choices(), stop_at_first)
+    records = found.records if split is None else records_of(found, split, stop_at_first)
+    line = found.line(records)
+    if labelled_only:
+        records = tuple(record for record in records if record.mask is not None)
+        for remark in found.ambiguous[:1]:
+            raise BadInputError(remark.path, remark.problem, hint=f"say which: {remark.hint}")
+        for fault in found.meaning.faults[:1]:
+            raise fault
+    if not records:
+        what = "labelled images" if labelled_only else "images"
+        where = "" if split is None else f" in the split '{split}'"
+        raise BadInputError(
+            root,
+            f"expected {what}{where}, found none: {line}",
+            hint=f"see what is in it: c2l data check {root}",
+        )
+    return Dataset(
+        found.root,
+        found.layout,
+        split,
+        records,
+        found.meaning,
+        line if split is None else f"split {split}: {line}",
+        tuple(found.notes),
+    )
+
+
+def records_of(found: Inventory, split: str, report: Report) -> tuple[Record, ...]:
+    """The photos of a split, sorted by name; list lines that name none are reported.
+
+    Raises:
+        BadInputError: there is no such split.
+    """
+    if split not in found.splits:
+        known = f"there are {', '.join(found.splits)}" if found.splits else "it has no splits"
+        maybe = [one.name for one in found.left if one.why == UNREAD_LIST]
+        unread = f"; not read: {', '.join(maybe)}" if maybe else ""
+        raise BadInputError(
+            found.root,
+            f"no split '{shown(split)}'; {known}{unread}",
+            hint="name one of these splits, or none for the whole data set"
+            if found.splits
+            else "leave out --split, or list its photos in splits/NAME.txt, one per line",
+        )
+    wanted = set(found.members(split, report))
+    return tuple(record for record in found.records if record.name in wanted)

@@ -1,0 +1,102 @@
+"""A photo with its mask, read by the choices that were made for its data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2l.data.images import ImageHeader, read_header, read_photo
+from c2l.data.masks import Mask, fitted, read_mask
+from c2l.errors import BadInputError
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the user says of a data set, where its files do not.
+
+    Attributes:
+        images: the folder of photos, in the data set or anywhere.
+        masks: the folder of masks.
+        labels: the label space: a published name or a file of names.
+        exif: "apply" turns photos as EXIF says, "ignore" reads them as stored.
+        mask_size: "exact" refuses masks of another size, "nearest" resizes those of the same
+            shape.
+    """
+
+    images: str | None = None
+    masks: str | None = None
+    labels: str | None = None
+    exif: str = "apply"
+    mask_size: str = "exact"
+
+    @classmethod
+    def of(cls, options: Any) -> Choices:
+        """Those among a stage's options."""
+        return cls.stored(vars(options))
+
+    @classmethod
+    def stored(cls, values: dict[str, Any]) -> Choices:
+        """Those among options that an artifact holds."""
+        return cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
+
+
+@dataclass(frozen=True)
+class Record:
+    """One photo of a data set.
+
+    Attributes:
+        name: the photo's path relative to its image folder, posix, with suffix; unique.
+        image: the image file.
+        mask: the mask file, or None.
+        turn: whether EXIF orientation is applied.
+        nearest: whether a mask of another size but the same shape is resized.
+    """
+
+    name: str
+    image: Path
+    mask: Path | None
+    turn: bool = True
+    nearest: bool = False
+
+    def header(self) -> ImageHeader:
+        """The photo's header.
+
+        Raises:
+            BadInputError: as ``images.read_header``.
+        """
+        return read_header(self.image, turn=self.turn)
+
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the photo in pixels, by its header.
+
+        Raises:
+            BadInputError: as ``images.read_header``.
+        """
+        header = self.header()
+        return header.height, header.width
+
+    def photo(self, size: int | None = None) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+        """The photo and its own (height, width), as ``images.read_photo`` gives them.
+
+        Raises:
+            BadInputError: as ``images.read_photo``.
+        """
+        return read_photo(self.image, size=size, turn=self.turn)
+
+    def labels(self, header: ImageHeader | None = None) -> Mask:
+        """The raw label ids at the photo's size, (H, W).
+
+        Args:
+            header: of the photo, where it has been read.
+
+        Raises:
+            BadInputError: there is no mask, it cannot be read, or its size is not the photo's.
+        """
+        if self.mask is None:
+            raise BadInputError(self.image, "has no mask")
+        mask = read_mask(self.mask)
+        return fitted(mask, header or self.header(), self.mask, nearest=self.nearest)
