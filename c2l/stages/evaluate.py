@@ -269,9 +269,7 @@ def _result(
 
     A predictor that names parts by itself is scored as it names them, where the classes have
     counterparts; all else is matched one to one by the Hungarian method.
-
-    Args:
-        named: the names that the predictor gives its ids; empty where they are clusters.
+    ``named`` holds the names that it gives its ids, and is empty where these are clusters.
     """
     confusion = by_class(raw, merge)
     best = hungarian(confusion)
