@@ -18,6 +18,7 @@ from c2l.options import (
     FitOptions,
     Options,
     RenderOptions,
+    TeachOptions,
     preset,
     resolved,
 )
@@ -118,6 +119,25 @@ def fit(
     return stage(Path(data), Path(output), chosen, resume=resume, overwrite=overwrite)
 
 
+def teach(
+    output: PathLike, *, resume: bool = False, overwrite: bool = False, **options: Any
+) -> Path:
+    """Teach the network by drawings, as ``c2l teach``.
+
+    Args:
+        output: the run folder to write.
+        resume: continue a stopped run.
+        overwrite: replace an existing run.
+        options: fields of ``c2l.options.TeachOptions``.
+
+    Returns:
+        ``output``.
+    """
+    from c2l.stages.teach import teach as stage
+
+    return stage(Path(output), _options(TeachOptions, options), resume=resume, overwrite=overwrite)
+
+
 def evaluate(
     artifact: PathLike,
     data: PathLike | None,
@@ -180,7 +200,7 @@ def load(artifact: PathLike, *, device: str = "auto", weights: str | None = None
     ('cluster 0', 'cluster 1', 'cluster 2')
 
     Args:
-        artifact: a run folder or a clusters file.
+        artifact: a run folder, a predictor's file, a clusters file, or ``drawn``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         weights: where the backbone's weights are now, for a clusters file whose weights moved.
 
@@ -204,7 +224,8 @@ class Parsing:
         names: of the parts or clusters.
         colours: (len(names), 3) uint8 RGB, as in overlays and legends.
         scores: (len(names), h, w) float32 at the predictor's own resolution: probabilities where
-            predictions are sharpened, else similarities; the largest names the pixel.
+            predictions are sharpened or taught by drawings, else similarities; the largest names
+            the pixel.
     """
 
     labels: NDArray[np.integer[Any]]

@@ -24,10 +24,12 @@ class Row(NamedTuple):
 
 
 COMMANDS = {
+    "parse": Row("Find named parts in photographs at once.", "ParseOptions"),
     "data": Row("Make a synthetic set, or check a folder."),
     "extract": Row("Images to dense features.", "ExtractOptions"),
     "cluster": Row("Features to clusters (k-means or NMF).", "ClusterOptions"),
     "fit": Row("Train C2L or PiCIE on images.", "FitOptions"),
+    "teach": Row("Teach the network by drawings of people.", "TeachOptions"),
     "eval": Row("Score predictions against masks.", "EvalOptions"),
     "compare": Row("Put scores side by side, with spread over seeds.", "CompareOptions"),
     "render": Row("Draw masks, overlays and a report.", "RenderOptions"),

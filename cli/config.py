@@ -32,19 +32,19 @@ def read_defaults(context: click.Context, config: str | None, preset: str | None
     values = _read(context, Path(config)) if config else {}
     origins = dict.fromkeys(values, str(config))
     if name := preset or values.get("preset"):
-        given = _read(context, _preset_file(name))
+        given = _read(context, _preset_file(name, str(context.command.name)))
         origins = dict.fromkeys(given, f"preset {name}") | origins
         values = given | values
     context.default_map, context.meta[ORIGINS] = values, origins
 
 
-def _preset_file(name: str) -> Path:
-    if name in preset_names():
+def _preset_file(name: str, stage: str) -> Path:
+    if name in preset_names(stage):
         return preset_file(name)
     if not Path(name).is_file():
         raise UsageError(
             f"--preset {name}: neither a preset nor a file",
-            hint=f"choose {' or '.join(preset_names())}, or name a TOML file",
+            hint=f"choose {' or '.join(preset_names(stage))}, or name a TOML file",
         )
     return Path(name)
 

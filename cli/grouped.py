@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from c2l.artifacts.drawn import shipped
+
 from .commands import Row
 
 # The key of a context's ``meta`` that says that its options are to be printed.
@@ -167,8 +169,8 @@ class TableGroup(click.Group):
         self.table = table
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order of the table."""
-        return list(self.table)
+        """Names in the order of the table; one whose network is not installed is left out."""
+        return [name for name in self.table if name != "parse" or shipped().is_file()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of a name."""
@@ -195,4 +197,5 @@ class TableGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, row.summary) for name, row in self.table.items()])
+            names = self.list_commands(ctx)
+            formatter.write_dl([(name, self.table[name].summary) for name in names])

@@ -169,6 +169,11 @@ NETWORK = ("--weights", "none", "--fpn-dim", "16", "--amp", "off")
 PLAIN = ("-k", "3", "--warmup", "0", "--merge-clusters", "none", "--no-sharpen")
 HEADS = ("--pixel-dim", "8", "--attention-stride", "1", *PLAIN)
 FIT = (*PHOTOS, *NETWORK, *HEADS)
+# Six steps on drawings, of which two are new in each.
+TEACH = (
+    *(*PHOTOS, *NETWORK, "--draw-size", "48", "--pool", "8", "--reuse", "2"),
+    *("--steps", "6", "--warmup-steps", "2"),
+)
 
 
 @pytest.fixture(scope="session")
@@ -231,6 +236,14 @@ def trained(cli: Cli, people: Path, shared: Path) -> Path:
     """A finished run of one epoch on the train split."""
     path = shared / "run"
     cli.ok("fit", people, "-o", path, *FIT, "--epochs", "1", "--split", "train")
+    return path
+
+
+@pytest.fixture(scope="session")
+def taught(cli: Cli, shared: Path) -> Path:
+    """A finished run of six steps on drawings, and its predictor in half precision beside it."""
+    path = shared / "taught" / "run"
+    cli.ok("teach", "-o", path, *TEACH, "--export", path.with_name("predictor.safetensors"))
     return path
 
 

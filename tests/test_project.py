@@ -54,6 +54,7 @@ ROOMS: dict[str, set[str]] = {
     "model": {"runtime", "artifacts", "clustering", "figure", "nn"},
     "training": {
         *("runtime", "artifacts", "clustering", "data", "figure", "model", "nn", "scoring"),
+        "synth",
     },
     # Stages meet through files, never through each other.
     "stages": {

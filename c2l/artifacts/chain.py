@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from c2l import schema
+from c2l.artifacts import drawn
 from c2l.artifacts.lineage import (
     CENTROIDS,
     FEATURES,
@@ -122,6 +123,8 @@ class Link:
         if found is None:
             return None
         where = found.located(self.path)
+        if where == drawn.shipped():
+            return drawn.NAME
         return shown(where.parent if where.name == schema.PREDICTOR else where)
 
     def beside(self, name: str) -> str:

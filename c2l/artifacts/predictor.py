@@ -60,6 +60,7 @@ class StoredPredictor:
         shares: (K, 3) float32 share of ground, upper and lower in each class, where predictions
             are sharpened to the photo's own colours.
         config: the options of the run.
+        stage: the command that made it, whose options they are.
     """
 
     network: dict[str, Tensor]
@@ -69,6 +70,7 @@ class StoredPredictor:
     groups: Groups | None
     shares: Tensor | None
     config: dict[str, Any]
+    stage: str = "fit"
 
 
 def write_predictor(path: Path, predictor: StoredPredictor) -> None:
@@ -95,6 +97,7 @@ def write_predictor(path: Path, predictor: StoredPredictor) -> None:
         "groups": groups,
         "sharpened": json.dumps(predictor.shares is not None),
         "config": json.dumps(predictor.config),
+        **({} if predictor.stage == "fit" else {"stage": predictor.stage}),
     }
     save_tensors(path, tensors, about)
 
@@ -133,6 +136,7 @@ def read_predictor(path: Path) -> StoredPredictor:
             groups=groups,
             shares=tensors[schema.GROUP_SHARES] if about["sharpened"] == "true" else None,
             config=config,
+            stage=about.get("stage", "fit"),
         )
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise BadInputError(path, f"damaged: its metadata do not fit: {error}", hint=HINT) from None

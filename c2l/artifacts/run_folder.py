@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from c2l.artifacts.lineage import DATA, Source, from_json
 from c2l.artifacts.predictor import read_predictor
 from c2l.artifacts.runs import Run
 from c2l.artifacts.tensors import summary as tensors_summary
-from c2l.options import FitOptions
+from c2l.options import FitOptions, TeachOptions
 from c2l.runtime.json_files import read_json
 
 
@@ -47,15 +48,17 @@ def _link(path: Path) -> Link:
     data, digest = run.config.get("data", {}), str(inputs.get("inputs_sha256", ""))
     found = from_json(run.config.get("lineage", []), path)
     steps = run.steps()
+    taught = run.config.get("stage") == TAUGHT.stage
+    if not (found or taught):
+        found = [Source(DATA, str(data.get("root", "DATA")), "")]
     return Link(
-        format=FORMAT,
+        format=TAUGHT if taught else FORMAT,
         path=run.path,
         sources=tuple(
-            Source(s.role, s.path, digest if s.role == DATA else s.sha256)
-            for s in found or [Source(DATA, str(data.get("root", "DATA")), "")]
+            Source(s.role, s.path, digest if s.role == DATA else s.sha256) for s in found
         ),
         options=run.config.get("options", {}),
-        takes=(DATA,),
+        takes=() if taught else (DATA,),
         # A run that was killed between the two steps is finished by --resume.
         complete=run.predictor.is_file() and run.ended_with() is not None,
         done=f"saved at step {steps[-1]}" if steps else "nothing saved yet",
@@ -107,3 +110,5 @@ FORMAT = Format(
     resume=("--resume",),
     following=score_or_draw,
 )
+# A run that drawings teach reads no data set.
+TAUGHT = replace(FORMAT, stage="teach", options=TeachOptions)

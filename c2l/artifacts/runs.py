@@ -255,11 +255,11 @@ class Run:
         if needed:
             self.forget_epochs(before=min(needed))
 
-    def forget_epochs(self, *, before: int) -> None:
-        """Remove the targets of epochs before one."""
+    def forget_epochs(self, *, before: int | None = None) -> None:
+        """Remove the targets of epochs before one; of all without one."""
         for folder in self.path.glob(f"{schema.EPOCH_PREFIX}*"):
             number = folder.name.removeprefix(schema.EPOCH_PREFIX)
-            if number.isdigit() and int(number) < before:
+            if number.isdigit() and (before is None or int(number) < before):
                 shutil.rmtree(folder, ignore_errors=True)
 
     def log(self, record: dict[str, Any]) -> None:

@@ -10,6 +10,9 @@ Both are data files in ``merges/``. A merge file of one's own reads::
     [assign]
     upper = ["hat", 4]             # names or ids, mixed at will
     lower = ["skirt", "pants"]
+
+    [atr]                          # optional: where predictors name ATR's labels otherwise
+    upper = ["face"]
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -38,7 +41,7 @@ IDENTITY = "identity"
 FOLDER_SPACE = "folder"
 OWN_LABELS = "own"  # listed by the user, in a merge file or a folder's labels.txt
 
-_KEYS = ("label_space", "labels", "classes", "assign", "ignore", "rest")
+_KEYS = ("label_space", "labels", "classes", "assign", "ignore", "rest", "atr")
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Merge:
         classes: class names; class 0 is the background.
         table: 256 entries, raw id -> class index, or 255 for what is ignored.
         forgotten: ids of labels that the merge does not name: ignored, which may be meant so.
+        atr: class by ATR's label, for predictors that name these, where names alone do not tell.
     """
 
     name: str
@@ -66,6 +70,7 @@ class Merge:
     classes: tuple[str, ...]
     table: tuple[int, ...]
     forgotten: tuple[int, ...] = ()
+    atr: dict[str, str] = field(default_factory=dict)
 
     def apply(self, mask: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
         """Class indices of a mask.
@@ -162,7 +167,21 @@ class _Builder:
         space = self._space(data)
         classes = self._classes(data)
         table, forgotten = self._table(data, space, classes)
-        return Merge(self.name, space.name, classes, table, forgotten)
+        atr = self._atr(data, classes)
+        return Merge(self.name, space.name, classes, table, forgotten, atr)
+
+    def _atr(self, data: dict[str, Any], classes: tuple[str, ...]) -> dict[str, str]:
+        rows = data.get("atr", {})
+        if not isinstance(rows, dict):
+            raise self._error("key 'atr': expected a table of class = [labels of ATR]")
+        atr, found = published_space("atr"), dict[str, str]()
+        for name, labels in rows.items():
+            key = f"atr.{name}"
+            self._class_index(key, name, classes)
+            taken: dict[int, str] = {}
+            self._take(taken, key, labels, atr)
+            found |= {atr.names[label]: name for label in taken}
+        return found
 
     def _space(self, data: dict[str, Any]) -> LabelSpace:
         if "labels" in data:

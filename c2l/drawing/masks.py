@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from c2l.drawing.palette import pascal_palette
 from c2l.errors import UsageError
 from c2l.runtime.files import replacing
 from c2l.runtime.json_files import write_json
@@ -62,3 +64,31 @@ def write_legend(
         **(made_from or {}),
     }
     write_json(path, legend)
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What the ids in the written masks mean.
+
+    Attributes:
+        table: (256,) uint8 from cluster to id.
+        names: of the ids.
+        colours: (n, 3) uint8.
+        named_by: what gave the clusters their names.
+    """
+
+    table: NDArray[np.uint8]
+    names: tuple[str, ...]
+    colours: NDArray[np.uint8]
+    named_by: str
+
+    @property
+    def entries(self) -> list[tuple[int, str, list[int]]]:
+        """Id, name and colour in the masks, which is the field's: Pascal VOC's."""
+        palette = pascal_palette()
+        return [(i, n, palette[3 * i : 3 * i + 3]) for i, n in enumerate(self.names)]
+
+    @property
+    def legend(self) -> list[tuple[str, Sequence[int]]]:
+        """Name and colour of each id."""
+        return [(n, tuple(map(int, c))) for n, c in zip(self.names, self.colours, strict=True)]

@@ -70,7 +70,7 @@ def _verdict(scores: Scores, rivals: Sequence[Rival]) -> str:
         sentences.append(f"Scored on {images} images" + (f" of {split}." if split else "."))
     kind = (scores.get("matching") or {}).get("kind")
     if kind == "by name":
-        sentences.append("Clusters were merged into named parts without labels.")
+        sentences.append("Parts are scored by the names that the predictor gives them.")
     elif kind:
         sentences.append(f"Clusters were named by {_KINDS.get(kind, kind)} matching.")
     many = number((scores.get("many_to_one") or {}).get("miou"))

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from c2l.clustering.nmf import activations
+from c2l.nn.network import DENSE
 from c2l.schema import PARTS
 
 
@@ -20,9 +21,11 @@ class Classifier(ABC):
 
     Attributes:
         kind: its name in files.
+        layer: features that it reads: ``DENSE``, or None for those that are clustered.
     """
 
     kind: ClassVar[str]
+    layer: ClassVar[str | None] = None
 
     @classmethod
     def load(cls, tensors: dict[str, Tensor], names: tuple[str, ...]) -> Classifier:
@@ -155,4 +158,43 @@ class Mixture(Classifier):
         return scores_BKhw.softmax(1)
 
 
-CLASSIFIERS: dict[str, type[Classifier]] = {c.kind: c for c in (Centroids, Factors, Mixture)}
+@dataclass(frozen=True)
+class Head(Classifier):
+    """A 1x1 convolution on m that was taught named classes; its scores are probabilities.
+
+    It reads m as the pyramid gives it: the length of m, which y has lost, tells parts apart.
+
+    Attributes:
+        weights: (K, C) float32.
+        bias: (K,) float32.
+        class_names: K names.
+    """
+
+    kind: ClassVar[str] = "head"
+    layer: ClassVar[str | None] = DENSE
+    weights: Tensor
+    bias: Tensor
+    class_names: tuple[str, ...]
+
+    @classmethod
+    def load(cls, tensors: dict[str, Tensor], names: tuple[str, ...]) -> Classifier:
+        if len(names) != len(tensors.get("weights", ())):
+            raise TypeError(f"{len(names)} names")
+        return cls(**tensors, class_names=names)
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {"weights": self.weights, "bias": self.bias}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.class_names
+
+    @property
+    def rows(self) -> Tensor:
+        return self.weights
+
+    def scores(self, features_PC: Tensor) -> Tensor:
+        return torch.addmm(self.bias, features_PC, self.weights.T).softmax(1)
+
+
+CLASSIFIERS: dict[str, type[Classifier]] = {c.kind: c for c in (Centroids, Factors, Mixture, Head)}

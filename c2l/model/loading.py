@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ import torch
 
 from c2l import schema
 from c2l.artifacts.clusters import read_clusters
+from c2l.artifacts.drawn import NAME, located
 from c2l.artifacts.freshness import require_fresh
 from c2l.artifacts.lineage import FEATURES, PREDICTOR, WEIGHTS, from_json
 from c2l.artifacts.predictor import Groups, StoredPredictor, read_predictor
@@ -17,27 +18,28 @@ from c2l.artifacts.registry import read_link
 from c2l.artifacts.runs import Run
 from c2l.errors import BadInputError, UsageError
 from c2l.model.classifier import CLASSIFIERS, Centroids, Classifier, Factors
-from c2l.model.network import build_network, check_backbone, effective
+from c2l.model.network import SAFE, build_network, check_backbone, effective
 from c2l.model.predictor import Encoder, Origin, Predictor, Sharpen
 from c2l.nn.network import ParsingNetwork
-from c2l.options import ExtractOptions, FitOptions, NetworkOptions, Options, stored
+from c2l.options import ExtractOptions, FitOptions, NetworkOptions, Options, TeachOptions, stored
 from c2l.runtime.files import sha256_file, unchanged
 
 T = TypeVar("T", bound=Options)
 
 
 def load_predictor(path: Path, device: torch.device, weights: str | None) -> Predictor:
-    """The predictor of a run folder or of a clusters file.
+    """The predictor of a run folder, of a predictor's file or of a clusters file.
 
     Args:
-        path: a run folder, or a clusters file.
+        path: one of these, or ``drawn`` for the one that ships with c2l.
         device: where it will run.
         weights: where the backbone's weights lie now, for a clusters file.
 
     Raises:
         BadInputError: missing, unfinished, damaged, or its weights differ from those it used.
     """
-    if path.is_dir():
+    path = located(path)
+    if path.is_dir() or path.suffix == SAFE:
         return _from_run(path, device)
     return _from_clusters(path, device, weights)
 
@@ -59,8 +61,40 @@ def options_from(kind: type[T], values: dict[str, Any], path: Path) -> T:
         raise BadInputError(path, f"its stored configuration does not fit: {error}") from None
 
 
-def _read_finished(path: Path) -> tuple[Run, str, StoredPredictor]:
-    """A run, and the SHA-256 and the content of the predictor that it ended with."""
+@dataclass(frozen=True)
+class _Finished:
+    """A predictor that training ended with, as it was read.
+
+    Attributes:
+        kind: the format of what was named: a run folder, or a predictor's file by itself.
+        file: the predictor's.
+        sha256: of the file.
+        config: the configuration of the run, or as much of it as the file holds.
+        content: of the file.
+    """
+
+    kind: str
+    file: Path
+    sha256: str
+    config: dict[str, Any]
+    content: StoredPredictor
+
+
+def _read_finished(path: Path) -> _Finished:
+    """The predictor of a run folder, or of a predictor's file.
+
+    Raises:
+        BadInputError: missing, unfinished, damaged, or not enough without its run.
+    """
+    path = located(path)
+    if path.suffix == SAFE and not path.is_dir():
+        with unchanged(path):
+            found, sha256 = read_predictor(path), sha256_file(path)
+        if found.config.get("features"):
+            problem = "heads on stored features, whose run knows the network below them"
+            raise BadInputError(path, problem, hint="name the run folder")
+        config = {"options": found.config, "stage": found.stage}
+        return _Finished(schema.FORMAT_PREDICTOR, path, sha256, config, found)
     run = Run.open(path)
     if not run.predictor.is_file():
         raise BadInputError(
@@ -69,31 +103,40 @@ def _read_finished(path: Path) -> tuple[Run, str, StoredPredictor]:
             hint=f"finish it: {read_link(path).command('--resume')}",
         )
     with unchanged(run.predictor):
-        return run, run.require_own_predictor(), read_predictor(run.predictor)
+        sha256, found = run.require_own_predictor(), read_predictor(run.predictor)
+    return _Finished(schema.FORMAT_RUN, run.predictor, sha256, run.config, found)
 
 
 def _from_run(path: Path, device: torch.device) -> Predictor:
-    run, sha256, found = _read_finished(path)
-    options = effective(options_from(FitOptions, run.config.get("options", {}), path))
+    found = _read_finished(path)
+    config, stored = found.config, found.content
+    options: FitOptions | TeachOptions
+    if config.get("stage", "fit") == "teach":
+        options = options_from(TeachOptions, config.get("options", {}), path)
+        modules, clusters, method = None, 0, "drawings"
+    else:
+        options = effective(options_from(FitOptions, config.get("options", {}), path))
+        modules, clusters, method = options, options.clusters, options.method
     net, _ = build_network(
         replace(options, weights="none"),
-        options,
-        options.clusters,
+        modules,
+        clusters,
         seed=options.seed,
-        layer=run.config.get("frozen_layer") or "fpn",
-        frozen_channels=int(run.config.get("frozen_channels", 0)),
+        layer=config.get("frozen_layer") or "fpn",
+        frozen_channels=int(config.get("frozen_channels", 0)),
     )
     try:
-        net.load_state_dict(found.network)
+        net.load_state_dict(stored.network)
     except RuntimeError as error:
         first = str(error).split("\n", 1)[0]
-        raise BadInputError(run.predictor, f"does not fit its run: {first}") from None
+        raise BadInputError(found.file, f"does not fit its run: {first}") from None
+    classifier = _classifier(stored, found.file, device)
     return Predictor(
-        Encoder(net.to(device).eval(), None, options.image_size, options.amp, device),
-        _classifier(found, run.predictor, device),
-        found.groups,
-        None if found.shares is None else Sharpen(found.shares.to(device)),
-        Origin(path, schema.FORMAT_RUN, options.method, run.config, sha256),
+        Encoder(net.to(device).eval(), classifier.layer, options.image_size, options.amp, device),
+        classifier,
+        stored.groups,
+        None if stored.shares is None else Sharpen(stored.shares.to(device)),
+        Origin(path, found.kind, method, config, found.sha256),
     )
 
 
@@ -120,8 +163,8 @@ def load_start(net: ParsingNetwork, path: Path) -> str:
     Raises:
         BadInputError: no finished run, or a backbone or pyramid of another shape.
     """
-    run, sha256, found = _read_finished(path)
-    given, own = found.network, net.state_dict()
+    found = _read_finished(path)
+    given, own = found.content.network, net.state_dict()
     wrong = [
         k
         for k in own
@@ -130,13 +173,13 @@ def load_start(net: ParsingNetwork, path: Path) -> str:
     ]
     if wrong:
         raise BadInputError(
-            run.predictor,
+            found.file,
             f"its network is another one: {len(wrong)} tensors do not fit ({wrong[0]})",
             hint="use the run's own --backbone and --fpn-dim",
         )
     fitting = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
     net.load_state_dict(fitting, strict=False)
-    return sha256
+    return found.sha256
 
 
 def _from_clusters(path: Path, device: torch.device, weights: str | None) -> Predictor:
@@ -161,7 +204,7 @@ def _from_clusters(path: Path, device: torch.device, weights: str | None) -> Pre
 def _where_they_lie(extract: ExtractOptions, attributes: dict[str, str], path: Path) -> str | None:
     """The weights beside the artifact, where the path as it was given leads nowhere now."""
     given = Path(extract.checkpoint or extract.weights)
-    if given.exists():
+    if given.exists() or str(given) == NAME:
         return None
     for found in from_json(attributes.get(schema.ATTR_LINEAGE) or [], path):
         here = found.located(path)

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from c2l.artifacts.tensors import load_pickled_tensors, load_tensors
+from c2l import schema
+from c2l.artifacts.drawn import located
+from c2l.artifacts.predictor import read_predictor
+from c2l.artifacts.tensors import declared_format, load_pickled_tensors, load_tensors
 from c2l.errors import BadInputError, UsageError
 from c2l.nn.architectures import build_backbone, require_known, timm_names, torchvision_names
 from c2l.nn.backbone import Backbone
@@ -87,10 +90,12 @@ def load_backbone(options: NetworkOptions, *, seed: int) -> tuple[Backbone, Weig
         tensors, digest = _imagenet(options.backbone)
         _load(backbone, tensors, Path(f"imagenet weights of {options.backbone}"))
         return backbone, Weights("imagenet", digest)
-    path = Path(options.weights)
+    path = located(Path(options.weights))
     _require_weights_file(path, backbone)
     with unchanged(path):
-        if path.suffix == SAFE:
+        if path.suffix == SAFE and declared_format(path) == schema.FORMAT_PREDICTOR:
+            _load_own(backbone, read_predictor(path).network, path)
+        elif path.suffix == SAFE:
             _load(backbone, load_tensors(path, hint=ANOTHER_FILE)[0], path)
         else:
             _load(backbone, load_pickled_tensors(path), path)
@@ -105,7 +110,9 @@ def _require_weights_file(path: Path, backbone: Backbone) -> None:
     weights, at most in double precision.
     """
     if path.suffix not in (SAFE, ".pth", ".pt"):
-        raise BadInputError(path, "weights are imagenet, none, or a .safetensors or .pth file")
+        raise BadInputError(
+            path, "weights are imagenet, none, drawn, or a .safetensors or .pth file"
+        )
     if not path.is_file():
         raise BadInputError(path, "no such file", hint=WAYS_OUT)
     own = sum(t.numel() * t.element_size() for t in backbone.state_dict().values())
@@ -132,6 +139,21 @@ def _imagenet(backbone: str) -> tuple[dict[str, Tensor], str]:
             cached, f"ImageNet weights are not cached and cannot be fetched: {first}", hint=WAYS_OUT
         ) from None
     return dict(tensors), sha256_file(cached) if cached.is_file() else name
+
+
+def _load_own(backbone: Backbone, network: dict[str, Tensor], path: Path) -> None:
+    """Copy the backbone of another predictor."""
+    prefix = "backbone."
+    own = {k.removeprefix(prefix): v for k, v in network.items() if k.startswith(prefix)}
+    try:
+        backbone.load_state_dict(own)
+    except RuntimeError as error:
+        first = str(error).split("\n", 1)[0]
+        raise BadInputError(
+            path,
+            f"its network has another backbone: {first}",
+            hint="choose the matching --backbone",
+        ) from None
 
 
 def _load(backbone: Backbone, tensors: dict[str, Tensor], path: Path) -> None:

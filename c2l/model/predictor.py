@@ -19,7 +19,7 @@ from c2l.errors import BadInputError
 from c2l.figure.model import part_labels, sharpen_parts
 from c2l.model.classifier import Classifier
 from c2l.model.network import read_layer
-from c2l.nn.network import ParsingNetwork
+from c2l.nn.network import DENSE, ParsingNetwork
 from c2l.runtime.device import precision, to_batch
 
 Images = NDArray[np.uint8]
@@ -35,7 +35,8 @@ class Encoder:
 
     Attributes:
         net: in evaluation mode, on ``device``.
-        layer: where the features are read, None for what the network itself clusters.
+        layer: where the features are read: a stage, ``DENSE`` for m, or None for what the network
+            itself clusters.
         image_size: S of the images it was trained on or extracted at.
         amp: its mixed precision.
         device: of the network.
@@ -51,6 +52,8 @@ class Encoder:
         """(B, C, h, w) of (B, S, S, 3) uint8 images."""
         x = to_batch(images_BHW3, self.device).float() / 255
         with precision(self.device, self.amp):
+            if self.layer == DENSE:
+                return self.net.features(x).float()
             if self.layer is not None:
                 return read_layer(self.net, x, self.layer)
             clustered: Tensor = self.net(x)
@@ -97,7 +100,7 @@ class Origin:
     Attributes:
         path: the run folder or the clusters file.
         kind: the format of what lies there.
-        method: ``c2l``, ``picie``, ``kmeans`` or ``nmf``.
+        method: ``c2l``, ``picie``, ``kmeans``, ``nmf`` or ``drawings``.
         config: the configuration stored there.
         sha256: of ``file``.
     """

@@ -12,6 +12,9 @@ from c2l.nn.pyramid import FeaturePyramid, dense_side
 from c2l.nn.sparse import SparseCode
 from c2l.options import ModuleOptions
 
+# The name of the features m, before S, as a layer.
+DENSE = "m"
+
 
 class ParsingNetwork(nn.Module):
     """Backbone with pyramid f, pixel consistent module S and part contrastive module C.

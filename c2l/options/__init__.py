@@ -33,8 +33,15 @@ from c2l.options.fit import (
     needs_figures,
 )
 from c2l.options.presets import preset, preset_file, preset_names
-from c2l.options.render import RenderOptions
-from c2l.options.shared import CommonOptions, ImageOptions, KMeansOptions, NetworkOptions
+from c2l.options.render import ParseOptions, RenderOptions
+from c2l.options.shared import (
+    CheckpointOptions,
+    CommonOptions,
+    ImageOptions,
+    KMeansOptions,
+    NetworkOptions,
+)
+from c2l.options.teach import TeachOptions
 
 __all__ = [
     "AUTO",
@@ -42,6 +49,7 @@ __all__ = [
     "GROUPS",
     "Auto",
     "CheckOptions",
+    "CheckpointOptions",
     "ClusterOptions",
     "CommonOptions",
     "CompareOptions",
@@ -53,8 +61,10 @@ __all__ = [
     "ModuleOptions",
     "NetworkOptions",
     "Options",
+    "ParseOptions",
     "RenderOptions",
     "SynthOptions",
+    "TeachOptions",
     "changed",
     "flag",
     "identity",

@@ -8,6 +8,7 @@ from c2l.errors import UsageError
 from c2l.options.fields import AUTO, Options, option
 from c2l.options.shared import (
     MERGE_THRESHOLD,
+    CheckpointOptions,
     CommonOptions,
     ImageOptions,
     KMeansOptions,
@@ -70,7 +71,9 @@ class ModuleOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitOptions(CommonOptions, ImageOptions, NetworkOptions, ModuleOptions, KMeansOptions):
+class FitOptions(
+    CommonOptions, ImageOptions, NetworkOptions, ModuleOptions, KMeansOptions, CheckpointOptions
+):
     """Options of ``fit``."""
 
     image_size: int = option(
@@ -175,23 +178,6 @@ class FitOptions(CommonOptions, ImageOptions, NetworkOptions, ModuleOptions, KMe
         group="Clusters",
         minimum=0,
     )
-    save_minutes: float = option(
-        10.0,
-        "Minutes between checkpoints within an epoch.",
-        group="Checkpoints",
-        minimum=0.0,
-        identity=False,
-    )
-    save_steps: int = option(
-        0,
-        "Steps between checkpoints within an epoch; 0 leaves it to --save-minutes.",
-        group="Checkpoints",
-        minimum=0,
-        identity=False,
-    )
-    keep: int = option(
-        2, "Number of checkpoints to keep.", group="Checkpoints", minimum=2, identity=False
-    )
 
     def check(self) -> None:
         """Refuse what cannot work.
@@ -281,6 +267,7 @@ def method_name(method: str, made_with: object) -> str:
         made_with: the options of the run, where it is one.
     """
     names = {"c2l": "C2L", "picie": "PiCIE", "kmeans": "k-means", "nmf": "DFF (NMF)"}
+    names["drawings"] = "drawings alone"
     if method in ("c2l", "picie") and isinstance(made_with, dict) and made_with.get("epochs") == 0:
         if made_with.get("warmup"):
             return "warm-up alone"

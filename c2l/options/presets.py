@@ -1,4 +1,4 @@
-"""Published protocols as data files: the options of ``fit`` under a name."""
+"""Published protocols and our own as data files: the options of a stage under a name."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from c2l.options.fit import FitOptions
 FOLDER: Final = Path(__file__).parents[1] / "presets"
 
 
-def preset_names() -> list[str]:
-    """The presets that come with c2l."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+def preset_names(stage: str = "fit") -> list[str]:
+    """The presets of a stage that come with c2l."""
+    heading = f"[{stage}]"
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.toml")}
+    return sorted(name for name, text in texts.items() if heading in text.splitlines())
 
 
 def preset_file(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""Options of ``render``."""
+"""Options of ``render`` and ``parse``."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from c2l.options.shared import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class RenderOptions(CommonOptions, FileOptions, LabelOptions):
-    """Options of ``render``."""
+class ParseOptions(CommonOptions, FileOptions):
+    """Options of ``parse``."""
 
     split: str | None = split_option()
     limit: int = option(
@@ -25,16 +25,22 @@ class RenderOptions(CommonOptions, FileOptions, LabelOptions):
     )
     batch_size: int = batch_size_option()
     on_error: str = on_error_option()
+    opacity: float = option(
+        0.55, "Opacity of the overlays.", group="Pictures", minimum=0.0, maximum=1.0
+    )
+    sheet: int = option(
+        24, "Images on the contact sheet and in the report.", group="Pictures", minimum=1
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderOptions(ParseOptions, LabelOptions):
+    """Options of ``render``."""
+
     weights: str | None = moved_weights_option()
     scores: str | None = option(
         None,
         "Name the clusters by this eval.json, and show its scores in the report.",
         group="Pictures",
         metavar="FILE",
-    )
-    opacity: float = option(
-        0.55, "Opacity of the overlays.", group="Pictures", minimum=0.0, maximum=1.0
-    )
-    sheet: int = option(
-        24, "Images on the contact sheet and in the report.", group="Pictures", minimum=1
     )

@@ -118,7 +118,7 @@ class NetworkOptions(Options):
 
     weights: str = option(
         "imagenet",
-        "Weights of the backbone: imagenet, none (random), or a .safetensors or .pth file.",
+        "Weights of the backbone: imagenet, none (random), drawn, or a .safetensors or .pth file.",
         group="Start",
         metavar="WHICH",
     )
@@ -182,6 +182,29 @@ class KMeansOptions(Options):
         "Random pixels of all images in the initial k-means, at most.",
         group="K-means",
         minimum=1,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointOptions(Options):
+    """When a stage that trains saves its state."""
+
+    save_minutes: float = option(
+        10.0,
+        "Minutes between checkpoints within an epoch.",
+        group="Checkpoints",
+        minimum=0.0,
+        identity=False,
+    )
+    save_steps: int = option(
+        0,
+        "Steps between checkpoints within an epoch; 0 leaves it to --save-minutes.",
+        group="Checkpoints",
+        minimum=0,
+        identity=False,
+    )
+    keep: int = option(
+        2, "Number of checkpoints to keep.", group="Checkpoints", minimum=2, identity=False
     )
 
 

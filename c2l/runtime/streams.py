@@ -17,6 +17,9 @@ class Purpose(IntEnum):
     WARMUP = 4
     INIT = 5
     DRAWING = 6
+    SHAPE = 7
+    POOL = 8
+    DISTORT = 9
 
 
 def stream(

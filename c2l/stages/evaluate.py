@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from c2l.data.labelled import (
     settle,
 )
 from c2l.data.labels import LabelSpace, Merge, load_merge
+from c2l.data.named import classes_by_name
 from c2l.data.reading import read_in_batches
 from c2l.data.unscored import Pixels
 from c2l.errors import BadInputError, UsageError
@@ -142,7 +144,7 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
             "them turned and as stored; read as stored by: --exif ignore"
         )
     _require_scored(dataset.root, pixels, found.per_image.sum((0, 1)), merge, options)
-    named = predictor.named
+    named = predictor.names if predictor.named else ()
     result = _result(found.raw, merge, space, options, found, named)
     if options.match_split is not None:
         result["matched_elsewhere"] = _matched_elsewhere(
@@ -261,19 +263,19 @@ def _result(
     space: LabelSpace,
     options: EvalOptions,
     found: Found | None,
-    named: bool,
+    named: Sequence[str],
 ) -> dict[str, Any]:
     """Scores, matching and confusion matrices of one predictor.
 
-    Clusters that were joined to named parts without labels are scored as named, where the
-    classes have these names; all else is matched one to one by the Hungarian method.
+    A predictor that names parts by itself is scored as it names them, where the classes have
+    counterparts; all else is matched one to one by the Hungarian method.
+    ``named`` holds the names that it gives its ids, and is empty where these are clusters.
     """
     confusion = by_class(raw, merge)
     best = hungarian(confusion)
     scores = score(confusion, best, merge.classes)
-    parts = parts_as(merge.classes) if named else None
-    by_name = parts is not None and len(parts) == len(confusion)
-    matching = parts if parts is not None and by_name else best
+    own = classes_by_name(named, merge) if named and len(named) == len(confusion) else None
+    matching = best if own is None else np.array(own, dtype=np.int64)
     many = majority(confusion)
     images: dict[str, Any] = {"intervals": {}}
     if found is not None:
@@ -289,10 +291,11 @@ def _result(
         "classes": list(merge.classes),
         "merge": merge.name,
         "merge_table": list(merge.table),
-        "named": named,
+        "named": bool(named),
+        "names": list(named),
         "confusion": confusion.tolist(),
         "matching": {
-            "kind": "by name" if by_name else "hungarian",
+            "kind": "hungarian" if own is None else "by name",
             "clusters_to_classes": matching.tolist(),
         },
         "hungarian": scores.as_dict(),
@@ -345,7 +348,9 @@ def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
     space = LabelSpace(old["label_space"]["name"], tuple(old["label_space"]["names"]))
     raw = np.array(old["confusion_raw"], dtype=np.int64)
     merge = load_merge(options.merge, space)
-    result = _result(raw, merge, space, options, None, bool(old.get("named")))
+    # Scores of before names were stored are of named predictors only where these are the parts.
+    named = old.get("names", schema.PARTS if old.get("named") else ())
+    result = _result(raw, merge, space, options, None, named)
     fitted_for = list(old.get("baseline_classes", old["classes"]))
     same = list(merge.classes) == fitted_for
     stored = old.get("baseline_confusions_raw", {})

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from c2l import schema
+from c2l.artifacts.drawn import located
 from c2l.artifacts.feature_writer import FeatureWriter, StoreLayout, write_features
 from c2l.artifacts.lineage import DATA, PREDICTOR, WEIGHTS, Source, as_json, source
 from c2l.artifacts.outputs import HDF5, claim, refuse_existing
@@ -171,9 +172,9 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
 def _open_encoder(options: ExtractOptions) -> Encoder:
     device = pick_device(options.device)
     if options.checkpoint is not None:
-        path = Path(options.checkpoint)
+        path = located(Path(options.checkpoint))
         predictor = load_predictor(path, device, None)
-        if predictor.origin.kind != schema.FORMAT_RUN:
+        if predictor.origin.kind == schema.FORMAT_CLUSTERS:
             raise BadInputError(path, "expected a run folder", hint="make one with: c2l fit")
         encoder, origin = predictor.encoder, predictor.origin
         if encoder.image_size != options.image_size:
@@ -187,7 +188,7 @@ def _open_encoder(options: ExtractOptions) -> Encoder:
             (str(path), origin.sha256),
             encoder.amp,
             device,
-            (PREDICTOR, path / schema.PREDICTOR),
+            (PREDICTOR, predictor.origin.file),
             {f.name: trained[f.name] for f in fields(NetworkOptions) if f.name in trained},
         )
     net, weights = build_network(options, None, 0, seed=options.seed)

@@ -51,7 +51,7 @@ def verify(artifacts: list[Path]) -> Iterator[Finding]:
             yield Finding(str(link.path), what, fresh.problem(link, source))
             if source.role in (FEATURES, PREDICTOR, SCORES):
                 waiting += _next(source.located(link.path))
-        if not link.sources:
+        if link.takes and not link.sources:
             yield Finding(str(link.path), "lineage", "names no inputs: an earlier version made it")
 
 

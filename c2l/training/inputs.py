@@ -12,6 +12,7 @@ from torch import Tensor
 
 from c2l import schema
 from c2l.artifacts.clusters import read_clusters
+from c2l.artifacts.drawn import located
 from c2l.artifacts.lineage import CENTROIDS, DATA, FEATURES, PREDICTOR, WEIGHTS, Source, source
 from c2l.data.dataset import Dataset
 from c2l.data.reading import open_images
@@ -53,9 +54,10 @@ class Inputs:
         options, config = self.options, self.config
         found = [source(DATA, self.dataset.root, "")]
         if options.weights not in ("none", "imagenet") and not options.checkpoint:
-            found.append(source(WEIGHTS, Path(options.weights), config["weights_sha256"]))
+            found.append(source(WEIGHTS, located(Path(options.weights)), config["weights_sha256"]))
         if options.checkpoint:
-            start = Path(options.checkpoint) / schema.PREDICTOR
+            start = located(Path(options.checkpoint))
+            start = start / schema.PREDICTOR if start.is_dir() else start
             found.append(source(PREDICTOR, start, config["checkpoint_sha256"]))
         if options.init:
             found.append(source(CENTROIDS, Path(options.init), config["init_sha256"]))

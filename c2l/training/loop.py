@@ -7,7 +7,6 @@ clustering of the photos without augmentation, which becomes the predictor.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +20,7 @@ from torch import Tensor
 
 from c2l.artifacts.targets import read_targets, write_targets
 from c2l.clustering.kmeans import count_labels
-from c2l.errors import NonFiniteError, UsageError
+from c2l.errors import UsageError
 from c2l.figure.cache import FigureCache
 from c2l.figure.warmup import figure_loss, warmup_rate
 from c2l.nn.losses import Target, class_weights
@@ -36,7 +35,7 @@ from c2l.training.buffer import feature_buffer
 from c2l.training.clustering import Clustering, FigureMixture, Fitted, KMeans
 from c2l.training.final import Merging, store_predictor
 from c2l.training.losses import Batch, gradient_norms, loss_of
-from c2l.training.state import FIGURE, TrainingState
+from c2l.training.state import FIGURE, RESUME, TrainingState
 from c2l.training.views import PhotoViews, ViewSource, prefetch
 
 Indices = NDArray[np.int64]
@@ -44,7 +43,6 @@ Labels = NDArray[np.uint8]
 VIEWS = (0, 1)
 # Steps between the lines of metrics.jsonl.
 LOG_EVERY = 10
-RESUME = "resume with the same command and --resume"
 
 
 @dataclass
@@ -115,7 +113,7 @@ class Trainer:
                 loss = figure_loss(state.heads[FIGURE](y), sides)
                 self.step(loss, self.names_of(group))
                 self.log_step(epoch, {FIGURE: loss}, loss, bar, len(group))
-                self.save_or_stop()
+                state.save_or_stop(self.stop)
                 if self.finished:
                     return
 
@@ -215,7 +213,7 @@ class Trainer:
                     self.log_gradients(epoch, loss.weighted, m)
                 self.step(loss.total, self.names_of(group))
                 self.log_step(epoch, loss.terms, loss.total, bar, len(group))
-                self.save_or_stop()
+                state.save_or_stop(self.stop)
                 if self.finished:
                     return
 
@@ -235,22 +233,9 @@ class Trainer:
             total = options.warmup * self.batches_per_epoch
             for group in state.optimizer.param_groups:
                 group["lr"] = warmup_rate(options.warmup_lr, done, total)
-        state.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        grads = [p.grad for p in state.trained() if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(grads)
-        if not bool(torch.isfinite(norm + loss.detach())):
-            place = f"epoch {state.position.epoch}, batch {state.position.batch}"
-            raise NonFiniteError(
-                f"{place}: loss {float(loss.detach())}, gradient norm {float(norm)}; "
-                f"no step was taken. Images: {', '.join(names[:8])}"
-                + (" ..." if len(names) > 8 else ""),
-                hint="lower --lr, or try --amp off; resume from the last checkpoint with --resume",
-            )
-        state.optimizer.step()
-        state.net.constrain()
-        state.position.batch += 1
-        state.position.step += 1
+        more = " ..." if len(names) > 8 else ""
+        place = f"epoch {state.position.epoch}, batch {state.position.batch}"
+        state.descend(loss, place, f"Images: {', '.join(names[:8])}{more}")
 
     def log_step(
         self, epoch: int, terms: dict[str, Tensor], loss: Tensor, bar: Progress, count: int
@@ -270,22 +255,6 @@ class Trainer:
         record = {"kind": "gradients", "epoch": epoch, "step": self.state.position.step}
         norms = {f"gradient_{name}": norm for name, norm in gradient_norms(weighted, m).items()}
         self.state.run.log(record | norms)
-
-    def save_or_stop(self) -> None:
-        """Between two steps: save when it is time to, stop when asked to.
-
-        Raises:
-            StoppedError: a signal came, and the state is saved.
-        """
-        state, options = self.state, self.options
-        step = state.position.step
-        due = time.monotonic() - state.saved_at > options.save_minutes * 60
-        due |= options.save_steps > 0 and step % options.save_steps == 0
-        asked = self.stop.received
-        if due or asked:
-            state.save()
-        if asked:
-            self.stop.check(f"stopped at step {step}, state saved in {state.run.path}", RESUME)
 
     def stop_if_asked(self) -> None:
         """Where nothing is worth saving, since resuming begins at the newest checkpoint.

@@ -75,12 +75,12 @@ def train(
         if run.predictor.is_file():
             require_same_photos(output, inputs.dataset)
             console.print(f"{output}: finished already")
-            _close(run, options, max(run.steps(), default=0))
+            close_run(run, max(run.steps(), default=0))
             return output
-        with _undone_on_failure(run, resume=resume):
+        with undone_on_failure(run, resume=resume):
             trainer = _trainer(stack, run, inputs, stop, resume=resume)
         trainer.train()
-        _close(run, options, trainer.state.position.step)
+        close_run(run, trainer.state.position.step)
     return output
 
 
@@ -102,7 +102,7 @@ def _open_run(output: Path, inputs: Inputs, *, resume: bool, overwrite: bool) ->
 
 
 @contextmanager
-def _undone_on_failure(run: Run, *, resume: bool) -> Iterator[None]:
+def undone_on_failure(run: Run, *, resume: bool) -> Iterator[None]:
     """A start that fails leaves no run behind, and restores the run that it was to replace."""
     try:
         yield
@@ -164,7 +164,7 @@ def _photo_views(
     return PhotoViews(cache, options.seed, device, options.amp)
 
 
-def _close(run: Run, options: FitOptions, step: int) -> None:
+def close_run(run: Run, step: int) -> None:
     """Note the end of the run and remove what only training needs; safe to repeat after a kill."""
     if run.ended_with() is None:
         sums = {
@@ -174,7 +174,7 @@ def _close(run: Run, options: FitOptions, step: int) -> None:
         run.log({"kind": "done", "step": step, **sums})
     with output_errors(run.path):
         shutil.rmtree(run.scratch, ignore_errors=True)
-        run.forget_epochs(before=options.warmup + options.epochs + 1)
+        run.forget_epochs()
         run.forget_previous()
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,20 +14,24 @@ from torch import Tensor, nn
 from c2l.artifacts.checkpoints import Checkpoint, Position
 from c2l.artifacts.lineage import quoted
 from c2l.artifacts.runs import Run
-from c2l.errors import BadInputError
+from c2l.errors import BadInputError, NonFiniteError
 from c2l.figure.warmup import FigureHead
 from c2l.model.network import seeded
 from c2l.nn.network import ParsingNetwork
-from c2l.options import FitOptions
+from c2l.options import CheckpointOptions, FitOptions
 from c2l.runtime.files import sha256_file
 from c2l.runtime.progress import console
+from c2l.runtime.signals import StopRequest
 
 # The warm-up's head among the heads.
 FIGURE = "figure"
+RESUME = "resume with the same command and --resume"
+
+O = TypeVar("O", bound=CheckpointOptions)  # noqa: E741  # the options of the stage
 
 
-class TrainingState:
-    """Network, heads, optimiser and position of a run.
+class State(ABC, Generic[O]):
+    """Network, heads, optimiser and position of a run of any stage that trains.
 
     Args:
         run: the run folder.
@@ -33,12 +39,12 @@ class TrainingState:
         options: of the run.
 
     Attributes:
-        heads: modules that only training has, by name: ``figure`` in the warm-up.
+        heads: modules that only training has, by name.
         saved_at: ``time.monotonic()`` of the last checkpoint.
         targets_sha256: of the targets of the epoch that is trained.
     """
 
-    def __init__(self, run: Run, net: ParsingNetwork, options: FitOptions) -> None:
+    def __init__(self, run: Run, net: ParsingNetwork, options: O) -> None:
         self.run, self.net, self.options = run, net, options
         self.position = Position()
         self.heads = nn.ModuleDict()
@@ -46,37 +52,54 @@ class TrainingState:
         self.targets_sha256 = ""
         self.optimizer = self._begin_phase(0)
 
-    def _begin_phase(self, epoch: int) -> torch.optim.Adam:
-        """A fresh optimiser for the warm-up or for the training proper, and the phase's heads."""
-        warming = epoch < self.options.warmup
-        self.heads = nn.ModuleDict()
-        if warming:
-            with seeded(self.options.seed + 3):
-                self.heads[FIGURE] = FigureHead(self.options.fpn_dim)
-            self.heads.to(next(self.net.parameters()).device)
-        rate = self.options.warmup_lr if warming else self.options.lr
-        return torch.optim.Adam(self.trained(), lr=rate, fused=True)
+    @abstractmethod
+    def _begin_phase(self, epoch: int) -> torch.optim.Optimizer:
+        """The heads of the phase that an epoch belongs to, fresh, and its optimiser."""
 
+    @abstractmethod
     def trained(self) -> list[nn.Parameter]:
-        """The parameters that are trained; a frozen backbone's are not."""
-        frozen = self.net.projection is not None
-        own = [
-            p
-            for name, p in self.net.named_parameters()
-            if not (frozen and name.startswith(("backbone.", "pyramid.")))
-        ]
-        return own + list(self.heads.parameters())
+        """The parameters that are trained."""
 
-    def begin_epoch(self) -> None:
-        """Leaving the warm-up, drop its head and start a new optimiser."""
-        if self.heads and self.position.epoch >= self.options.warmup:
-            self.optimizer = self._begin_phase(self.position.epoch)
+    def descend(self, loss: Tensor, place: str, of: str) -> None:
+        """One step of the optimiser, unless loss or gradient is not finite.
 
-    def end_epoch(self) -> None:
-        """Move on to the next epoch and save."""
-        self.position.epoch, self.position.batch = self.position.epoch + 1, 0
-        self.save()
-        self.run.forget_old_epochs()
+        Args:
+            loss: scalar.
+            place: where in the run this is, for the error.
+            of: what the batch consists of, for the error.
+
+        Raises:
+            NonFiniteError: names the batch; no step was taken.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        grads = [p.grad for p in self.trained() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(grads)
+        if not bool(torch.isfinite(norm + loss.detach())):
+            raise NonFiniteError(
+                f"{place}: loss {float(loss.detach())}, gradient norm {float(norm)}; "
+                f"no step was taken. {of}",
+                hint="lower --lr, or try --amp off; resume from the last checkpoint with --resume",
+            )
+        self.optimizer.step()
+        self.net.constrain()
+        self.position.batch += 1
+        self.position.step += 1
+
+    def save_or_stop(self, stop: StopRequest) -> None:
+        """Between two steps: save when it is time to, stop when asked to.
+
+        Raises:
+            StoppedError: a signal came, and the state is saved.
+        """
+        options, step = self.options, self.position.step
+        due = time.monotonic() - self.saved_at > options.save_minutes * 60
+        due |= options.save_steps > 0 and step % options.save_steps == 0
+        asked = stop.received
+        if due or asked:
+            self.save()
+        if asked:
+            stop.check(f"stopped at step {step}, state saved in {self.run.path}", RESUME)
 
     def save(self) -> None:
         """Write a checkpoint, and a line of the metrics with its parameters' digest."""
@@ -160,6 +183,42 @@ class TrainingState:
             for name, value in state.items():
                 if value.shape == parameter.shape:
                     state[name] = torch.empty_like(parameter).copy_(value)
+
+
+class TrainingState(State[FitOptions]):
+    """The state of a run of ``fit``: a warm-up with a head of its own, then the method proper."""
+
+    def _begin_phase(self, epoch: int) -> torch.optim.Adam:
+        """A fresh optimiser for the warm-up or for the training proper, and the phase's heads."""
+        warming = epoch < self.options.warmup
+        self.heads = nn.ModuleDict()
+        if warming:
+            with seeded(self.options.seed + 3):
+                self.heads[FIGURE] = FigureHead(self.options.fpn_dim)
+            self.heads.to(next(self.net.parameters()).device)
+        rate = self.options.warmup_lr if warming else self.options.lr
+        return torch.optim.Adam(self.trained(), lr=rate, fused=True)
+
+    def trained(self) -> list[nn.Parameter]:
+        """The parameters that are trained; a frozen backbone's are not."""
+        frozen = self.net.projection is not None
+        own = [
+            p
+            for name, p in self.net.named_parameters()
+            if not (frozen and name.startswith(("backbone.", "pyramid.")))
+        ]
+        return own + list(self.heads.parameters())
+
+    def begin_epoch(self) -> None:
+        """Leaving the warm-up, drop its head and start a new optimiser."""
+        if self.heads and self.position.epoch >= self.options.warmup:
+            self.optimizer = self._begin_phase(self.position.epoch)
+
+    def end_epoch(self) -> None:
+        """Move on to the next epoch and save."""
+        self.position.epoch, self.position.batch = self.position.epoch + 1, 0
+        self.save()
+        self.run.forget_old_epochs()
 
     def depend_on(self, targets: Path) -> None:
         """Note the targets of the epoch that is trained: its checkpoints are of no use without."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -150,7 +150,7 @@ class StoredViews:
 
 def prefetch(
     load: Callable[[Indices], Loaded], groups: Sequence[Indices]
-) -> Iterator[tuple[Indices, Loaded]]:
+) -> Generator[tuple[Indices, Loaded]]:
     """Batches of images with what is loaded of them, the next two while one is used."""
     with ThreadPoolExecutor(1) as pool:
         pending = [pool.submit(load, group) for group in groups[:2]]

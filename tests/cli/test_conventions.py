@@ -24,6 +24,8 @@ COMMANDS = [
     ("extract",),
     ("cluster",),
     ("fit",),
+    ("teach",),
+    ("parse",),
     ("eval",),
     ("compare",),
     ("render",),
@@ -31,7 +33,7 @@ COMMANDS = [
     ("status",),
     ("verify",),
 ]
-STAGES = [("extract",), ("cluster",), ("fit",), ("eval",), ("render",)]
+STAGES = [(n,) for n in ("extract", "cluster", "fit", "teach", "parse", "eval", "render")]
 
 ALL_HELP = """
 import json, sys

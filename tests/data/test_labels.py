@@ -191,7 +191,7 @@ def test_254_classes_are_allowed(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_no_merge_lists_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="fine, person, upper-lower, identity"):
+    with pytest.raises(BadInputError, match="fine, parts, person, upper-lower, identity"):
         load_merge("uper-lower", ATR)
     with pytest.raises(BadInputError, match="No such file"):
         load_merge(str(tmp_path / "none.toml"), ATR)

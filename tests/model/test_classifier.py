@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from c2l.clustering.mixture import MixtureSums
 from c2l.clustering.nmf import activations
-from c2l.model.classifier import CLASSIFIERS, Centroids, Classifier, Factors, Mixture
+from c2l.model.classifier import CLASSIFIERS, Centroids, Classifier, Factors, Head, Mixture
 
 CLASSES, CHANNELS, POINTS = 3, 5, 40
 COUNTS = torch.tensor([7, 0, 33])
@@ -32,7 +32,8 @@ def mixture() -> Mixture:
 
 def classifiers() -> list[Classifier]:
     rows = random(CLASSES, CHANNELS, seed=1)
-    return [Centroids(rows, COUNTS), Factors(rows, COUNTS), mixture()]
+    head = Head(rows, random(CLASSES, seed=5), ("ground", "hat", "hair"))
+    return [Centroids(rows, COUNTS), Factors(rows, COUNTS), mixture(), head]
 
 
 def test_every_classifier_is_tested() -> None:
@@ -71,6 +72,18 @@ def test_the_mixtures_scores_are_its_log_posterior_and_its_classes_the_parts() -
     unit = F.normalize(points, dim=1)
     torch.testing.assert_close(found.scores(points), unit @ found.weights.T + found.bias)
     assert found.names == ("background", "upper", "lower")
+
+
+def test_the_head_gives_probabilities_from_features_of_any_length() -> None:
+    weights, bias = random(CLASSES, CHANNELS), random(CLASSES, seed=5)
+    points = 9 * random(POINTS, CHANNELS, seed=3)
+    head = Head(weights, bias, ("ground", "hat", "hair"))
+    logits = points.double().numpy() @ weights.double().numpy().T + bias.double().numpy()
+    expected = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    np.testing.assert_allclose(head.scores(points), expected, atol=1e-6)
+    assert head.names == ("ground", "hat", "hair")
+    with pytest.raises(TypeError, match="2 names"):
+        Head.load(head.tensors(), ("ground", "hat"))
 
 
 def test_sides_are_those_of_the_winning_cluster_and_of_a_mixture_the_posterior() -> None:

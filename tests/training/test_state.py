@@ -204,11 +204,11 @@ def test_a_checkpoint_of_another_network_is_refused(run: Run) -> None:
 def test_a_signal_saves_the_state_then_stops(run: Run) -> None:
     trainer = trainer_of(run)
     steps(trainer, 2)
-    trainer.save_or_stop()
+    trainer.state.save_or_stop(trainer.stop)
     assert run.latest() is None
     trainer.stop.received = signal.SIGTERM.name
     with pytest.raises(StoppedError, match="SIGTERM: stopped at step 2") as caught:
-        trainer.save_or_stop()
+        trainer.state.save_or_stop(trainer.stop)
     assert caught.value.exit_code == 75
     assert "--resume" in (caught.value.hint or "")
     found = run.latest()

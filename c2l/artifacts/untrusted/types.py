@@ -12,6 +12,7 @@ Kinds = dict[str, type | tuple[type, ...]]
 # Of a run's configuration; its options are checked one by one where they are used.
 RUN_KINDS: Kinds = {
     "options": dict,
+    "stage": str,
     "data": dict,
     "threads": int,
     "frozen_layer": str,

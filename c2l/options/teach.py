@@ -1,0 +1,112 @@
+"""Options of ``teach``; the defaults are the recipe that was measured, for a CPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from c2l.errors import UsageError
+from c2l.options.fields import option
+from c2l.options.shared import CheckpointOptions, CommonOptions, NetworkOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeachOptions(CommonOptions, NetworkOptions, CheckpointOptions):
+    """Options of ``teach``."""
+
+    workers: int = option(
+        0,
+        "Processes that draw ahead; 0 takes SLURM_CPUS_PER_TASK, or else all cores.",
+        group="Running",
+        minimum=0,
+        identity=False,
+    )
+    image_size: int = option(
+        128,
+        "Side in pixels of the square that the network sees.",
+        group="Data",
+        minimum=64,
+        maximum=4096,
+    )
+    batch_size: int = option(32, "Drawings per batch.", group="Data", minimum=1, flags=("-b",))
+    draw_size: int = option(
+        192,
+        "Draw pictures of this many pixels squared, and keep them as squares of this side.",
+        group="Data",
+        minimum=48,
+        maximum=2048,
+    )
+    pool: int = option(
+        4096,
+        "Drawings that batches are taken from; the oldest make room for new ones.",
+        group="Data",
+        minimum=1,
+    )
+    reuse: float = option(
+        8.0,
+        "How often a drawing is used, on average, before it leaves the pool.",
+        group="Data",
+        minimum=1.0,
+    )
+    sides: bool = option(
+        False, "Tell the left and the right of arms, legs and shoes apart.", group="Data"
+    )
+    weights: str = option(
+        "none",
+        "Weights of the backbone: none (random), imagenet, drawn, or a .safetensors or .pth file.",
+        group="Start",
+        metavar="WHICH",
+    )
+    preset: str | None = option(
+        None,
+        "Take the options of a preset, drawn, or of a TOML file; other options win.",
+        group="Method",
+        metavar="NAME|FILE",
+        identity=False,
+        recorded=True,
+        repeated=False,
+    )
+    steps: int = option(6000, "Optimiser steps.", group="Method", minimum=1)
+    lr: float = option(1e-3, "Highest learning rate of AdamW.", group="Method", minimum=0.0)
+    warmup_steps: int = option(
+        200,
+        "Steps in which the learning rate rises; after them it falls as a cosine.",
+        group="Method",
+        minimum=0,
+    )
+    weight_decay: float = option(0.01, "Weight decay of AdamW.", group="Method", minimum=0.0)
+    average: float = option(
+        0.999,
+        "Decay of the moving average of the weights, which becomes the predictor; 0 takes the "
+        "last weights.",
+        group="Method",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    loss_stride: int = option(
+        2,
+        "Side in pixels of the squares on which the loss is computed.",
+        group="Method",
+        minimum=1,
+        maximum=8,
+    )
+    class_weights: str = option(
+        "none",
+        "Weights of the labels in the loss: equal (none), or the square root of the inverse "
+        "frequency (root).",
+        group="Method",
+        choices=("none", "root"),
+    )
+
+    def check(self) -> None:
+        """Refuse what cannot work.
+
+        Raises:
+            UsageError: with the way out.
+        """
+        super().check()
+        self.check_weights()
+        if self.pool < self.batch_size:
+            raise UsageError(
+                f"--pool {self.pool}: a batch takes {self.batch_size} different drawings",
+                hint=f"use --pool {self.batch_size} or more, or a smaller --batch-size",
+            )

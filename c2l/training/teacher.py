@@ -1,0 +1,344 @@
+"""Teaches the network by drawings, which carry the labels of their own drawing.
+
+Each step takes a batch from the pool, distorts it, and descends the cross-entropy of a 1x1
+convolution on m. A moving average of the weights becomes the predictor.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import math
+import os
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from c2l import schema
+from c2l.artifacts.drawn import located, sum_file
+from c2l.artifacts.lineage import WEIGHTS, as_json, source
+from c2l.artifacts.outputs import hold, refuse_existing
+from c2l.artifacts.predictor import StoredPredictor, read_predictor, write_predictor
+from c2l.artifacts.runs import Run
+from c2l.data.labels import Merge, load_merge, published_space
+from c2l.errors import OutOfMemoryError, UsageError
+from c2l.model.classifier import Head
+from c2l.model.network import build_network, seeded
+from c2l.nn.distort import distort, sample_distortion
+from c2l.nn.network import ParsingNetwork
+from c2l.options import TeachOptions, identity, recorded
+from c2l.runtime.device import pick_device, precision, to_batch
+from c2l.runtime.files import output_errors, replacing, sha256_file
+from c2l.runtime.pool import worker_count
+from c2l.runtime.progress import console, progress
+from c2l.runtime.signals import StopRequest
+from c2l.runtime.streams import Purpose, stream
+from c2l.runtime.threads import prepare_cpu
+from c2l.synth.stream import drawings
+from c2l.training.pool import Pictures, Pool, drawing_size
+from c2l.training.run import REPLACE, close_run, undone_on_failure
+from c2l.training.state import State
+from c2l.training.views import prefetch
+
+Indices = NDArray[np.int64]
+STAGE = "teach"
+# Steps between the lines of metrics.jsonl.
+LOG_EVERY = 10
+# Modules that only training has.
+HEAD, AVERAGE, AVERAGE_HEAD, SEEN = "head", "average", "average_head", "seen"
+# With --class-weights root, the share below which a label counts no more for being rare.
+RAREST = 1e-3
+
+
+def taught_labels(options: TeachOptions) -> Merge:
+    """From ATR's labels, which drawings carry, to the classes that are taught."""
+    return load_merge("fine" if options.sides else "parts", published_space("atr"))
+
+
+def mirrored(names: tuple[str, ...]) -> list[int]:
+    """The class of each class in a mirror: left is right there."""
+    swap = {"left": "right", "right": "left"}
+    parts = [name.partition("-") for name in names]
+    return [names.index(f"{swap.get(side, side)}{dash}{rest}") for side, dash, rest in parts]
+
+
+class Seen(nn.Module):
+    """Pixels of each class seen so far, (K,) int64, kept with the checkpoints."""
+
+    counts: Tensor
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.register_buffer("counts", torch.zeros(classes, dtype=torch.int64))
+
+    def add(self, labels: Tensor) -> Tensor:
+        """Count a batch; (K,) weights by the square root of the inverse frequency."""
+        self.counts += torch.bincount(labels.flatten(), minlength=len(self.counts))
+        shares = self.counts / self.counts.sum()
+        return shares.clamp_min(RAREST).rsqrt()
+
+
+class TeachingState(State[TeachOptions]):
+    """The state of a run of ``teach``: the head, and the moving average of network and head."""
+
+    def _begin_phase(self, epoch: int) -> torch.optim.AdamW:
+        options, device = self.options, next(self.net.parameters()).device
+        classes = len(taught_labels(options).classes)
+        with seeded(options.seed + 3):
+            head = nn.Conv2d(options.fpn_dim, classes, 1)
+        modules = {
+            HEAD: head,
+            AVERAGE: copy.deepcopy(self.net),
+            AVERAGE_HEAD: copy.deepcopy(head),
+            SEEN: Seen(classes),
+        }
+        self.heads = nn.ModuleDict(modules).to(device)
+        return torch.optim.AdamW(
+            self.trained(), lr=options.lr, weight_decay=options.weight_decay, fused=True
+        )
+
+    def trained(self) -> list[nn.Parameter]:
+        """The network's parameters and the head's; averages follow them."""
+        return [*self.net.parameters(), *self.heads[HEAD].parameters()]
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """Move the averages towards the weights, faster in the first steps; buffers too."""
+        step = self.position.step
+        share = 1 - min(self.options.average, (1 + step) / (10 + step))
+        share = 1.0 if self.options.average == 0 else share
+        pairs = ((self.heads[AVERAGE], self.net), (self.heads[AVERAGE_HEAD], self.heads[HEAD]))
+        for average, module in pairs:
+            own, given = average.state_dict(), module.state_dict()
+            floats = [name for name, value in own.items() if value.is_floating_point()]
+            torch._foreach_lerp_([own[n] for n in floats], [given[n] for n in floats], share)
+            for name in own.keys() - floats:
+                own[name].copy_(given[name])
+
+
+@dataclass
+class Teacher:
+    """One teaching run.
+
+    Attributes:
+        state: network, head, averages, optimiser and position: what checkpoints hold.
+        pool: of drawings.
+        device: of the network.
+        stop: the request to stop.
+    """
+
+    state: TeachingState
+    pool: Pool
+    device: torch.device
+    stop: StopRequest
+
+    def train(self) -> None:
+        """All steps that are left, then the predictor; can be stopped and resumed anywhere."""
+        state, options = self.state, self.state.options
+        merge = taught_labels(options)
+        self.table = torch.tensor(merge.table, device=self.device)
+        self.mirror = torch.tensor(mirrored(merge.classes), device=self.device)
+        state.net.train()
+        done = state.position.step
+        if done < options.steps:
+            self.pool.begin(done)
+        with (
+            progress(STAGE, options.steps, "steps") as bar,
+            closing(prefetch(self.load, self.groups(done))) as batches,
+        ):
+            bar.begin(done)
+            try:
+                for group, (pictures, labels) in batches:
+                    step = int(group[0])
+                    loss = self.loss(step, pictures, labels)
+                    self.set_rate(step)
+                    state.descend(loss, f"step {step}", f"Drawings of seed {options.seed}.")
+                    state.follow()
+                    bar.advance(info=self.log_step(loss))
+                    state.save_or_stop(self.stop)
+            except OutOfMemoryError:
+                # A signal to all processes ends those that draw first.
+                if self.stop.received:
+                    state.save_or_stop(self.stop)
+                raise
+        if state.position.step not in state.run.steps():
+            state.save()
+        self.store()
+
+    def groups(self, done: int) -> list[Indices]:
+        """The steps that are left, each by itself, as ``prefetch`` takes them."""
+        return list(np.arange(done, self.state.options.steps)[:, None])
+
+    def load(self, group: Indices) -> tuple[Pictures, Pictures]:
+        """The drawings of a step."""
+        return self.pool.batch(int(group[0]))
+
+    def loss(self, step: int, pictures: Pictures, labels: Pictures) -> Tensor:
+        """Cross-entropy of a step's drawings under fresh distortions, a scalar."""
+        options, heads = self.state.options, self.state.heads
+        how = sample_distortion(stream(options.seed, Purpose.DISTORT, epoch=step), len(pictures))
+        atr = torch.from_numpy(labels).to(self.device)
+        x, z = distort(
+            to_batch(pictures, self.device), atr, how, options.image_size, options.loss_stride
+        )
+        z = self.table[z]
+        flip = torch.from_numpy(how.flip).to(self.device)[:, None, None]
+        z = torch.where(flip, self.mirror[z], z)
+        with precision(self.device, options.amp):
+            m = self.state.net.features(x.contiguous(memory_format=torch.channels_last))
+        logits = F.interpolate(heads[HEAD](m.float()), z.shape[1:], mode="bilinear")
+        seen = heads[SEEN]
+        assert isinstance(seen, Seen)
+        weights = seen.add(z)
+        return F.cross_entropy(logits, z, weights if options.class_weights == "root" else None)
+
+    def set_rate(self, step: int) -> None:
+        """The learning rate of a step: a rise, then a cosine."""
+        for group in self.state.optimizer.param_groups:
+            group["lr"] = learning_rate(self.state.options, step)
+
+    def log_step(self, loss: Tensor) -> str:
+        """Every ten steps and at the end, the loss; what the progress shows of it."""
+        position, options = self.state.position, self.state.options
+        if position.step % LOG_EVERY and position.step < options.steps:
+            return ""
+        value, rate = float(loss.detach()), learning_rate(options, position.step - 1)
+        record = {"kind": "step", "epoch": 0, "step": position.step}
+        self.state.run.log({**record, "loss": round(value, 6), "lr": rate})
+        return f"loss {value:.3f}"
+
+    def store(self) -> None:
+        """Write the predictor, from the averages."""
+        state = self.state
+        net, head = state.heads[AVERAGE], state.heads[AVERAGE_HEAD].state_dict()
+        names = taught_labels(state.options).classes
+        classifier = Head(head["weight"].flatten(1), head["bias"], names)
+        counts = state.heads[SEEN].state_dict()["counts"].cpu()
+        shares = (counts / counts.sum().clamp_min(1)).tolist()
+        shown = {name: round(share, 6) for name, share in zip(names, shares, strict=True)}
+        state.run.log({"kind": "taught", "shares": shown})
+        write_predictor(
+            state.run.predictor,
+            StoredPredictor(
+                network=net.state_dict(),
+                classifier=classifier.kind,
+                names=classifier.names,
+                tensors=classifier.tensors(),
+                groups=None,
+                shares=None,
+                config=recorded(state.options),
+                stage=STAGE,
+            ),
+        )
+
+
+def learning_rate(options: TeachOptions, step: int) -> float:
+    """Of a step, counted from 0: it rises by equal parts, then falls to 0 as a cosine."""
+    rise = options.warmup_steps
+    if step < rise:
+        return options.lr * (step + 1) / rise
+    share = (step - rise) / max(1, options.steps - rise)
+    return options.lr * (1 + math.cos(math.pi * share)) / 2
+
+
+def teach(
+    output: Path, options: TeachOptions, *, resume: bool = False, overwrite: bool = False
+) -> Path:
+    """Teach, and store the predictor; the errors are those of ``stages.teach.teach``.
+
+    Returns:
+        The run folder.
+    """
+    output = Path(os.path.realpath(output)) if output.is_symlink() else output
+    options.check()
+    if resume and overwrite:
+        raise UsageError("--resume continues a run, --overwrite replaces it: choose one")
+    if not resume and output.exists() and not Run.is_empty(output):
+        read = [Path(options.weights)]
+        refuse_existing(output, overwrite=overwrite, inputs=read, hint=REPLACE)
+    with ExitStack() as stack, hold(output), StopRequest() as stop:
+        device = pick_device(options.device)
+        net, config = _network(options)
+        run = _open_run(output, options, config, resume=resume, overwrite=overwrite)
+        if run.predictor.is_file():
+            console.print(f"{output}: finished already")
+            close_run(run, max(run.steps(), default=0))
+            return output
+        with undone_on_failure(run, resume=resume):
+            state = TeachingState(run, net.to(device), options)
+            if resume:
+                found = state.restore()
+                at = f"resumed at step {state.position.step}"
+                console.print(
+                    at if found else f"{run.path}: nothing was saved yet, starts at step 0"
+                )
+            pool = Pool(run.scratch / "drawings", options, stop)
+            stack.callback(pool.close)
+        Teacher(state, pool, device, stop).train()
+        close_run(run, state.position.step)
+    return output
+
+
+def _network(options: TeachOptions) -> tuple[ParsingNetwork, dict[str, Any]]:
+    """The network as the run begins, and what the run's configuration holds."""
+    net, weights = build_network(options, None, 0, seed=options.seed)
+    lineage = []
+    if options.weights not in ("none", "imagenet"):
+        lineage = [source(WEIGHTS, located(Path(options.weights)), weights.sha256)]
+    # Another version draws other pictures: a run is not resumed with them.
+    size = drawing_size(options.seed, options.draw_size, 0)
+    (first,) = drawings(options.seed, size, stop=1)
+    drawn = hashlib.sha256(first.picture.tobytes() + first.labels.tobytes()).hexdigest()
+    return net, {
+        "stage": STAGE,
+        "options": recorded(options),
+        "weights_sha256": weights.sha256,
+        "first_drawing_sha256": drawn,
+        "lineage": as_json(lineage),
+    }
+
+
+def _open_run(
+    output: Path, options: TeachOptions, config: dict[str, Any], *, resume: bool, overwrite: bool
+) -> Run:
+    """The run folder; torch's threads are those the run began with, since sums depend on them."""
+    if resume:
+        run = Run.open(output)
+        # The file of weights counts by its content only, whose hash is in the configuration.
+        compared = {k: v for k, v in identity(options).items() if k != "weights"}
+        same = {k: v for k, v in config.items() if k != "lineage"}
+        run.require_same(same | {"options": compared})
+    else:
+        full = config | {"threads": worker_count()}
+        run = Run.create(output, full, overwrite=overwrite)
+    prepare_cpu(int(run.config.get("threads", 0)))
+    return run
+
+
+def export_half(run: Path, file: Path) -> int:
+    """Write a run's predictor by itself in half precision, with its hash beside it.
+
+    Convolutions are halved; what has one value per channel stays as it is.
+
+    Returns:
+        Its size in bytes.
+    """
+    found = read_predictor(run / schema.PREDICTOR)
+    small = {
+        name: value.half() if value.is_floating_point() and value.ndim > 1 else value
+        for name, value in found.network.items()
+    }
+    with output_errors(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    write_predictor(file, replace(found, network=small))
+    line = f"{sha256_file(file)}  {file.name}\n"
+    with replacing(sum_file(file), needed=len(line)) as partial:
+        partial.write_text(line, encoding="ascii")
+    return file.stat().st_size
