@@ -322,7 +322,7 @@ def _explain_labels(
         problems.append(Remark(found.root, problem, "name the labels: --labels NAME|FILE"))
     shown_classes = [name for name, count in result.classes.items() if count]
     if len(shown_classes) == 1 and tally.ids.ids and not tally.ids.full:
-        problem = f"all labelled pixels are {shown_classes[0]}: a score over one class is no score"
+        problem = f"every labelled pixel is {shown_classes[0]}: a score needs two classes"
         problems.append(Remark(found.root, problem, "choose another --merge or split"))
 
 

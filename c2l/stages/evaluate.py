@@ -197,10 +197,10 @@ def _require_scored(
         console.print(said)
     shown = [merge.classes[i] for i in np.flatnonzero(counts)]
     if len(shown) < 2:
-        only = f"are {shown[0]}" if shown else "are ignored"
+        only = f"every pixel is {shown[0]}" if shown else "every pixel is ignored"
         raise BadInputError(
             root,
-            f"all pixels {only}: a score over one class is no score",
+            f"{only}: a score needs two classes",
             hint="choose another --merge or split, or see the masks: c2l data check DIR",
         )
     if pixels.too_many() and not options.allow_unscored:

@@ -186,8 +186,8 @@ def test_masks_of_0_and_255_are_refused_with_the_cure_or_read_as_person(
     assert refused.code == 3
     assert "255 is ignored: nothing to score" in refused.err
     assert "--labels person-background" in refused.err
-    (problem,) = check_dataset(data).problems
-    assert "--labels person-background" in str(problem.hint)
+    hints = [str(problem.hint) for problem in check_dataset(data).problems]
+    assert any("--labels person-background" in hint for hint in hints)
     read = score(data, "--labels", "person-background", "--json")
     assert read.code == 0
     person = sum(int((mask(i) > 0).sum()) for i in range(6))
@@ -240,8 +240,8 @@ def test_a_score_over_one_class_is_no_score(
     data = make(tmp_path / "d", painted(0, 0, 0), names)
     refused = score(data, "--allow-unscored")
     assert refused.code == 3
-    assert "a score over one class is no score" in refused.err
-    assert any("over one class" in p.problem for p in check_dataset(data).problems)
+    assert "a score needs two classes" in refused.err
+    assert any("needs two classes" in p.problem for p in check_dataset(data).problems)
 
 
 # Odd masks.

@@ -63,20 +63,22 @@ def merged(raw: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def scored(confusion: NDArray[np.int64], matching: tuple[int, ...]) -> dict[str, Any]:
-    """Scores by their definitions."""
-    iou, recall = [], []
+    """Scores by their definitions, over the classes that the labels show."""
+    iou: dict[str, float | None] = dict.fromkeys(CLASSES)
+    recall = []
     for k in range(3):
         mine = [c for c, found in enumerate(matching) if found == k]
         hit, predicted = confusion[mine, k].sum(), confusion[mine].sum()
         true = confusion[:, k].sum()
-        iou.append(hit / (true + predicted - hit))
-        recall.append(hit / true)
+        if true:
+            iou[CLASSES[k]] = float(hit / (true + predicted - hit))
+            recall.append(hit / true)
     hits = sum(confusion[c, k] for c, k in enumerate(matching))
     return {
-        "miou": float(np.mean(iou)),
+        "miou": float(np.mean([value for value in iou.values() if value is not None])),
         "pixel_accuracy": float(hits / confusion.sum()),
         "mean_class_accuracy": float(np.mean(recall)),
-        "iou": dict(zip(CLASSES, map(float, iou), strict=True)),
+        "iou": iou,
     }
 
 
@@ -358,7 +360,7 @@ def test_a_run_whose_ground_is_joined_is_scored_group_by_group(
     cli: Cli, people: Path, tmp_path: Path
 ) -> None:
     run, scores, out = tmp_path / "run", tmp_path / "eval.json", tmp_path / "pictures"
-    cli.ok("fit", people, "-o", run, *FIT, "-k", "12", "--merge-clusters", "ground", "-e", "0")
+    cli.ok("fit", people, "-o", run, *FIT, "-k", "24", "--merge-clusters", "ground", "-e", "0")
     groups = load_file(run / "predictor.safetensors")["groups"]
     assert int(groups.max()) >= 1
     # The clusters that are not ground have a group each.
