@@ -27,6 +27,14 @@ class TeachOptions(CommonOptions, NetworkOptions, CheckpointOptions):
         minimum=64,
         maximum=4096,
     )
+    start_size: int = option(
+        0,
+        "Side in the first steps, from which it grows to --image-size over three quarters of the "
+        "steps; 0 keeps it the same.",
+        group="Data",
+        minimum=0,
+        maximum=4096,
+    )
     batch_size: int = option(32, "Drawings per batch.", group="Data", minimum=1, flags=("-b",))
     draw_size: int = option(
         192,
@@ -105,6 +113,11 @@ class TeachOptions(CommonOptions, NetworkOptions, CheckpointOptions):
         """
         super().check()
         self.check_weights()
+        if self.start_size and not 64 <= self.start_size <= self.image_size:
+            raise UsageError(
+                f"--start-size {self.start_size}: 0, or from 64 to the --image-size of "
+                f"{self.image_size}"
+            )
         if self.pool < self.batch_size:
             raise UsageError(
                 f"--pool {self.pool}: a batch takes {self.batch_size} different drawings",

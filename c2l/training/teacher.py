@@ -53,6 +53,8 @@ STAGE = "teach"
 LOG_EVERY = 10
 # Modules that only training has.
 HEAD, AVERAGE, AVERAGE_HEAD, SEEN = "head", "average", "average_head", "seen"
+# With --start-size: the share of the steps in which pictures grow, and by how many pixels at once.
+GROWING, GROWTH = 0.75, 16
 # With --class-weights root, the share below which a label counts no more for being rare.
 RAREST = 1e-3
 
@@ -185,9 +187,8 @@ class Teacher:
         options, heads = self.state.options, self.state.heads
         how = sample_distortion(stream(options.seed, Purpose.DISTORT, epoch=step), len(pictures))
         atr = torch.from_numpy(labels).to(self.device)
-        x, z = distort(
-            to_batch(pictures, self.device), atr, how, options.image_size, options.loss_stride
-        )
+        side = side_at(options, step)
+        x, z = distort(to_batch(pictures, self.device), atr, how, side, options.loss_stride)
         z = self.table[z]
         flip = torch.from_numpy(how.flip).to(self.device)[:, None, None]
         z = torch.where(flip, self.mirror[z], z)
@@ -246,6 +247,13 @@ def learning_rate(options: TeachOptions, step: int) -> float:
         return options.lr * (step + 1) / rise
     share = (step - rise) / max(1, options.steps - rise)
     return options.lr * (1 + math.cos(math.pi * share)) / 2
+
+
+def side_at(options: TeachOptions, step: int) -> int:
+    """Side in pixels of the pictures of a step (progressive resizing, Tan and Le 2021)."""
+    first, last = options.start_size or options.image_size, options.image_size
+    share = min(1.0, step / (GROWING * options.steps))
+    return first + GROWTH * round(share * (last - first) / GROWTH) if share < 1 else last
 
 
 def teach(

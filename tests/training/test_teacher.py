@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 from c2l.options import TeachOptions
 from c2l.runtime.signals import StopRequest
 from c2l.training.pool import Pool, drawing_size
-from c2l.training.teacher import Seen, learning_rate, mirrored, taught_labels
+from c2l.training.teacher import Seen, learning_rate, mirrored, side_at, taught_labels
 
 OPTIONS = TeachOptions(draw_size=48, pool=6, batch_size=4, reuse=2.0, workers=1)
 # Ends by the named signal after the step of that number.
@@ -104,6 +104,14 @@ def test_the_rate_rises_then_falls_to_nothing() -> None:
     assert learning_rate(options, 10) == pytest.approx(0.5)
     assert learning_rate(options, 60) == pytest.approx(0.25)
     assert learning_rate(options, 109) < 0.001
+
+
+def test_pictures_grow_over_three_quarters_of_the_steps() -> None:
+    options = TeachOptions(steps=400, start_size=96, image_size=168)
+    sides = [side_at(options, step) for step in range(400)]
+    assert (sides[0], sides[150], sides[299], sides[300]) == (96, 128, 160, 168)
+    assert sides == sorted(sides)
+    assert {side_at(TeachOptions(steps=4), step) for step in range(4)} == {128}
 
 
 def test_rare_labels_weigh_the_root_of_how_rare_they_are() -> None:
