@@ -192,7 +192,13 @@ def render(
     return stage(Path(artifact), Path(images), Path(output), chosen, overwrite=overwrite)
 
 
-def load(artifact: PathLike, *, device: str = "auto", weights: str | None = None) -> Parser:
+def load(
+    artifact: PathLike,
+    *,
+    device: str = "auto",
+    weights: str | None = None,
+    image_size: int = 0,
+) -> Parser:
     """A trained predictor, ready for single images.
 
     >>> parser = load(run)
@@ -203,15 +209,17 @@ def load(artifact: PathLike, *, device: str = "auto", weights: str | None = None
         artifact: a run folder, a predictor's file, a clusters file, or ``drawn``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         weights: where the backbone's weights are now, for a clusters file whose weights moved.
+        image_size: side in pixels of the square as which the network sees images; 0 takes that of
+            its training.
 
     Raises:
         BadInputError: missing, unfinished or damaged.
-        UsageError: an unknown device.
+        UsageError: an unknown device, or an image size below 32.
     """
     from c2l.model.loading import load_predictor
     from c2l.runtime.device import pick_device
 
-    return Parser(load_predictor(Path(artifact), pick_device(device), weights))
+    return Parser(load_predictor(Path(artifact), pick_device(device), weights, image_size))
 
 
 @dataclass(frozen=True)

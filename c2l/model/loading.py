@@ -25,23 +25,35 @@ from c2l.options import ExtractOptions, FitOptions, NetworkOptions, Options, Tea
 from c2l.runtime.files import sha256_file, unchanged
 
 T = TypeVar("T", bound=Options)
+# The smallest photo that a network is shown: one value of a map at stride 32.
+LEAST_SIZE = 32
 
 
-def load_predictor(path: Path, device: torch.device, weights: str | None) -> Predictor:
+def load_predictor(
+    path: Path, device: torch.device, weights: str | None, image_size: int = 0
+) -> Predictor:
     """The predictor of a run folder, of a predictor's file or of a clusters file.
 
     Args:
         path: one of these, or ``drawn`` for the one that ships with c2l.
         device: where it will run.
         weights: where the backbone's weights lie now, for a clusters file.
+        image_size: side in pixels of the photos that it will see; 0 for that of its training.
 
     Raises:
         BadInputError: missing, unfinished, damaged, or its weights differ from those it used.
+        UsageError: an image size that its network cannot see.
     """
     path = located(path)
     if path.is_dir() or path.suffix == SAFE:
-        return _from_run(path, device)
-    return _from_clusters(path, device, weights)
+        predictor = _from_run(path, device)
+    else:
+        predictor = _from_clusters(path, device, weights)
+    if image_size == 0:
+        return predictor
+    if image_size < LEAST_SIZE:
+        raise UsageError(f"--image-size {image_size}: 0, or {LEAST_SIZE} or more")
+    return replace(predictor, encoder=replace(predictor.encoder, image_size=image_size))
 
 
 def options_from(kind: type[T], values: dict[str, Any], path: Path) -> T:

@@ -20,6 +20,18 @@ def batch_size_option() -> Any:
     return option(32, "Images per batch.", group="Data", minimum=1, flags=("-b",))
 
 
+def seen_size_option() -> Any:
+    """The size at which a trained network sees photos."""
+    return option(
+        0,
+        "Side in pixels of the square as which the network sees photos; 0 takes that of its "
+        "training.",
+        group="Data",
+        minimum=0,
+        maximum=4096,
+    )
+
+
 def moved_weights_option() -> Any:
     """The weights of a clusters file's network, where they have moved."""
     return option(
@@ -59,6 +71,7 @@ class EvalOptions(CommonOptions, FileOptions, LabelOptions):
         group="Scores",
         minimum=0,
     )
+    image_size: int = seen_size_option()
     batch_size: int = batch_size_option()
     on_error: str = on_error_option()
     weights: str | None = moved_weights_option()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from c2l.options.evaluate import batch_size_option, moved_weights_option
+from c2l.options.evaluate import batch_size_option, moved_weights_option, seen_size_option
 from c2l.options.fields import option
 from c2l.options.shared import (
     CommonOptions,
@@ -23,6 +23,7 @@ class ParseOptions(CommonOptions, FileOptions):
     limit: int = option(
         0, "Draw this many images, evenly spread; 0 draws all.", group="Data", minimum=0
     )
+    image_size: int = seen_size_option()
     batch_size: int = batch_size_option()
     on_error: str = on_error_option()
     opacity: float = option(

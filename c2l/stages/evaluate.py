@@ -131,7 +131,8 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
     space = labels.space
     console.print(f"labels: {labels.said}")
     merge = load_merge(options.merge, space)
-    predictor = load_predictor(artifact, pick_device(options.device), options.weights)
+    device = pick_device(options.device)
+    predictor = load_predictor(artifact, device, options.weights, options.image_size)
     trivial = None
     if options.baselines:
         size = predictor.encoder.image_size

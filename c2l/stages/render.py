@@ -97,7 +97,8 @@ def render(
     prepare_cpu()
     dataset = open_images(images, options)
     records = _spread(dataset.records, options.limit)
-    predictor = load_predictor(artifact, pick_device(options.device), options.weights)
+    device = pick_device(options.device)
+    predictor = load_predictor(artifact, device, options.weights, options.image_size)
     if predictor.clusters > schema.IGNORE:
         raise UsageError(
             f"{artifact}: {predictor.clusters} clusters; an indexed PNG holds {schema.IGNORE}"

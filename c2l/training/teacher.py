@@ -55,8 +55,10 @@ LOG_EVERY = 10
 HEAD, AVERAGE, AVERAGE_HEAD, SEEN = "head", "average", "average_head", "seen"
 # With --start-size: the share of the steps in which pictures grow, and by how many pixels at once.
 GROWING, GROWTH = 0.75, 16
-# With --class-weights root, the share below which a label counts no more for being rare.
-RAREST = 1e-3
+# With --class-weights root: the share below which a label counts no more for being rare, and how
+# much of the weights' logarithm is taken from the predictor's biases. Weighted cross-entropy learns
+# p(y | x) w_y up to a factor, so 1 gives back p(y | x) (logit adjustment, Menon et al. 2021).
+RAREST, CORRECTION = 1e-3, 0.5
 
 
 def taught_labels(options: TeachOptions) -> Merge:
@@ -83,7 +85,11 @@ class Seen(nn.Module):
     def add(self, labels: Tensor) -> Tensor:
         """Count a batch; (K,) weights by the square root of the inverse frequency."""
         self.counts += torch.bincount(labels.flatten(), minlength=len(self.counts))
-        shares = self.counts / self.counts.sum()
+        return self.weights()
+
+    def weights(self) -> Tensor:
+        """(K,) weights of the labels seen so far."""
+        shares = self.counts / self.counts.sum().clamp_min(1)
         return shares.clamp_min(RAREST).rsqrt()
 
 
@@ -220,7 +226,12 @@ class Teacher:
         state = self.state
         net, head = state.heads[AVERAGE], state.heads[AVERAGE_HEAD].state_dict()
         names = taught_labels(state.options).classes
-        classifier = Head(head["weight"].flatten(1), head["bias"], names)
+        bias = head["bias"]
+        if state.options.class_weights == "root":
+            seen = state.heads[SEEN]
+            assert isinstance(seen, Seen)
+            bias = bias - CORRECTION * seen.weights().log()
+        classifier = Head(head["weight"].flatten(1), bias, names)
         counts = state.heads[SEEN].state_dict()["counts"].cpu()
         shares = (counts / counts.sum().clamp_min(1)).tolist()
         shown = {name: round(share, 6) for name, share in zip(names, shares, strict=True)}

@@ -78,6 +78,25 @@ def test_a_parsed_image_is_labelled_as_render_labels_it(
         found.mask("sleeves")
 
 
+def test_a_predictor_sees_images_at_the_size_that_is_asked_for(
+    cli: Cli, people: Path, trained: Path, tmp_path: Path
+) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+    own, larger = c2l.load(trained), c2l.load(trained, image_size=96)
+    assert own.parse(image).scores.shape[1:] == (16, 16)
+    assert larger.parse(image).scores.shape[1:] == (24, 24)
+    assert larger.parse(image).labels.shape == (40, 30)
+    with pytest.raises(UsageError, match="32 or more"):
+        c2l.load(trained, image_size=16)
+    c2l.evaluate(trained, people, tmp_path / "e.json", image_size=96, bootstrap=0, baselines=False)
+    found = json.loads((tmp_path / "e.json").read_text())
+    assert found["lineage"]["options"]["image_size"] == 96
+    c2l.render(trained, people, tmp_path / "p", image_size=96, limit=1)
+    (mask,) = (tmp_path / "p" / "masks").rglob("*.png")
+    photo = next(people.rglob(f"{mask.stem}.jpg"))
+    np.testing.assert_array_equal(np.asarray(Image.open(mask)), larger.parse(photo).labels)
+
+
 def test_an_image_in_memory_is_read_as_from_a_file(trained: Path, tmp_path: Path) -> None:
     parser = c2l.load(trained, device="cpu")
     rng = np.random.default_rng(0)
