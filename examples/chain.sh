@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The five stages chained on a labelled data set: C2L beside PiCIE, DFF, k-means on backbone
-# features and the trivial predictors, all from the same start.
+# features and the trivial predictors, all from the same start, and the network that ships with c2l,
+# which drawings taught and which sees none of these photos before it is scored.
 #
 #   examples/chain.sh DATA OUT [WEIGHTS]
 #
@@ -37,6 +38,8 @@ beside() { # beside LABEL ARTIFACT NAME: score a method that the tables show und
   score "$2" "$3" --no-baselines >/dev/null
   others+=("$1=$OUT/$3.json") rivals+=(--rival "$1=$OUT/$3.json")
 }
+
+beside "taught by drawings, no training here" drawn drawn
 
 # Baselines on the backbone as it is: k-means on dense features, NMF on the last stage (DFF).
 "$C2L" extract "$DATA" -o "$OUT/dense.h5" "${images[@]}" --weights "$WEIGHTS"

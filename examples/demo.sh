@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The demo: synthetic people, or a folder of the user's own, through every stage.
+# The demo: synthetic people, or a folder of the user's own, parsed by the network that ships with
+# c2l, then through every stage.
 #
 #   examples/demo.sh OUT [DATA]
 set -euo pipefail
@@ -14,11 +15,14 @@ rm -rf "$OUT"
 mkdir -p "$OUT"
 if [ -z "$DATA" ]; then
   DATA=$OUT/people
-  "$C2L" data synth "$DATA" --count 300 --image-size 128 --val-share 0.2
+  # Another seed than the one whose drawings taught the shipped network.
+  "$C2L" data synth "$DATA" --count 300 --image-size 128 --val-share 0.2 --seed 1
+  "$C2L" parse "$DATA" -o "$OUT/parts" --split val
   "$HERE/chain.sh" "$DATA" "$OUT" none
   exit
 fi
-"$C2L" data check "$DATA" || echo "going on; broken images are left out" >&2
+"$C2L" data check "$DATA" || echo "broken images are left out" >&2
+"$C2L" parse "$DATA" -o "$OUT/parts" --on-error skip
 "$C2L" fit "$DATA" -o "$OUT/c2l" --image-size "$SIZE" --batch-size "$BATCH" --weights none \
   --warmup "$WARMUP" --epochs "$EPOCHS" --on-error skip
 scores=()
