@@ -179,7 +179,9 @@ class _Taking:
             if named is None:
                 found.masks = sort_pictures(pool, others).masks
         else:
-            found = sort_pictures(pool, others if named is None else ())
+            found = sort_pictures(
+                pool, others if named is None else (), masks_known=named is not None
+            )
             self._note(found)
         photos = [f for f in found.photos if self._fit(f)]
         masks = [f for f in (found.masks if named is None else named) if self._fit(f)]

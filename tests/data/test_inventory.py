@@ -105,6 +105,36 @@ def test_colour_masks_are_no_photos_and_are_refused_by_name(tmp_path: Path) -> N
     assert "found a colour picture (RGB)" in report.problems[0].problem
 
 
+def flat(number: int) -> np.ndarray:
+    """A photo from a catalogue, of few colours."""
+    return np.array([[255, 255, 255], [90, 0, 0], [0, 0, 90]], np.uint8)[mask(number)]
+
+
+@pytest.mark.parametrize("of_masks", ["masks", "seg"])
+def test_one_picture_of_the_same_name_makes_no_masks_of_a_series(
+    tmp_path: Path, of_masks: str
+) -> None:
+    """Plain photos look like colour masks, and a noisier picture lies beside one of them."""
+    for number in range(6):
+        save(tmp_path / "images" / f"p{number}.jpg", flat(number))
+    masks(tmp_path / of_masks)
+    save(tmp_path / "images" / "p0.png", photo(0))
+    report = check_dataset(tmp_path)
+    assert (report.images.images, report.images.labelled) == (6, 6)
+    assert [p.file for p in report.problems] == ["images/p0.png"]
+    assert "has the same name but for its suffix" in report.problems[0].problem
+
+
+def test_photos_of_few_colours_are_no_masks_where_these_have_a_folder(tmp_path: Path) -> None:
+    for number in range(6):
+        save(tmp_path / "images" / f"p{number}.jpg", flat(number))
+        save(tmp_path / "images" / f"p{number}.png", photo(number))
+    masks(tmp_path / "masks")
+    report = check_dataset(tmp_path)
+    assert (report.images.images, report.images.labelled) == (6, 6)
+    assert [p.file for p in report.problems] == [f"images/p{i}.png" for i in range(6)]
+
+
 def test_two_photos_of_one_number_in_two_splits_stay_photos(tmp_path: Path) -> None:
     photos(tmp_path / "train")
     for number in range(6):
