@@ -187,7 +187,9 @@ class _Taking:
         masks = [f for f in (found.masks if named is None else named) if self._fit(f)]
         if named is not None:
             self._leave(found.masks, "not needed: another mask is taken")
-        photos, masks = self._without_twins(photos), self._without_twins(masks)
+        photos = self._without_twins(photos)
+        read = self._without_twins([f for f in masks if f.suffix in MASK_SUFFIXES])
+        masks = [*read, *(f for f in masks if f.suffix not in MASK_SUFFIXES)]
         own = {f.path: f for f in photos}
         if named is not None:  # both by their paths below their own folders
             photos = [f if self.images is not None else f.within(part.photos) for f in photos]

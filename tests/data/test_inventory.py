@@ -354,6 +354,18 @@ def test_masks_of_formats_that_are_not_read_are_said(
     assert json.loads(out.read_text())["photos"].startswith("6 photos, 3 with masks")
 
 
+def test_a_mask_that_is_read_counts_beside_one_that_is_not(tmp_path: Path) -> None:
+    photos(tmp_path / "images", count=3)
+    masks(tmp_path / "masks", count=3)
+    for number in range(3):  # a preview, which comes first by name
+        save(tmp_path / "masks" / f"p{number}.jpg", mask(number) * 100)
+    report = check_dataset(tmp_path)
+    assert report.problems == []
+    assert report.line == (
+        "3 photos, 3 with masks, 3 files left out (3 not needed: another mask is taken)"
+    )
+
+
 def test_every_command_says_the_same_line(cli: Cli, trained: Path, tmp_path: Path) -> None:
     data = tmp_path / "d"
     photos(data / "img")
