@@ -174,6 +174,7 @@ def _link(path: Path) -> Link:
     value = read_json(path, what="an eval.json")
     lineage = value.get("lineage", {})
     sources = tuple(from_json(lineage.get("sources", []), path))
+    skipped = frozenset(value.get("skipped", {}))
     from_others = any(source.role == SCORES for source in sources)
     return Link(
         format=FORMAT,
@@ -181,8 +182,9 @@ def _link(path: Path) -> Link:
         sources=sources,
         options=lineage.get("options", {}),
         takes=(SCORES,) if from_others else (PREDICTOR, DATA),
-        images=int(value.get("images", 0)),
+        images=int(value.get("images", 0)) + len(skipped),
         split=value.get("split"),
+        skipped=skipped,
         scored=True,
     )
 
