@@ -153,8 +153,9 @@ class _Taking:
             hint = f"name a folder, below {self.root} or by its whole path"
             raise BadInputError(folder, f"expected a folder for {option}, found none", hint=hint)
         below = os.path.relpath(folder, self.root)
-        files = [f.within(below) for f in self.tree.files if f.below(below.removeprefix("."))]
-        if files and not below.startswith(".."):
+        below = "" if below == "." else below
+        files = [f.within(below) for f in self.tree.files if f.below(below)]
+        if files:
             return files
         tree = walk(folder)  # elsewhere, or in a folder that is not entered unasked
         for fault in tree.faults:

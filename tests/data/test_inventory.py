@@ -235,6 +235,18 @@ def test_images_and_masks_are_named_outright(tmp_path: Path) -> None:
         open_dataset(root, choices=Choices(masks="nowhere"))
 
 
+@pytest.mark.parametrize("name", [".cache", "..cache", ".", "../elsewhere"])
+def test_a_folder_is_named_by_all_of_its_name(tmp_path: Path, name: str) -> None:
+    """``.cache`` is not ``cache``."""
+    root = tmp_path / "data"
+    photos(root / "cache", "wrong{}.jpg")
+    photos(root / name, "right{}.jpg")
+    found = open_dataset(root, choices=Choices(images=name)).records
+    wanted = {f"right{i}.jpg" for i in range(6)}
+    assert {r.name for r in found} - {f"cache/wrong{i}.jpg" for i in range(6)} == wanted
+    assert len(found) == (12 if name == "." else 6)
+
+
 # What is no photo though it is a picture.
 
 
