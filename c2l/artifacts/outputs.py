@@ -140,8 +140,6 @@ def _is_ours(path: Path, starts: bytes) -> bool:
             return not block
         while block and FORMAT_NAME not in block:
             # A name may lie across two blocks.
-            file.seek(1 - len(FORMAT_NAME), os.SEEK_CUR)
-            block = file.read(CHUNK_BYTES)
-            if len(block) < len(FORMAT_NAME):
-                return False
-        return FORMAT_NAME in block
+            more = file.read(CHUNK_BYTES)
+            block = block[1 - len(FORMAT_NAME) :] + more if more else b""
+        return bool(block)

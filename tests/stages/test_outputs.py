@@ -9,7 +9,10 @@ import pytest
 from conftest import Cli
 
 from c2l import options
+from c2l.artifacts.outputs import JSON, refuse_existing
+from c2l.errors import UsageError
 from c2l.options import Options, flag
+from c2l.runtime.files import CHUNK_BYTES
 
 # The commands that read photos or runs, with their arguments.
 COMMANDS: dict[str, tuple[type[Options], tuple[str, ...]]] = {
@@ -109,3 +112,28 @@ def test_a_name_that_is_no_file_may_be_an_output(cli: Cli) -> None:
     Path("paper").mkdir()
     outcome = cli("fit", "data", "-o", "paper", "--preset", "paper", "--overwrite")
     assert "cannot be the output" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("content", "ours"),
+    [
+        (b"", True),
+        (b"{", False),
+        (b"{}", False),
+        (b'{"a": 1}', False),
+        (b'{"format": "c2l-eval"}', True),
+        # Across the border of two blocks that are read, at each place.
+        *((b"{" + b" " * (CHUNK_BYTES - left) + b"c2l-eval", True) for left in range(1, 6)),
+        (b"{" + b" " * (CHUNK_BYTES - 3) + b"c2l", False),
+    ],
+)
+def test_only_what_names_a_format_of_c2l_is_replaced(
+    tmp_path: Path, content: bytes, ours: bool
+) -> None:
+    path = tmp_path / "e.json"
+    path.write_bytes(content)
+    if ours:
+        refuse_existing(path, overwrite=True, starts=JSON)
+        return
+    with pytest.raises(UsageError, match="was not written by c2l"):
+        refuse_existing(path, overwrite=True, starts=JSON)
