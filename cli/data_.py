@@ -45,7 +45,7 @@ def synth(call: Call[SynthOptions], out: Path) -> dict[str, Any]:
         # About a quarter of a byte per pixel as JPEG and PNG together.
         pixels = options.count * options.image_size**2 * 3 // 2
         return {"images": options.count, "disk_bytes": pixels // 4}
-    refuse_existing(out, overwrite=overwrite)
+    refuse_existing(out, overwrite=overwrite, inputs=[call.config])
     if out.exists() and not (out / SYNTH_MARKER).is_file():
         raise UsageError(f"{out}: was not made by data synth, so --overwrite will not remove it")
     with claim(out, overwrite=overwrite), progress("synth", options.count) as bar:

@@ -14,8 +14,8 @@ from c2l.artifacts.drawn import shipped
 
 from .commands import Row
 
-# The key of a context's ``meta`` that says that its options are to be printed.
-PRINTS = "c2l.print_config"
+# Keys of a context's ``meta``: whether its options are printed, and the file given by --config.
+PRINTS, CONFIG = "c2l.print_config", "c2l.config"
 # Where the texts of the help begin.
 COLUMN = 28
 
@@ -117,6 +117,7 @@ class GroupedCommand(click.Command):
         helps = self.get_help_option(ctx)
         if not (ctx.resilient_parsing or (helps and given.get(str(helps.name)))):
             ctx.meta[PRINTS] = bool(given.get("print_config"))
+            ctx.meta[CONFIG] = given.get("config")
             if given.get("config") or given.get("preset"):
                 from .config import read_defaults
 

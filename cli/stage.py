@@ -13,7 +13,7 @@ import click
 from c2l.options import Options, resolved
 
 from .commands import options_of
-from .grouped import GroupedOption
+from .grouped import CONFIG, GroupedOption
 from .params import stage_options
 from .shared import (
     Function,
@@ -40,6 +40,7 @@ class Call(Generic[T]):
         overwrite: replace an existing output.
         dry_run: only say what would be done.
         json: print one JSON object.
+        config: the file that ``--config`` names.
     """
 
     options: T
@@ -47,6 +48,7 @@ class Call(Generic[T]):
     overwrite: bool
     dry_run: bool
     json: bool
+    config: Path | None
 
 
 def stage(
@@ -88,7 +90,12 @@ def stage(
                 overwrite=values.pop("overwrite") if writes or plans else False,
                 dry_run=values.pop("dry_run") if plans else False,
                 json=values.pop("as_json"),
+                config=_config(),
             )
+            if writes and call.config and not values.get("resume"):
+                from c2l.artifacts.outputs import refuse_inputs
+
+                refuse_inputs(call.output, [call.config])
             result = function(call, **values)
             if isinstance(result, dict):
                 show(result, json_wanted=call.json)
@@ -109,6 +116,11 @@ def stage(
         return grouped(name, settle=in_force)(command)
 
     return decorate
+
+
+def _config() -> Path | None:
+    given = click.get_current_context().meta.get(CONFIG)
+    return Path(given) if given else None
 
 
 def _rivals(

@@ -200,6 +200,16 @@ def test_every_option_has_help_and_a_sound_default(kind: type) -> None:
     kind().check()
 
 
+def test_every_option_that_names_a_file_is_known_as_an_input() -> None:
+    """An output that holds one of its inputs is refused by this mark alone."""
+    named = {"FILE", "NAME|FILE", "DIR", "RUN", "WHICH"}
+    for kind in STAGES:
+        for field in dataclasses.fields(kind):
+            reads = field.metadata.get("reads")
+            assert (reads is not None) == (field.metadata.get("metavar") in named), field.name
+            assert reads in (None, "file", "path", "folder"), field.name
+
+
 def test_every_option_has_a_name_of_its_own() -> None:
     """The same word means the same wherever it is taken."""
     kinds: dict[str, set[str]] = {}

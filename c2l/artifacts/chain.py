@@ -22,6 +22,7 @@ from c2l.artifacts.lineage import (
     quoted,
     shown,
 )
+from c2l.artifacts.untrusted.types import require_options
 from c2l.options import changed
 
 # Options that name an input, and what it is to the artifact.
@@ -75,7 +76,7 @@ class Link:
         format: of the artifact.
         path: the file or folder under its final name.
         sources: its inputs.
-        options: the resolved options it was made with.
+        options: the resolved options it was made with; checked, since a file may hold any.
         takes: roles of the inputs that are arguments of its command, in their order.
         complete: whether it is whole.
         done: how far an incomplete one is, in words.
@@ -100,6 +101,10 @@ class Link:
     extra: tuple[str, ...] = ()
     names: frozenset[str] | None = None
     scored: bool = False
+
+    def __post_init__(self) -> None:
+        if self.format.options:
+            require_options(self.path, self.format.options, self.options)
 
     def source(self, role: str) -> Source | None:
         """The input of that role."""

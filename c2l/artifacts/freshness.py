@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,12 +42,15 @@ class Freshness:
     def problem(self, link: Link, source: Source) -> str | None:
         """What is wrong with an input, or None."""
         path = source.located(link.path)
-        if not path.exists():
+        if not os.path.exists(path):
             return f"its {source.role} {path} is not there"
-        if source.role == DATA:
-            return self._photos(link, source, path)
-        if source.sha256 and self._sha256(path) != source.sha256:
-            return f"its {source.role} {path} has changed since"
+        try:
+            if source.role == DATA:
+                return self._photos(link, source, path)
+            if source.sha256 and self._sha256(path) != source.sha256:
+                return f"its {source.role} {path} has changed since"
+        except BadInputError as error:
+            return f"its {source.role} cannot be read: {error.message}"
         return None
 
     def _sha256(self, path: Path) -> str:
@@ -55,13 +59,8 @@ class Freshness:
         return self._sums[path]
 
     def _photos(self, link: Link, source: Source, path: Path) -> str | None:
-        try:
-            choices = Choices.stored(link.options)
-            dataset = open_dataset(
-                path, split=link.split, labelled_only=link.scored, choices=choices
-            )
-        except BadInputError as error:
-            return f"its data cannot be read: {error.message}"
+        choices = Choices.stored(link.options)
+        dataset = open_dataset(path, split=link.split, labelled_only=link.scored, choices=choices)
         if link.images and len(dataset.records) != link.images:
             return f"its data {path} holds {len(dataset.records)} images now, then {link.images}"
         if source.sha256 and self.digest(dataset, link) != source.sha256:
@@ -94,7 +93,7 @@ def require_fresh(path: Path, roles: Sequence[str]) -> None:
         BadInputError: names what has changed, and the command that mends it.
     """
     link = read_link(path)
-    there = [s for s in link.sources if s.role in roles and s.located(path).exists()]
+    there = [s for s in link.sources if s.role in roles and os.path.exists(s.located(path))]
     with Freshness(thorough=False) as fresh:
         why = "; ".join(problem for s in there if (problem := fresh.problem(link, s)))
     if why:

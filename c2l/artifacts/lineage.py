@@ -46,7 +46,8 @@ class Source:
         moved = [beside / was.name, beside / was.parent.name / was.name]
         if artifact.absolute().parent.name == was.parent.name:
             moved.append(beside.parent / was.parent.name / was.name)
-        there = [path for path in dict.fromkeys([was, *moved]) if path.exists()]
+        # Not ``Path.exists``, which refuses names that no file can have.
+        there = [path for path in dict.fromkeys([was, *moved]) if os.path.exists(path)]
         if len(there) > 1 and self.sha256:
             files = (path for path in there if path.is_file())
             there = [path for path in files if sha256_file(path) == self.sha256] or there

@@ -5,15 +5,38 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 
 from c2l.artifacts.locks import exclusive
 from c2l.errors import UsageError
+from c2l.options import Options
 from c2l.runtime.files import CHUNK_BYTES
 from c2l.runtime.progress import console
 
 # What files of the formats begin with.
 HDF5, JSON = b"\x89HDF\r\n\x1a\n", b"{"
+
+
+def inputs_of(
+    options: Options, *others: Path | None, data: Path | None = None
+) -> list[Path | None]:
+    """Everything that a stage reads by name, for ``claim`` and ``refuse_existing``.
+
+    Args:
+        options: those that name files or folders are marked by ``reads``.
+        others: its arguments.
+        data: the data set among them, in which folders may be named.
+    """
+    found = [data, *others]
+    for item in fields(options):
+        reads, value = item.metadata.get("reads"), getattr(options, item.name)
+        named = reads and isinstance(value, str)
+        if named and (reads != "file" or os.path.isfile(value)):
+            found.append(Path(value))
+            if reads == "folder" and data is not None:
+                found.append(data / value)
+    return found
 
 
 @contextmanager
@@ -73,14 +96,9 @@ def refuse_existing(
         UsageError: the path exists and ``overwrite`` is not given, it is not a file of that format,
             or it is one of the inputs.
     """
+    refuse_inputs(path, inputs)
     if not path.exists():
         return
-    for given in inputs:
-        if given is not None and given.exists() and _lies_in(given, path):
-            what = "is" if given.samefile(path) else f"holds {given}, which is"
-            raise UsageError(
-                f"{path}: {what} read and cannot be the output", hint="name another output"
-            )
     if not overwrite:
         raise UsageError(f"{path}: exists already", hint=hint)
     if starts and not _is_ours(path, starts):
@@ -88,6 +106,20 @@ def refuse_existing(
             f"{path}: was not written by c2l, so --overwrite will not replace it",
             hint="name another output, or remove it first",
         )
+
+
+def refuse_inputs(path: Path, inputs: Sequence[Path | None]) -> None:
+    """Stop before any work when the output is one of the inputs, or a folder that holds one.
+
+    Raises:
+        UsageError: it is.
+    """
+    for given in inputs:
+        if given is not None and os.path.exists(given) and _lies_in(given, path):
+            what = "is" if given.samefile(path) else f"holds {given}, which is"
+            raise UsageError(
+                f"{path}: {what} read and cannot be the output", hint="name another output"
+            )
 
 
 def _lies_in(given: Path, path: Path) -> bool:
@@ -108,8 +140,6 @@ def _is_ours(path: Path, starts: bytes) -> bool:
             return not block
         while block and FORMAT_NAME not in block:
             # A name may lie across two blocks.
-            file.seek(1 - len(FORMAT_NAME), os.SEEK_CUR)
-            block = file.read(CHUNK_BYTES)
-            if len(block) < len(FORMAT_NAME):
-                return False
-        return FORMAT_NAME in block
+            more = file.read(CHUNK_BYTES)
+            block = block[1 - len(FORMAT_NAME) :] + more if more else b""
+        return bool(block)

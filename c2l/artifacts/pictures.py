@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,14 @@ from c2l import schema
 from c2l.artifacts.chain import Format, Link, json_summary
 from c2l.artifacts.lineage import DATA, PREDICTOR, from_json
 from c2l.artifacts.untrusted.names import require_fit
+from c2l.artifacts.untrusted.types import (
+    LEGEND_KINDS,
+    LEGEND_TEXTS,
+    require_kinds,
+    require_texts,
+)
 from c2l.data.masks import read_mask
+from c2l.errors import BadInputError
 from c2l.options import RenderOptions
 from c2l.runtime.files import sha256_file
 from c2l.runtime.json_files import read_json
@@ -38,6 +47,8 @@ def _summary(path: Path) -> dict[str, Any]:
 
 def _link(path: Path) -> Link:
     place, legend = legend_of(path)
+    require_kinds(place, legend, LEGEND_KINDS)
+    require_texts(place, legend, LEGEND_TEXTS)
     options = legend.get("options", {})
     return Link(
         format=FORMAT,
@@ -55,13 +66,14 @@ def _link(path: Path) -> Link:
 def _hash_again(path: Path) -> str | None:
     """Every file has the hash that was stored when it was drawn; masks hold the legend's ids."""
     place, legend = legend_of(path)
-    known = {int(label["id"]) for label in legend["labels"]} | {schema.IGNORE}
+    require_kinds(place, legend, LEGEND_KINDS)
+    known = {schema.IGNORE, *_ids(place, legend.get("labels", []))}
     if "files" not in legend:
         return "names no hashes of its files: an earlier version made it"
     # Names of any origin: nothing outside the folder is looked at.
     require_fit(place, list(legend["files"]))
     for name, wanted in legend["files"].items():
-        if not (path / name).is_file():
+        if not os.path.isfile(path / name):
             return f"{name} is not there"
         if sha256_file(path / name) != wanted:
             return f"{name} was changed since it was drawn"
@@ -70,6 +82,14 @@ def _hash_again(path: Path) -> str | None:
         if unknown:
             return f"{mask} holds ids that the legend lacks: {sorted(unknown)[:5]}"
     return None
+
+
+def _ids(path: Path, labels: list[Any]) -> Iterator[int]:
+    for label in labels:
+        found = label.get("id") if isinstance(label, dict) else None
+        if type(found) is not int:
+            raise BadInputError(path, "damaged: 'labels' is not a list of objects with an id")
+        yield found
 
 
 FORMAT = Format(

@@ -13,6 +13,7 @@ from c2l.artifacts.lineage import DATA, Source, from_json
 from c2l.artifacts.predictor import read_predictor
 from c2l.artifacts.runs import Run
 from c2l.artifacts.tensors import summary as tensors_summary
+from c2l.artifacts.untrusted.types import RUN_DATA_KINDS, RUN_INPUTS_KINDS, require_kinds
 from c2l.options import FitOptions, TeachOptions
 from c2l.runtime.json_files import read_json
 
@@ -45,12 +46,14 @@ def _link(path: Path) -> Link:
     inputs: dict[str, Any] = {}
     if (run.path / schema.RUN_INPUTS).is_file():
         inputs = read_json(run.path / schema.RUN_INPUTS, what="a run's inputs")
-    data, digest = run.config.get("data", {}), str(inputs.get("inputs_sha256", ""))
+        require_kinds(run.path / schema.RUN_INPUTS, inputs, RUN_INPUTS_KINDS)
+    require_kinds(run.path / schema.RUN_CONFIG, run.config.get("data", {}), RUN_DATA_KINDS)
+    data, digest = run.config.get("data", {}), inputs.get("inputs_sha256", "")
     found = from_json(run.config.get("lineage", []), path)
     steps = run.steps()
     taught = run.config.get("stage") == TAUGHT.stage
     if not (found or taught):
-        found = [Source(DATA, str(data.get("root", "DATA")), "")]
+        found = [Source(DATA, data.get("root", "DATA"), "")]
     return Link(
         format=TAUGHT if taught else FORMAT,
         path=run.path,
@@ -62,7 +65,7 @@ def _link(path: Path) -> Link:
         # A run that was killed between the two steps is finished by --resume.
         complete=run.predictor.is_file() and run.ended_with() is not None,
         done=f"saved at step {steps[-1]}" if steps else "nothing saved yet",
-        images=int(data.get("images", 0)),
+        images=data.get("images", 0),
         split=data.get("split"),
         skipped=frozenset(inputs.get("skipped", {})),
     )

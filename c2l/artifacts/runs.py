@@ -282,7 +282,7 @@ class Run:
                 os.truncate(self.metrics, min(size, self.metrics_size()))
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """All metrics; a line cut off by a kill is left out.
+        """All metrics; a line that is no object, as one cut off by a kill, is left out.
 
         Raises:
             BadInputError: far larger than the metrics of any run.
@@ -293,12 +293,10 @@ class Run:
             size = self.metrics.stat().st_size
             raise BadInputError(self.metrics, f"not a run's metrics: {size:,} bytes")
         records = []
-        for line in self.metrics.read_text(encoding="utf-8").splitlines():
-            try:
+        for line in self.metrics.read_bytes().splitlines():
+            with contextlib.suppress(ValueError, RecursionError):
                 records.append(json.loads(line))
-            except ValueError:
-                continue
-        return records
+        return [record for record in records if isinstance(record, dict)]
 
 
 def _aside(path: Path, number: int = 0) -> Path:

@@ -11,7 +11,8 @@ import numpy as np
 
 from c2l import schema
 from c2l.artifacts.chain import Format, Link, json_summary
-from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, from_json, quoted
+from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, Source, from_json, quoted
+from c2l.artifacts.untrusted.types import SCORES_KINDS, require_kinds
 from c2l.data.unscored import Pixels
 from c2l.errors import BadInputError
 from c2l.options import EvalOptions
@@ -36,6 +37,7 @@ def read_scores(path: Path) -> dict[str, Any]:
             path, f"format version {found}; this c2l reads {schema.FORMAT_VERSION}", hint=HINT
         )
     unseal(path, scores, hint=HINT)
+    _origin(path, scores)
     try:
         _check(scores)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -76,7 +78,6 @@ def _check(scores: dict[str, Any]) -> None:
         Pixels.stored(scores["pixels"])
     _names([scores.get("photos", "-"), scores.get("labels_by", "-")], "photos, labels_by")
     _table(scores.get("merge_table"), len(classes))
-    _object(_object(scores.get("lineage", {}), "lineage").get("options", {}), "options")
 
 
 def ranked(scores: dict[str, Any]) -> list[tuple[str, float]]:
@@ -170,19 +171,28 @@ def _summary(path: Path) -> dict[str, Any]:
     return json_summary(path, schema.FORMAT_EVAL, values)
 
 
+def _origin(path: Path, value: dict[str, Any]) -> tuple[dict[str, Any], list[Source]]:
+    """What scores say they were made from, and the inputs among it."""
+    require_kinds(path, value, SCORES_KINDS)
+    lineage: dict[str, Any] = value.get("lineage", {})
+    require_kinds(path, lineage, {"options": dict})
+    return lineage, from_json(lineage.get("sources", []), path)
+
+
 def _link(path: Path) -> Link:
     value = read_json(path, what="an eval.json")
-    lineage = value.get("lineage", {})
-    sources = tuple(from_json(lineage.get("sources", []), path))
+    lineage, sources = _origin(path, value)
+    skipped = frozenset(value.get("skipped", {}))
     from_others = any(source.role == SCORES for source in sources)
     return Link(
         format=FORMAT,
         path=path,
-        sources=sources,
+        sources=tuple(sources),
         options=lineage.get("options", {}),
         takes=(SCORES,) if from_others else (PREDICTOR, DATA),
-        images=int(value.get("images", 0)),
+        images=int(value.get("images", 0)) + len(skipped),
         split=value.get("split"),
+        skipped=skipped,
         scored=True,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from c2l.data.dataset import records_of
 from c2l.data.examine import EMPTY_MASK, Finding, examine, id_problems
 from c2l.data.inventory import Inventory, Remark
 from c2l.data.labelled import IdsFound, require_one_kind
-from c2l.data.labels import LabelSpace, folder_space, load_merge
+from c2l.data.labels import LabelSpace, folder_space, load_merge, published_space
 from c2l.data.names import shown
 from c2l.data.records import Choices, Record
 from c2l.data.reports import Report
@@ -157,8 +158,7 @@ def check_dataset(
         remarks.append(Remark(path, problem, hint))
 
     found = take_inventory(root, choices or Choices(), report)
-    # A mistake in the merge shows before the long part.
-    load_merge(merge, found.meaning.space or folder_space(range(IGNORE)))
+    _require_merge(merge, found.meaning)
     records = found.records if split is None else records_of(found, split, lambda *_: None)
     members = {name: _members(found, name, report) for name in found.splits}
     result = _opening(found, split, records, members)
@@ -208,6 +208,24 @@ class _Tally:
         if finding.record.mask is not None or finding.problems:
             self.findings.append(finding)
         self.pixels[finding.ids] += finding.pixels
+
+
+def _require_merge(which: str | None, meaning: Meaning) -> None:
+    """Refuse a mistake in the merge before the long part.
+
+    It may be for a published space that the ids have yet to prove.
+    """
+    unnamed = folder_space(range(IGNORE))
+    if meaning.space is not None or meaning.possible is None:
+        load_merge(which, meaning.space or unnamed)
+        return
+    try:
+        load_merge(which, published_space(meaning.possible))
+    except BadInputError as error:
+        with suppress(BadInputError):
+            load_merge(which, unnamed)
+            return
+        raise error
 
 
 def _members(found: Inventory, split: str, report: Report) -> frozenset[str]:

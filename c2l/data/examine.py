@@ -13,7 +13,7 @@ from c2l.data.audit import CURE, oddity
 from c2l.data.images import ImageHeader
 from c2l.data.inventory import Remark
 from c2l.data.labels import LabelSpace
-from c2l.data.masks import WrongSizeError, fitted, read_mask
+from c2l.data.masks import WrongSizeError
 from c2l.data.records import Record
 from c2l.errors import BadInputError
 from c2l.schema import IGNORE
@@ -67,10 +67,9 @@ def examine(record: Record) -> Finding:
 
 def _examine_mask(finding: Finding, path: Path) -> None:
     try:
-        stored = read_mask(path)
-        mask = stored
+        stored = mask = finding.record.stored_labels()
         if finding.header is not None:
-            mask = fitted(stored, finding.header, path, nearest=finding.record.nearest)
+            mask = finding.record.fit(stored, finding.header)
     except WrongSizeError as error:
         finding.wrong_size = error
         return

@@ -184,8 +184,9 @@ def read_labelled(size: int, labels: Labels) -> Callable[[Record], Labelled]:
         with unchanged(record.image, record.mask):
             pixels, _ = record.photo(size)
             header = record.header()
-            mask = record.labels(header)
-            problem = labels.odd.get(record.mask) or oddity(mask)
+            stored = record.stored_labels()
+            mask = record.fit(stored, header)
+            problem = labels.odd.get(record.mask) or oddity(stored)
             if problem:
                 raise BadInputError(record.mask, problem, hint=CURE)
             sha256 = content_sha256(record)

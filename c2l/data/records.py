@@ -87,16 +87,24 @@ class Record:
         """
         return read_photo(self.image, size=size, turn=self.turn)
 
-    def labels(self, header: ImageHeader | None = None) -> Mask:
-        """The raw label ids at the photo's size, (H, W).
-
-        Args:
-            header: of the photo, where it has been read.
+    def stored_labels(self) -> Mask:
+        """The raw label ids at the mask's own size, where they show whether it is sound.
 
         Raises:
-            BadInputError: there is no mask, it cannot be read, or its size is not the photo's.
+            BadInputError: there is no mask, or it cannot be read.
         """
         if self.mask is None:
             raise BadInputError(self.image, "has no mask")
-        mask = read_mask(self.mask)
-        return fitted(mask, header or self.header(), self.mask, nearest=self.nearest)
+        return read_mask(self.mask)
+
+    def fit(self, stored: Mask, header: ImageHeader) -> Mask:
+        """The raw label ids at the photo's size, (H, W).
+
+        Raises:
+            BadInputError: the mask's size is not the photo's.
+        """
+        return fitted(stored, header, self.mask or self.image, nearest=self.nearest)
+
+    def labels(self) -> Mask:
+        """Both in one."""
+        return self.fit(self.stored_labels(), self.header())

@@ -7,7 +7,7 @@ series are the same, the one that holds fewer values is the masks of the other.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,7 +17,8 @@ from c2l.data.walk import File
 
 # Series whose contents are looked at, at most: a folder for each person has thousands.
 _MOST_SERIES = 64
-# Shares of a series' stems that another one has, from which it is a copy of it, or worth a word.
+# Shares of a series' stems that another one has, from which it may be made from it (a copy, or a
+# mask in colours), or is worth a word.
 _COPIED, _REPEATED = 0.8, 0.9
 _LOSSY = (".jpg", ".jpeg", ".jfif", ".jpe", ".webp")
 
@@ -48,6 +49,11 @@ class Series:
     def maskness(self) -> float | None:
         """As ``contents.maskness``; a lossy picture of no telling name is a photo."""
         return maskness([file.path for file in self.files.values()])
+
+    @property
+    def only_colours(self) -> bool:
+        """Whether nothing but its few colours could make it masks, as a plain photo has them."""
+        return not self.named_mask and (self.maskness or PHOTO) < FEW_VALUES
 
     @property
     def rank(self) -> float:
@@ -81,18 +87,25 @@ class Sorted:
     all_masks: bool = False
 
 
-def sort_pictures(pictures: Iterable[File], others: Iterable[File] = ()) -> Sorted:
+def sort_pictures(
+    pictures: Iterable[File], others: Iterable[File] = (), *, masks_known: bool = False
+) -> Sorted:
     """Tell masks and copies from photos.
 
     Args:
         pictures: lie where photos do.
         others: lie elsewhere, and may be the masks of ``pictures``, never photos.
+        masks_known: the masks lie in a folder of their own, and few colours make no other.
     """
     inside, outside = _series(pictures), _series(others)
     photos = {id(one): one for one in inside}
     result = Sorted([])
     repeats = _repeats([*inside, *outside])
-    for one in _masks_of([s for s in (*inside, *outside) if id(s) in repeats], repeats):
+
+    def is_mask(one: Series) -> bool:
+        return _is_mask(one, repeats[id(one)], masks_known=masks_known)
+
+    for one in _masks_of([s for s in (*inside, *outside) if id(s) in repeats], is_mask):
         result.masks += one.files.values()
         photos.pop(id(one), None)
     _take_copies(photos, repeats, result)
@@ -137,10 +150,10 @@ def _neighbours(series: Sequence[Series]) -> list[list[Series]]:
     return [group for group in groups.values() if len(group) <= _MOST_SERIES]
 
 
-def _masks_of(series: list[Series], repeats: dict[int, list[Series]]) -> list[Series]:
+def _masks_of(series: list[Series], is_mask: Callable[[Series], bool]) -> list[Series]:
     """Those that are masks; of very many, a sample of each kind speaks for it."""
     if len(series) <= _MOST_SERIES:
-        return [one for one in series if _is_mask(one, repeats[id(one)])]
+        return [one for one in series if is_mask(one)]
     kinds: dict[tuple[object, ...], list[Series]] = defaultdict(list)
     for one in series:
         if one.named_mask or one.suffix not in _LOSSY:
@@ -149,17 +162,23 @@ def _masks_of(series: list[Series], repeats: dict[int, list[Series]]) -> list[Se
     found = []
     for kind in kinds.values():
         sample = [kind[i] for i in _few(len(kind))]
-        if all(_is_mask(one, repeats[id(one)]) for one in sample):
+        if all(is_mask(one) for one in sample):
             found += kind
-        elif any(_is_mask(one, repeats[id(one)]) for one in sample):
-            found += [one for one in kind if _is_mask(one, repeats[id(one)])]
+        elif any(is_mask(one) for one in sample):
+            found += [one for one in kind if is_mask(one)]
     return found
 
 
-def _is_mask(one: Series, others: Sequence[Series]) -> bool:
+def _is_mask(one: Series, others: Sequence[Series], *, masks_known: bool) -> bool:
     if not one.named_mask and (one.maskness or PHOTO) < FEW_COLOURS:
         return False
-    return any(other.rank < one.rank for other in others)
+    worse = [other for other in others if other.rank < one.rank]
+    if not one.only_colours:
+        return bool(worse)
+    if masks_known:
+        return False
+    fitting = sum(any(core in other.files for other in worse) for core in one.files)
+    return fitting >= _COPIED * len(one.files)
 
 
 def _take_copies(

@@ -153,8 +153,9 @@ class _Taking:
             hint = f"name a folder, below {self.root} or by its whole path"
             raise BadInputError(folder, f"expected a folder for {option}, found none", hint=hint)
         below = os.path.relpath(folder, self.root)
-        files = [f.within(below) for f in self.tree.files if f.below(below.removeprefix("."))]
-        if files and not below.startswith(".."):
+        below = "" if below == "." else below
+        files = [f.within(below) for f in self.tree.files if f.below(below)]
+        if files:
             return files
         tree = walk(folder)  # elsewhere, or in a folder that is not entered unasked
         for fault in tree.faults:
@@ -179,13 +180,17 @@ class _Taking:
             if named is None:
                 found.masks = sort_pictures(pool, others).masks
         else:
-            found = sort_pictures(pool, others if named is None else ())
+            found = sort_pictures(
+                pool, others if named is None else (), masks_known=named is not None
+            )
             self._note(found)
         photos = [f for f in found.photos if self._fit(f)]
         masks = [f for f in (found.masks if named is None else named) if self._fit(f)]
         if named is not None:
             self._leave(found.masks, "not needed: another mask is taken")
-        photos, masks = self._without_twins(photos), self._without_twins(masks)
+        photos = self._without_twins(photos)
+        read = self._without_twins([f for f in masks if f.suffix in MASK_SUFFIXES])
+        masks = [*read, *(f for f in masks if f.suffix not in MASK_SUFFIXES)]
         own = {f.path: f for f in photos}
         if named is not None:  # both by their paths below their own folders
             photos = [f if self.images is not None else f.within(part.photos) for f in photos]

@@ -58,7 +58,8 @@ def option(
             ``identity`` (False: changing it does not change the result, so a run may be
             resumed with another value), ``recorded`` (True: still part of the configuration
             that artifacts hold), ``repeated`` (False: left out of the command that makes an
-            artifact again).
+            artifact again), ``reads`` (the value may name an input: a "path", a "file" where one
+            has that name, or a "folder" that may also lie in the data set).
     """
     return field(
         default=default, metadata={"help": text, "group": group, "choices": choices, **extra}

@@ -51,9 +51,10 @@ class FileOptions(Options):
         "Take the photos from this folder, in the data set or anywhere.",
         group="Data",
         metavar="DIR",
+        reads="folder",
     )
     masks: str | None = option(
-        None, "Take the masks from this folder.", group="Data", metavar="DIR"
+        None, "Take the masks from this folder.", group="Data", metavar="DIR", reads="folder"
     )
     exif: str = option(
         "apply",
@@ -72,6 +73,7 @@ class LabelOptions(Options):
         "What the ids in masks mean: atr, ccp, lip, person-background, or a file of names.",
         group="Data",
         metavar="NAME|FILE",
+        reads="file",
     )
     mask_size: str = option(
         "exact",
@@ -121,6 +123,7 @@ class NetworkOptions(Options):
         "Weights of the backbone: imagenet, none (random), drawn, or a .safetensors or .pth file.",
         group="Start",
         metavar="WHICH",
+        reads="file",
     )
     backbone: str = option(
         "resnet18",

@@ -63,12 +63,14 @@ class TeachOptions(CommonOptions, NetworkOptions, CheckpointOptions):
         "Weights of the backbone: none (random), imagenet, drawn, or a .safetensors or .pth file.",
         group="Start",
         metavar="WHICH",
+        reads="file",
     )
     preset: str | None = option(
         None,
         "Take the options of a preset, drawn, or of a TOML file; other options win.",
         group="Method",
         metavar="NAME|FILE",
+        reads="file",
         identity=False,
         recorded=True,
         repeated=False,

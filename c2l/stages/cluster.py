@@ -20,7 +20,7 @@ from c2l.artifacts.clusters import Clusters, ClustersWriter, write_clusters
 from c2l.artifacts.features import FeatureReader, read_features
 from c2l.artifacts.freshness import require_fresh
 from c2l.artifacts.lineage import DATA, FEATURES, PREDICTOR, WEIGHTS, as_json, source
-from c2l.artifacts.outputs import HDF5, claim
+from c2l.artifacts.outputs import HDF5, claim, inputs_of
 from c2l.clustering.kmeans import MiniBatchKMeans, assign, initial_centroids, sample_size
 from c2l.clustering.merge import PositionStatistics, merge_by_border
 from c2l.clustering.nmf import activations, factorise
@@ -76,7 +76,8 @@ def cluster(
         LockedError: another process writes it.
     """
     options.check()
-    with claim(output, overwrite=overwrite, starts=HDF5, inputs=(features,)):
+    inputs = inputs_of(options, features)
+    with claim(output, overwrite=overwrite, starts=HDF5, inputs=inputs):
         return _cluster(features, output, options)
 
 

@@ -128,11 +128,12 @@ def write_comparison(
     """Write a comparison as JSON or as a Markdown table.
 
     Raises:
-        UsageError: the output exists.
+        UsageError: the output exists, or is one of the files that are compared.
         OutputError: it cannot be written.
     """
     starts = JSON if form == "json" else COMMENT.encode()
-    with claim(output, overwrite=overwrite, starts=starts):
+    inputs = [Path(name) for row in comparison["rows"] for name in row["files"]]
+    with claim(output, overwrite=overwrite, starts=starts, inputs=inputs):
         if form == "json":
             write_json(output, comparison, sealed=True)
             return

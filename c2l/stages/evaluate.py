@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from c2l import __version__, schema
 from c2l.artifacts.lineage import DATA, LABELS, MERGE, PREDICTOR, SCORES, Source, as_json, source
-from c2l.artifacts.outputs import JSON, claim
+from c2l.artifacts.outputs import JSON, claim, inputs_of
 from c2l.artifacts.scores import read_scores
 from c2l.data.dataset import Dataset
 from c2l.data.decoding import Skips, inputs_digest
@@ -113,7 +113,8 @@ def evaluate(
     again = artifact.suffix == ".json"
     if again and data is not None:
         raise UsageError("an eval.json is scored again without DATA")
-    with claim(output, overwrite=overwrite, starts=JSON, inputs=(artifact,)):
+    inputs = inputs_of(options, artifact, data=data)
+    with claim(output, overwrite=overwrite, starts=JSON, inputs=inputs):
         result = _rescore(artifact, options) if again else _evaluate(artifact, data, options)
         absent = [name for name, iou in result["iou"].items() if iou is None]
         if absent:
@@ -365,8 +366,7 @@ def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
     kept = ("images", "skipped", "photos", "labels_by", "split", "method", "clusters", "lineage")
     result |= {k: old[k] for k in kept if k in old}
     if "pixels" in old:
-        stored_pixels = Pixels.stored(old["pixels"])
-        pixels = Pixels.of(raw.sum(0), stored_pixels.dropped, space, merge)
+        pixels = Pixels.of(raw.sum(0), Pixels.stored(old["pixels"]).dropped, space, merge)
         result["pixels"] = pixels.as_dict()
         _require_scored(path, pixels, by_class(raw, merge).sum(0), merge, options)
     lineage = dict(result.get("lineage", {}))

@@ -20,7 +20,7 @@ from c2l import schema
 from c2l.artifacts.drawn import located
 from c2l.artifacts.feature_writer import FeatureWriter, StoreLayout, write_features
 from c2l.artifacts.lineage import DATA, PREDICTOR, WEIGHTS, Source, as_json, source
-from c2l.artifacts.outputs import HDF5, claim, refuse_existing
+from c2l.artifacts.outputs import HDF5, claim, inputs_of, refuse_existing
 from c2l.data.dataset import Dataset
 from c2l.data.decoding import Decoded, Skips, batched, decode, inputs_digest
 from c2l.data.reading import open_images
@@ -124,14 +124,15 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
         StoppedError: a signal came; what was done is kept.
     """
     options.check()
-    refuse_existing(output, overwrite=overwrite, starts=HDF5)
+    inputs = inputs_of(options, data=data)
+    refuse_existing(output, overwrite=overwrite, starts=HDF5, inputs=inputs)
     prepare_cpu()
     dataset = open_images(data, options)
     encoder = _open_encoder(options)
     layout, projection = _probe(encoder, dataset, options)
     skips = Skips(options.on_error)
     with (
-        claim(output, overwrite=overwrite, starts=HDF5),
+        claim(output, overwrite=overwrite, starts=HDF5, inputs=inputs),
         StopRequest() as stop,
         write_features(
             output,

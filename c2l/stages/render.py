@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from c2l import __version__, schema
 from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, as_json, source
-from c2l.artifacts.outputs import claim, refuse_existing
+from c2l.artifacts.outputs import claim, inputs_of, refuse_existing
 from c2l.artifacts.runs import Run
 from c2l.artifacts.scores import ranked, read_scores
 from c2l.data.dataset import Dataset
@@ -91,7 +91,8 @@ def render(
         ``legend.json``.
     """
     options.check()
-    refuse_existing(output, overwrite=overwrite)
+    inputs = inputs_of(options, artifact, *(path for _, path in rivals), data=images)
+    refuse_existing(output, overwrite=overwrite, inputs=inputs)
     if output.exists() and not (output / "masks" / schema.LEGEND).is_file():
         raise UsageError(f"{output}: was not written by render, so --overwrite will not remove it")
     prepare_cpu()
@@ -106,7 +107,6 @@ def render(
     scores = _read_scores(options.scores, predictor)
     others = [_rival(name, path) for name, path in rivals]
     meaning = _meaning(predictor, scores)
-    inputs = (artifact, images, *(path for _, path in rivals))
     with (
         claim(output, overwrite=overwrite, inputs=inputs),
         replacing_folder(output) as partial,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -125,7 +126,7 @@ def _entry(link: Link, links: list[Link], stale: set[Path], fresh: Freshness) ->
             problems.append(f"its {source.role} {shown(where)} is stale itself")
     why = "; ".join(p for p in problems if p)
     if why:
-        if not all(source.located(link.path).exists() for source in link.sources):
+        if not all(os.path.exists(source.located(link.path)) for source in link.sources):
             # A command that reads a missing input would not mend it.
             return Entry(path, stage, STALE, f"{why}: put it back, or name where it lies now", "")
         return Entry(path, stage, STALE, why, link.command("--overwrite"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from c2l.artifacts.outputs import inputs_of, refuse_existing
 from c2l.model.network import build_network
 from c2l.options import TeachOptions
 from c2l.runtime.device import pick_device
@@ -43,7 +44,7 @@ def teach(
         output: the run folder to write.
         options: see ``TeachOptions``.
         resume: continue a stopped run.
-        overwrite: replace an existing run.
+        overwrite: replace an existing run, and an existing ``export``.
         export: also write the predictor to this file, in half precision.
 
     Returns:
@@ -51,12 +52,17 @@ def teach(
 
     Raises:
         BadInputError: the weights or the run to resume.
+        UsageError: an output exists, or is an input.
         ConfigDiffersError: ``resume`` under other options, or with another version's drawings.
         NonFiniteError: a loss or gradient that is not finite.
         StoppedError: a signal came; the state is saved.
         LockedError: another process trains into the run folder.
         OutputError: the run folder cannot be written.
     """
+    if export is not None:
+        # A resumed run may have been stopped after its export.
+        replaced = overwrite or resume
+        refuse_existing(export, overwrite=replaced, inputs=inputs_of(options))
     run = teacher.teach(output, options, resume=resume, overwrite=overwrite)
     if export is not None:
         teacher.export_half(run, export)

@@ -20,7 +20,7 @@ import torch
 from c2l import schema
 from c2l.artifacts.freshness import CHANGED_PHOTOS, require_same_photos
 from c2l.artifacts.lineage import as_json
-from c2l.artifacts.outputs import hold, refuse_existing
+from c2l.artifacts.outputs import hold, inputs_of, refuse_existing
 from c2l.artifacts.runs import Run
 from c2l.data.cache import build_cache
 from c2l.data.decoding import Skips
@@ -62,10 +62,10 @@ def train(
         raise UsageError("--resume continues a run, --overwrite replaces it: choose one")
     # An existing run is refused before any image is decoded; one that a failed start left behind
     # holds nothing.
-    if not resume and output.exists() and not Run.is_empty(output):
-        named = (options.checkpoint, options.init, options.features, options.weights)
-        read = [data, *(Path(name) for name in named if name)]
-        refuse_existing(output, overwrite=overwrite, inputs=read, hint=REPLACE)
+    if not resume:
+        replaced = overwrite or Run.is_empty(output)
+        read = inputs_of(options, data=data)
+        refuse_existing(output, overwrite=replaced, inputs=read, hint=REPLACE)
     options = in_force(options, output if resume else None)
     with ExitStack() as stack, hold(output), StopRequest() as stop:
         inputs = open_inputs(data, options, stack)

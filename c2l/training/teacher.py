@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from c2l import schema
 from c2l.artifacts.drawn import located, sum_file
 from c2l.artifacts.lineage import WEIGHTS, as_json, source
-from c2l.artifacts.outputs import hold, refuse_existing
+from c2l.artifacts.outputs import hold, inputs_of, refuse_existing
 from c2l.artifacts.predictor import StoredPredictor, read_predictor, write_predictor
 from c2l.artifacts.runs import Run
 from c2l.data.labels import Merge, load_merge, published_space
@@ -279,9 +279,9 @@ def teach(
     options.check()
     if resume and overwrite:
         raise UsageError("--resume continues a run, --overwrite replaces it: choose one")
-    if not resume and output.exists() and not Run.is_empty(output):
-        read = [Path(options.weights)]
-        refuse_existing(output, overwrite=overwrite, inputs=read, hint=REPLACE)
+    if not resume:
+        replaced = overwrite or Run.is_empty(output)
+        refuse_existing(output, overwrite=replaced, inputs=inputs_of(options), hint=REPLACE)
     with ExitStack() as stack, hold(output), StopRequest() as stop:
         device = pick_device(options.device)
         net, config = _network(options)

@@ -38,6 +38,13 @@ def mixed(few: Path, tmp_path: Path) -> Path:
     return folder
 
 
+def stands(cli: Cli, artifact: Path) -> bool:
+    """Whether an artifact is neither stale for status nor wrong for verify."""
+    entries = cli.ok("status", artifact.parent, "--json").values["artifacts"]
+    (state,) = [e["state"] for e in entries if Path(e["path"]).name == artifact.name]
+    return state == "done" and cli("verify", artifact).code == 0
+
+
 def test_a_data_set_that_synth_did_not_make_is_never_replaced(
     cli: Cli, people: Path, tmp_path: Path
 ) -> None:
@@ -104,6 +111,7 @@ def test_a_start_that_fails_leaves_nothing_in_the_way(
     cli.ok("fit", mixed, "-o", run, *FIT, "--epochs", "0", "--on-error", "skip")
     skipped = json.loads((run / "inputs.json").read_text())["skipped"]
     assert sorted(skipped) == ["text.jpg", "void.png"]
+    assert stands(cli, run)
 
 
 def test_a_store_that_met_a_broken_photo_goes_on_without_it(
@@ -117,6 +125,7 @@ def test_a_store_that_met_a_broken_photo_goes_on_without_it(
     with h5py.File(path) as file:
         assert len(file["names"]) == 4
         assert [line.split("\t")[0] for line in file["skipped"].asstr()] == ["text.jpg", "void.png"]
+    assert stands(cli, path)
 
 
 def test_scores_and_pictures_leave_out_broken_photos_when_asked(
@@ -130,6 +139,7 @@ def test_scores_and_pictures_leave_out_broken_photos_when_asked(
     legend = json.loads((pictures / "masks" / "legend.json").read_text())
     assert sorted(legend["skipped"]) == ["text.jpg", "void.png"]
     assert len(list((pictures / "masks").rglob("*.png"))) == 4
+    assert stands(cli, pictures)
 
 
 def test_broken_masks_are_left_out_of_the_scores_when_asked(
@@ -144,6 +154,7 @@ def test_broken_masks_are_left_out_of_the_scores_when_asked(
     found = cli.ok(*command, "--on-error", "skip", "--json").values
     assert found["images"] == 2
     assert len(found["skipped"]) == 1
+    assert stands(cli, path)
 
 
 def test_two_data_sets_may_share_a_cache(cli: Cli, few: Path, people: Path, tmp_path: Path) -> None:

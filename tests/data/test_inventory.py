@@ -105,6 +105,36 @@ def test_colour_masks_are_no_photos_and_are_refused_by_name(tmp_path: Path) -> N
     assert "found a colour picture (RGB)" in report.problems[0].problem
 
 
+def flat(number: int) -> np.ndarray:
+    """A photo from a catalogue, of few colours."""
+    return np.array([[255, 255, 255], [90, 0, 0], [0, 0, 90]], np.uint8)[mask(number)]
+
+
+@pytest.mark.parametrize("of_masks", ["masks", "seg"])
+def test_one_picture_of_the_same_name_makes_no_masks_of_a_series(
+    tmp_path: Path, of_masks: str
+) -> None:
+    """Plain photos look like colour masks, and a noisier picture lies beside one of them."""
+    for number in range(6):
+        save(tmp_path / "images" / f"p{number}.jpg", flat(number))
+    masks(tmp_path / of_masks)
+    save(tmp_path / "images" / "p0.png", photo(0))
+    report = check_dataset(tmp_path)
+    assert (report.images.images, report.images.labelled) == (6, 6)
+    assert [p.file for p in report.problems] == ["images/p0.png"]
+    assert "has the same name but for its suffix" in report.problems[0].problem
+
+
+def test_photos_of_few_colours_are_no_masks_where_these_have_a_folder(tmp_path: Path) -> None:
+    for number in range(6):
+        save(tmp_path / "images" / f"p{number}.jpg", flat(number))
+        save(tmp_path / "images" / f"p{number}.png", photo(number))
+    masks(tmp_path / "masks")
+    report = check_dataset(tmp_path)
+    assert (report.images.images, report.images.labelled) == (6, 6)
+    assert [p.file for p in report.problems] == [f"images/p{i}.png" for i in range(6)]
+
+
 def test_two_photos_of_one_number_in_two_splits_stay_photos(tmp_path: Path) -> None:
     photos(tmp_path / "train")
     for number in range(6):
@@ -203,6 +233,18 @@ def test_images_and_masks_are_named_outright(tmp_path: Path) -> None:
     assert set(left(report).values()) == {"outside the folders that were named"}
     with pytest.raises(BadInputError, match="expected a folder for --masks"):
         open_dataset(root, choices=Choices(masks="nowhere"))
+
+
+@pytest.mark.parametrize("name", [".cache", "..cache", ".", "../elsewhere"])
+def test_a_folder_is_named_by_all_of_its_name(tmp_path: Path, name: str) -> None:
+    """``.cache`` is not ``cache``."""
+    root = tmp_path / "data"
+    photos(root / "cache", "wrong{}.jpg")
+    photos(root / name, "right{}.jpg")
+    found = open_dataset(root, choices=Choices(images=name)).records
+    wanted = {f"right{i}.jpg" for i in range(6)}
+    assert {r.name for r in found} - {f"cache/wrong{i}.jpg" for i in range(6)} == wanted
+    assert len(found) == (12 if name == "." else 6)
 
 
 # What is no photo though it is a picture.
@@ -322,6 +364,18 @@ def test_masks_of_formats_that_are_not_read_are_said(
     said = cli.ok("eval", trained, tmp_path, "-o", out, "--bootstrap", "0").err
     assert "6 photos, 3 with masks, 3 files left out" in said
     assert json.loads(out.read_text())["photos"].startswith("6 photos, 3 with masks")
+
+
+def test_a_mask_that_is_read_counts_beside_one_that_is_not(tmp_path: Path) -> None:
+    photos(tmp_path / "images", count=3)
+    masks(tmp_path / "masks", count=3)
+    for number in range(3):  # a preview, which comes first by name
+        save(tmp_path / "masks" / f"p{number}.jpg", mask(number) * 100)
+    report = check_dataset(tmp_path)
+    assert report.problems == []
+    assert report.line == (
+        "3 photos, 3 with masks, 3 files left out (3 not needed: another mask is taken)"
+    )
 
 
 def test_every_command_says_the_same_line(cli: Cli, trained: Path, tmp_path: Path) -> None:

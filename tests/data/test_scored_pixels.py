@@ -15,6 +15,7 @@ from PIL import Image, ImageFilter
 
 from c2l.data.audit import oddity, other_palettes
 from c2l.data.check import check_dataset
+from c2l.data.dataset import open_dataset
 from c2l.data.labels import LabelSpace, load_merge, published_space
 from c2l.data.masks import read_mask
 from c2l.data.records import Choices
@@ -338,6 +339,28 @@ def test_odd_masks_are_listed_and_not_scored(score: Callable[..., Outcome], tmp_
     assert "masks/p2.png: its borders are blended" in refused.err
     assert "nearest neighbour only" in refused.err
     assert score(data, "--on-error", "skip", "--json").values["images"] == 3
+
+
+def test_odd_masks_are_not_scored_because_they_are_resized(
+    score: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    """Nearest neighbours of a blended mask may look sound."""
+    data = tmp_path / "d"
+    for number in range(2):
+        save(data / "images" / f"p{number}.jpg", photo(number, 600, 400))
+        ids = np.asarray(
+            Image.fromarray(slanted(number) * 5).resize((40, 60), Image.Resampling.BILINEAR)
+        )
+        save(data / "masks" / f"p{number}.png", ids)
+    (data / "labels.txt").write_text("".join(f"label {i}\n" for i in range(11)))
+    nearest = Choices(mask_size="nearest")
+    for record in open_dataset(data, choices=nearest).records:
+        assert oddity(record.stored_labels()) is not None
+        assert oddity(record.labels()) is None
+    assert len(check_dataset(data, choices=nearest).problems) == 2
+    refused = score(data, "--mask-size", "nearest")
+    assert refused.code == 3
+    assert "p0.png: its borders are blended" in refused.err
 
 
 def test_palettes_in_another_order_are_named(score: Callable[..., Outcome], tmp_path: Path) -> None:

@@ -88,8 +88,16 @@ def test_ids_that_are_those_of_a_published_space_prove_it(tmp_path: Path) -> Non
     report = check_dataset(tmp_path)
     assert report.label_space == "atr"
     assert "by the ids, 18 of its 18" in report.labels_by
+    # A merge of that space, or of ids, is no mistake before they are read.
+    assert list(check_dataset(tmp_path, merge="parts").classes)[:2] == ["background", "hat"]
+    by_id = write(tmp_path / "m.toml", 'classes = ["a", "b"]\nrest = "a"\n[assign]\nb = [200]\n')
     save(tmp_path / "SegmentationClass" / "p1.png", (ids + 5).astype(np.uint8))
     assert check_dataset(tmp_path).label_space is None
+    assert list(check_dataset(tmp_path, merge=str(by_id)).classes) == ["a", "b"]
+    with pytest.raises(BadInputError, match="'folder', which has identity"):
+        check_dataset(tmp_path, merge="parts")
+    with pytest.raises(BadInputError, match="'atr', which has fine"):
+        check_dataset(tmp_path, merge="pants", progress=lambda *_: pytest.fail("was read"))
 
 
 def test_the_user_has_the_last_word(tmp_path: Path) -> None:

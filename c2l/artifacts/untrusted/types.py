@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from c2l.errors import BadInputError
+from c2l.options import Options, flag, types_of, value_of
 
 Kinds = dict[str, type | tuple[type, ...]]
 
@@ -32,6 +36,14 @@ STATE_KINDS: Kinds = {
 }
 
 
+# Of what other artifacts say of their origin.
+RUN_DATA_KINDS: Kinds = {"root": str, "images": int, "split": (str, NoneType)}
+RUN_INPUTS_KINDS: Kinds = {"inputs_sha256": str, "skipped": dict}
+SCORES_KINDS: Kinds = {"lineage": dict, "images": int, "split": (str, NoneType), "skipped": dict}
+LEGEND_KINDS: Kinds = {"options": dict, "labels": list, "skipped": dict, "files": dict}
+LEGEND_TEXTS = ("rivals", "photos")
+
+
 def require_kinds(path: Path, value: dict[str, Any], kinds: Kinds) -> None:
     """Refuse an object whose values are of other types; a key may be missing.
 
@@ -45,3 +57,30 @@ def require_kinds(path: Path, value: dict[str, Any], kinds: Kinds) -> None:
             raise BadInputError(
                 path, f"damaged: {key!r} is of type {type(found).__name__}, expected {wanted}"
             )
+
+
+def require_texts(path: Path, value: dict[str, Any], keys: Sequence[str]) -> None:
+    """Refuse an object whose values are anything but lists of texts; a key may be missing.
+
+    Raises:
+        BadInputError: names the key.
+    """
+    for key in keys:
+        found = value.get(key, [])
+        if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+            raise BadInputError(path, f"damaged: {key!r} is not a list of texts")
+
+
+def require_options(path: Path, kind: type[Options], values: dict[str, Any]) -> None:
+    """Refuse options that a stage could not have been given; it may have more than it has now.
+
+    Raises:
+        BadInputError: names the option.
+    """
+    kinds = types_of(kind)
+    for item in fields(kind):
+        try:
+            if item.name in values:
+                value_of(item, kinds[item.name], values[item.name])
+        except ValueError as error:
+            raise BadInputError(path, f"damaged: {flag(item.name)}: {error}") from None

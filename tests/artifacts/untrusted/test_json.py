@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
+import torch
 from conftest import Cli
+from drawn import mask, save
 
 from c2l import schema
+from c2l.artifacts.checkpoints import Checkpoint, Position
+from c2l.artifacts.freshness import Freshness
+from c2l.artifacts.registry import read_link, summarise
 from c2l.artifacts.runs import Run
 from c2l.artifacts.scores import read_scores
-from c2l.errors import BadInputError, UsageError
+from c2l.artifacts.untrusted.guard import trust_files
+from c2l.data.records import Choices
+from c2l.drawing.masks import write_legend
+from c2l.errors import BadInputError, C2LError, UsageError
 from c2l.model.loading import options_from
-from c2l.options import ExtractOptions, FitOptions, Options, preset, resolved, stored
-from c2l.runtime.json_files import read_json, strict_json, write_json
+from c2l.options import ExtractOptions, FitOptions, Options, RenderOptions, preset, resolved, stored
+from c2l.runtime.files import sha256_file
+from c2l.runtime.json_files import digest_of, read_json, strict_json, write_json
 
 
 @pytest.mark.parametrize(
@@ -186,8 +200,6 @@ def test_no_file_is_read_because_scores_name_it(
 def test_a_runs_configuration_of_wrong_types_is_refused(
     cli: Cli, trained: Path, few: Path, tmp_path: Path, keys: str, value: Any
 ) -> None:
-    import shutil
-
     run = tmp_path / "run"
     shutil.copytree(trained, run)
     resealed(trained / schema.RUN_CONFIG, run / schema.RUN_CONFIG, keys, value)
@@ -239,3 +251,142 @@ def raising(kind: Any, values: dict[str, Any]) -> Callable[[], Any]:
 def test_stored_options_that_cannot_be_are_named(values: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=next(iter(values))):
         raising(ExtractOptions, values)()
+
+
+# Values of other types than those that artifacts have.
+OTHERS: tuple[Any, ...] = ([], {}, "/proc/self/mem", "x" * 300, "\0", -1, 0.5, None, [1], {"x": 1})
+
+
+def variants(value: Any, depth: int = 3, turn: Iterator[int] | None = None) -> Iterator[Any]:
+    """An object with one value, of it or of what is in it, left out or of another type.
+
+    Each place in it takes some of the other values by turns.
+    """
+    places = list(value) if isinstance(value, dict) else range(min(len(value), 1))
+    for place in places:
+        inner = value[place]
+        if depth and isinstance(inner, dict | list):
+            deeper = variants(inner, depth - 1, turn or count())
+        else:
+            deeper = iter(())
+        some = OTHERS[next(turn) % 4 :: 4] if turn else OTHERS
+        for other in (*some, *deeper):
+            changed = copy.copy(value)
+            changed[place] = other
+            yield changed
+        if isinstance(value, dict):
+            yield {k: v for k, v in value.items() if k != place}
+
+
+def use(path: Path) -> None:
+    """What inspect, status and verify do with an artifact; what is wrong with it is said."""
+    with suppress(C2LError):
+        summarise(path)
+    try:
+        link = read_link(path)
+    except C2LError:
+        return
+    link.command("--overwrite")
+    link.format.following(link, "DATA", lambda: False)
+    Choices.stored(link.options)
+    fresh = Freshness(thorough=True)
+    for source in link.sources:
+        fresh.problem(link, source)
+    for _, check in link.format.checks:
+        with suppress(C2LError):
+            check(path)
+
+
+def sealed(path: Path, value: Any) -> None:
+    """Write JSON with the digest of its content, or of several lines without."""
+    if isinstance(value, dict):
+        value = {**value, schema.JSON_SEAL: digest_of(value)}
+    lines = value if isinstance(value, list) else [value]
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+
+@pytest.fixture
+def run(tmp_path: Path, trained: Path) -> Path:
+    """A run that holds next to nothing, under the options of a true one."""
+    config = read_json(trained / schema.RUN_CONFIG, what="a run", sealed=True)
+    run = Run.create(tmp_path / "run", config, overwrite=False)
+    tensors = {"a": torch.zeros(2)}
+    run.save(Checkpoint(Position(), tensors, {}, tensors), keep=2)
+    shutil.copy(trained / schema.RUN_INPUTS, run.path)
+    shutil.copy(trained / schema.RUN_METRICS, run.path)
+    return run.path
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder with one mask and its legend."""
+    path = tmp_path / "pictures" / "masks"
+    save(path / "a.png", mask(0))
+    made_from = {
+        "options": resolved(RenderOptions()),
+        "rivals": ["--rival a=b.json"],
+        "lineage": [{"role": "data", "path": str(tmp_path / "none"), "sha256": "0"}],
+        "skipped": {"b.jpg": "broken"},
+        "photos": ["a.jpg"],
+        "files": {"masks/a.png": sha256_file(path / "a.png")},
+    }
+    write_legend(path / schema.LEGEND, [(i, f"part {i}", (0, 0, i)) for i in range(3)], made_from)
+    return path.parent
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        schema.RUN_CONFIG,
+        schema.RUN_INPUTS,
+        schema.RUN_METRICS,
+        f"step-00000000/{schema.STEP_STATE}",
+        f"step-00000000/{schema.STEP_COMMIT}",
+    ],
+)
+def test_a_run_of_any_json_is_told_without_a_traceback(run: Path, name: str) -> None:
+    path = run / name
+    if path.suffix == ".jsonl":
+        value = [json.loads(line) for line in path.read_text().splitlines()[-3:]]
+    else:
+        value = json.loads(path.read_text())
+    for changed in variants(value):
+        sealed(path, changed)
+        use(run)
+    path.write_bytes(b"\xff\xfe\n" + b"[" * 9999)
+    use(run)
+
+
+def test_a_legend_of_any_json_is_told_without_a_traceback(pictures: Path) -> None:
+    path = pictures / "masks" / schema.LEGEND
+    for changed in variants(json.loads(path.read_text())):
+        path.write_text(json.dumps(changed))
+        use(pictures)
+
+
+def test_scores_of_any_json_are_told_without_a_traceback(scores: Path, tmp_path: Path) -> None:
+    value, path = read_json(scores, what="scores", sealed=True), tmp_path / "e.json"
+    for source in value["lineage"]["sources"]:
+        source["path"] = str(tmp_path / "none")
+    value["lineage"]["made_from"] = {}
+    for name in ("baselines", "baseline_confusions_raw", "differences"):
+        value[name] = dict(list(value[name].items())[:1])
+    for changed in variants(value, 1):
+        sealed(path, changed)
+        use(path)
+
+
+@pytest.mark.parametrize("attribute", [schema.ATTR_CONFIG, schema.ATTR_LINEAGE])
+@pytest.mark.parametrize("kind", ["store", "clusters"])
+def test_hdf5_of_any_json_is_told_without_a_traceback(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str, attribute: str
+) -> None:
+    path = tmp_path / "a.h5"
+    shutil.copy(request.getfixturevalue(kind), path)
+    trust_files(True)
+    with h5py.File(path, "r") as file:
+        value = json.loads(file.attrs[attribute])
+    for changed in variants({attribute: value}, 1):
+        with h5py.File(path, "r+") as file:
+            file.attrs[attribute] = json.dumps(changed.get(attribute))
+        use(path)
