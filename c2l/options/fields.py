@@ -6,7 +6,7 @@ import math
 import types
 import typing
 from dataclasses import Field, dataclass, field, fields
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from c2l.errors import UsageError
 
@@ -131,7 +131,13 @@ def _expected(item: Field[Any], kinds: tuple[type, ...]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The base of every stage's options."""
+    """The base of every stage's options.
+
+    Attributes:
+        stage: the command whose presets set these options; empty where none does.
+    """
+
+    stage: ClassVar[str] = ""
 
     def check(self) -> None:
         """Refuse values and combinations of values that cannot work, before any file is read.
