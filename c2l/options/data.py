@@ -33,5 +33,6 @@ class CheckOptions(FileOptions, LabelOptions):
         "Also count the classes of this label merge: upper-lower, fine, person, or a TOML file.",
         group="Data",
         metavar="NAME|FILE",
+        role="label merge",
     )
     workers: int = workers_option()

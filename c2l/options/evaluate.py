@@ -39,6 +39,7 @@ def moved_weights_option() -> Any:
         "Read the weights of a clusters file's network here, if they have moved.",
         group="Data",
         metavar="FILE",
+        role="weights",
     )
 
 
@@ -52,6 +53,7 @@ class EvalOptions(CommonOptions, FileOptions, LabelOptions):
         "Score the classes of this label merge: upper-lower, fine, person, or a TOML file.",
         group="Scores",
         metavar="NAME|FILE",
+        role="label merge",
     )
     match_split: str | None = option(
         None,

@@ -16,7 +16,11 @@ class ExtractOptions(CommonOptions, ImageOptions, NetworkOptions):
     """Options of ``extract``."""
 
     checkpoint: str | None = option(
-        None, "Use the trained network of this run folder.", group="Start", metavar="RUN"
+        None,
+        "Use the trained network of this run folder.",
+        group="Start",
+        metavar="RUN",
+        role="predictor",
     )
     layer: str = option(
         "fpn",

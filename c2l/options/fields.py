@@ -58,7 +58,8 @@ def option(
             ``identity`` (False: changing it does not change the result, so a run may be
             resumed with another value), ``recorded`` (True: still part of the configuration
             that artifacts hold), ``repeated`` (False: left out of the command that makes an
-            artifact again).
+            artifact again), ``role`` (it names an input, which is this to the artifact, as
+            ``artifacts.lineage`` has it).
     """
     return field(
         default=default, metadata={"help": text, "group": group, "choices": choices, **extra}
@@ -153,12 +154,20 @@ class Options:
                 raise UsageError(f"{flag(item.name)}: {error}") from None
 
 
-def identity(options: Options) -> dict[str, Any]:
-    """The options that decide a stage's result, by name."""
+def roles(kind: type[Options]) -> dict[str, str]:
+    """The options that name an input, with its role."""
+    return {f.name: f.metadata["role"] for f in fields(kind) if "role" in f.metadata}
+
+
+def decisive_options(options: Options) -> dict[str, Any]:
+    """The options that decide a stage's result, by name.
+
+    Without those that name an input: it decides by its content, whose hash the artifact holds.
+    """
     return {
         f.name: getattr(options, f.name)
         for f in fields(options)
-        if f.metadata.get("identity", True)
+        if f.metadata.get("identity", True) and "role" not in f.metadata
     }
 
 

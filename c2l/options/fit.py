@@ -104,19 +104,25 @@ class FitOptions(
     )
     warmup_lr: float = option(1e-3, "Learning rate of the warm-up.", group="Start", minimum=0.0)
     checkpoint: str | None = option(
-        None, "Start from the trained network of this run folder.", group="Start", metavar="RUN"
+        None,
+        "Start from the trained network of this run folder.",
+        group="Start",
+        metavar="RUN",
+        role="predictor",
     )
     init: str | None = option(
         None,
         "Start the first epoch from the centroids of this clusters file.",
         group="Start",
         metavar="FILE",
+        role="centroids",
     )
     features: str | None = option(
         None,
         "Train only the heads, on this feature store of a frozen backbone.",
         group="Start",
         metavar="FILE",
+        role="features",
     )
     preset: str | None = option(
         None,

@@ -44,4 +44,5 @@ class RenderOptions(ParseOptions, LabelOptions):
         "Name the clusters by this eval.json, and show its scores in the report.",
         group="Pictures",
         metavar="FILE",
+        role="scores",
     )

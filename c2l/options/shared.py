@@ -72,6 +72,7 @@ class LabelOptions(Options):
         "What the ids in masks mean: atr, ccp, lip, person-background, or a file of names.",
         group="Data",
         metavar="NAME|FILE",
+        role="label names",
     )
     mask_size: str = option(
         "exact",
@@ -121,6 +122,7 @@ class NetworkOptions(Options):
         "Weights of the backbone: imagenet, none (random), drawn, or a .safetensors or .pth file.",
         group="Start",
         metavar="WHICH",
+        role="weights",
     )
     backbone: str = option(
         "resnet18",

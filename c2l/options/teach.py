@@ -65,6 +65,7 @@ class TeachOptions(CommonOptions, NetworkOptions, CheckpointOptions):
         "Weights of the backbone: none (random), imagenet, drawn, or a .safetensors or .pth file.",
         group="Start",
         metavar="WHICH",
+        role="weights",
     )
     preset: str | None = option(
         None,

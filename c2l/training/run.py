@@ -28,7 +28,7 @@ from c2l.data.records import Record
 from c2l.errors import BadInputError, C2LError, StoppedError, UsageError
 from c2l.figure.cache import build_figures
 from c2l.model.in_force import in_force
-from c2l.options import FitOptions, identity, needs_figures
+from c2l.options import FitOptions, needs_figures, roles
 from c2l.runtime.files import output_errors, sha256_file
 from c2l.runtime.json_files import read_json, write_json
 from c2l.runtime.pool import worker_count
@@ -63,7 +63,7 @@ def train(
     # An existing run is refused before any image is decoded; one that a failed start left behind
     # holds nothing.
     if not resume and output.exists() and not Run.is_empty(output):
-        named = (options.checkpoint, options.init, options.features, options.weights)
+        named = (getattr(options, name) for name in roles(FitOptions))
         read = [data, *(Path(name) for name in named if name)]
         refuse_existing(output, overwrite=overwrite, inputs=read, hint=REPLACE)
     options = in_force(options, output if resume else None)
@@ -93,10 +93,7 @@ def _open_run(output: Path, inputs: Inputs, *, resume: bool, overwrite: bool) ->
         run = Run.create(output, full, overwrite=overwrite)
     else:
         run = Run.open(output)
-        # Files count by their content only, whose hashes are in the configuration.
-        files = ("weights", "checkpoint", "init", "features")
-        compared = {k: v for k, v in identity(inputs.options).items() if k not in files}
-        run.require_same(config | {"options": compared})
+        run.require_same(config, inputs.options)
     prepare_cpu(int(run.config.get("threads", 0)))
     return run
 
