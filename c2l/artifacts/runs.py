@@ -177,10 +177,11 @@ class Run:
         differing = [k for k in theirs if mine.get(k) != theirs[k]]
         if differing:
             lines = [f"  {k}: the run has {mine.get(k)!r}, now {theirs[k]!r}" for k in differing]
+            learned = f" (--checkpoint {self.path} takes up what this one learned)"
             raise ConfigDiffersError(
                 f"{self.path}: cannot be resumed under another configuration\n" + "\n".join(lines),
-                hint="resume with the run's own options, or start a new run "
-                f"(--checkpoint {self.path} takes up what this one learned)",
+                hint="resume with the run's own options, or start a new run"
+                + (learned if self.predictor.is_file() else "; --overwrite replaces this one"),
             )
 
     def steps(self) -> list[int]:

@@ -437,13 +437,14 @@ def test_a_folder_that_is_no_run_is_never_removed(cli: Cli, few: Path, tmp_path:
 def test_a_loss_that_is_not_finite_takes_no_step(cli: Cli, few: Path, tmp_path: Path) -> None:
     step, digests = Trainer.step, []
 
-    def second_is_nan(self: Trainer, loss: torch.Tensor, names: list[str]) -> None:
+    def second_is_nan(self: Trainer, loss: torch.Tensor, group: Any) -> None:
         bad, net = self.state.position.step == 1, self.state.net
         before = digest(net.state_dict())
         try:
-            step(self, loss * math.nan if bad else loss, names)
+            step(self, loss * math.nan if bad else loss, group)
         finally:
-            digests.append((before, digest(net.state_dict()), list(names)))
+            names = [self.views.names[i] for i in group]
+            digests.append((before, digest(net.state_dict()), names))
 
     with mock.patch.object(Trainer, "step", second_is_nan):
         outcome = cli("fit", few, "-o", tmp_path / "run", *FIT, "-b", "2", "--epochs", "1")
@@ -455,6 +456,43 @@ def test_a_loss_that_is_not_finite_takes_no_step(cli: Cli, few: Path, tmp_path: 
     assert "no step was taken" in outcome.err
     assert all(name in outcome.err for name in second[2])
     assert not (tmp_path / "run" / "predictor.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("switches", "place"),
+    [
+        # The matching of more parts than are tried one by one, and the step after it.
+        (("-k", "8", "-b", "2"), "epoch 0, batch 1"),
+        # The first pass after it: of the next epoch, of the warm-up's end, of the predictor.
+        (("--epochs", "2"), "epoch 1: features"),
+        (("--warmup", "1", "--warmup-lr", "1e20"), "epoch 1: features"),
+        (("--part", "off", "--pixel", "off"), "epoch 1: features"),
+    ],
+)
+def test_a_run_that_diverges_says_so_wherever_it_is_seen_first_and_how_to_start_again(
+    cli: Cli, few: Path, tmp_path: Path, switches: tuple[str, ...], place: str
+) -> None:
+    command = ("fit", few, "-o", tmp_path / "run", *FIT, "--epochs", "1", *switches)
+    outcome = cli(*command, "--lr", "1e20")
+    assert outcome.code == 6, outcome.err
+    assert place in outcome.err
+    assert "jpg" in outcome.err
+    assert "a lower --lr" in outcome.err
+    assert "--resume" not in outcome.err
+
+
+def test_what_a_run_that_diverged_and_one_of_other_options_hint_at_works(
+    cli: Cli, few: Path, tmp_path: Path
+) -> None:
+    """Both options that change the result and --resume: never."""
+    command = ("fit", few, "-o", tmp_path / "run", *FIT, "--epochs", "1", "-b", "2")
+    for again in ((), ("--resume", "--lr", "1e-4")):
+        outcome = cli(*command, "--lr", "1e20", *again)
+        assert outcome.code == (4 if again else 6)
+        assert "start a new run" in outcome.err
+        assert "--overwrite replaces this one" in outcome.err
+        assert "--checkpoint" not in outcome.err
+    cli.ok(*command, "--overwrite", "--lr", "1e-4")
 
 
 def test_a_broken_photo_is_left_out_when_asked(cli: Cli, few: Path, tmp_path: Path) -> None:
