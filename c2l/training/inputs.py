@@ -113,7 +113,7 @@ def _network(
     options: FitOptions, frozen: FrozenLayer | None
 ) -> tuple[ParsingNetwork, dict[str, Any]]:
     """The network as the run begins, and where its weights came from."""
-    made = frozen.made if frozen else options
+    made = replace(frozen.made, fpn_dim=options.fpn_dim) if frozen else options
     if options.checkpoint:
         # The run's network replaces the weights.
         made = replace(options, weights="none")

@@ -299,16 +299,20 @@ def test_centroids_of_another_shape_cannot_start_a_run(
     assert "-k 4" in outcome.err
 
 
-def test_heads_alone_leave_the_backbone_as_it_was(
-    cli: Cli, people: Path, store: Path, tmp_path: Path
+@pytest.mark.parametrize("dim", [16, 24])
+def test_heads_alone_leave_the_backbone_as_it_was_and_can_have_other_channels(
+    cli: Cli, people: Path, store: Path, tmp_path: Path, dim: int
 ) -> None:
     run = tmp_path / "run"
-    cli.ok("fit", people, "-o", run, *FIT, "--epochs", "1", "--features", store)
+    words = (*FIT, "--epochs", "1", "--features", store, "--fpn-dim", str(dim))
+    cli.ok("fit", people, "-o", run, *words)
     start = build_network(FitOptions(weights="none", fpn_dim=16), None, 0, seed=0)[0]
     tensors = predictor(run)
     for name, values in start.state_dict().items():
         np.testing.assert_array_equal(tensors[f"model.{name}"], values.numpy(), err_msg=name)
-    assert tensors["model.projection.weight"].shape == (16, 16, 1, 1)
+    assert tensors["model.projection.weight"].shape == (dim, 16, 1, 1)
+    read = load_predictor(run, torch.device("cpu"), None)
+    assert read.scores(np.zeros((1, 64, 64, 3), np.uint8)).shape == (1, 3, 16, 16)
 
 
 def test_heads_need_both_views(cli: Cli, people: Path, layer4: Path, tmp_path: Path) -> None:
