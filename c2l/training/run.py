@@ -35,7 +35,7 @@ from c2l.runtime.pool import worker_count
 from c2l.runtime.progress import console
 from c2l.runtime.signals import StopRequest
 from c2l.runtime.threads import prepare_cpu
-from c2l.training.inputs import Inputs, open_inputs
+from c2l.training.inputs import Inputs, open_inputs, require_batches
 from c2l.training.loop import Trainer
 from c2l.training.state import TrainingState
 from c2l.training.views import PhotoViews, ViewSource
@@ -121,6 +121,7 @@ def _trainer(
         views = inputs.frozen.views
     else:
         views = _photo_views(stack, run, inputs.dataset.records, options, device, stop)
+        require_batches(inputs.net, options, len(views.names))
     state = TrainingState(run, inputs.net.to(device), options)
     if resume:
         found, position = state.restore(), state.position
