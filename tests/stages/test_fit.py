@@ -549,32 +549,57 @@ def test_the_signal_handlers_are_given_back(cli: Cli, few: Path, tmp_path: Path)
 def test_resuming_is_proved_on_the_users_own_machine(
     cli: Cli, people: Path, tmp_path: Path
 ) -> None:
+    """Of the shortest run too: without a warm-up and with one epoch."""
     run = tmp_path / "run"
-    command = ("fit", people, "-o", run, *FIT, "--warmup", "1", "--epochs", "2", "--prove-resume")
-    found = cli.ok(*command, "--json").values
-    assert found["proved"] is True
-    assert found["differs"] == []
-    assert [stop["signal"] for stop in found["stops"]] == ["SIGKILL", "SIGTERM"]
-    assert 2 <= found["stops"][0]["after_step"] < found["stops"][1]["after_step"] < found["steps"]
+    found = cli.ok("fit", people, "-o", run, *FIT, "--epochs", "1", "--prove-resume")
+    said = dict(line.split("  ", 1) for line in found.out.splitlines())
+    assert said["proved"].strip() == "true"
+    assert json.loads(said["differs"]) == []
+    stops = json.loads(said["stops"])
+    assert [stop["signal"] for stop in stops] == ["SIGKILL", "SIGTERM"]
+    assert 2 <= stops[0]["after_step"] < stops[1]["after_step"] < int(said["steps"])
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    "other",
+    ["predictor.safetensors", "metrics.jsonl", "model.safetensors", "optimizer.safetensors"],
+)
 def test_a_run_that_does_not_resume_is_found_out(
-    cli: Cli, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli,
+    people: Path,
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    other: str,
 ) -> None:
-    """A resumed child with another seed of its images' order stands for a broken resume."""
-    broken = (
-        "import json, sys\n"
-        "from c2l.training import loop, run\n"
-        "order = loop.epoch_order\n"
-        "if json.loads(sys.argv[1])['resume']:\n"
-        "    loop.epoch_order = lambda seed, *rest: order(seed + 1, *rest)\n"
-        "run.main(sys.argv[1])\n"
-    )
-    monkeypatch.setattr("c2l.stages.prove.PROGRAM", ("-c", broken))
-    outcome = cli("fit", people, "-o", tmp_path / "run", *FIT, "--epochs", "2", "--prove-resume")
+    """Finished runs stand for those that the proof starts; the resumed one ends otherwise."""
+    saved = []
+
+    def start(_: Path, __: object, run: Path, options: FitOptions, *, resume: bool) -> None:
+        assert (options.warmup, options.epochs, options.save_steps) == (1, 2, 1)
+        if not resume:
+            shutil.copytree(trained, run)
+        else:
+            (file,) = run.rglob(other)
+            lines = file.read_bytes().splitlines(keepends=True)
+            file.write_bytes(b"".join(lines[1:]))
+
+    def stop(_: object, __: Path, number: int, sent: signal.Signals) -> int:
+        # The first one is killed five steps late, after the second one was to stop.
+        saved.append(number + 5 * (sent == signal.SIGKILL))
+        return saved[-1]
+
+    monkeypatch.setattr("c2l.stages.prove._start", start)
+    monkeypatch.setattr("c2l.stages.prove._stop", stop)
+    monkeypatch.setattr("c2l.stages.prove._finish", lambda _: None)
+    words = ("--warmup", "3", "--epochs", "0", "--prove-resume")
+    outcome = cli("fit", people, "-o", tmp_path / "run", *FIT, *words)
     assert outcome.code == 1
-    assert "differs from the unbroken one in: predictor" in outcome.err
+    (line,) = (s for s in outcome.err.splitlines() if "differs" in s)
+    assert other.removesuffix(".safetensors").removesuffix(".jsonl") in line.partition("in: ")[2]
+    # It is stopped again only after a step of its own.
+    assert saved == [7, 8]
 
 
 def test_a_run_killed_before_its_last_line_is_closed_by_resuming(
