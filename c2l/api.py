@@ -35,7 +35,7 @@ PathLike = str | Path
 
 
 def _options(kind: type[T], values: dict[str, Any]) -> T:
-    """The options of a stage from keywords, checked as on the command line.
+    """The options of a stage from keywords, checked as on the command line; a preset fills in.
 
     Raises:
         UsageError: an unknown option, or a value that it cannot have.
@@ -46,6 +46,8 @@ def _options(kind: type[T], values: dict[str, Any]) -> T:
             near = get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]}?" if near else f"options: {', '.join(known)}"
             raise UsageError(f"{kind.__name__} has no option {name!r}", hint=hint)
+    if values.get("preset"):
+        values = resolved(preset(kind, values["preset"])) | values
     clean = {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
     options = kind(**clean)
     options.check()
@@ -106,15 +108,13 @@ def fit(
         resume: continue a stopped run.
         overwrite: replace an existing run.
         options: fields of ``c2l.options.FitOptions``; ``preset="paper"`` or ``"picie"`` takes the
-            options of that protocol, and the others win over it.
+            options of that protocol, and the others take precedence.
 
     Returns:
         ``output``.
     """
     from c2l.stages.fit import fit as stage
 
-    if options.get("preset"):
-        options = {**resolved(preset(options["preset"])), **options}
     chosen = _options(FitOptions, options)
     return stage(Path(data), Path(output), chosen, resume=resume, overwrite=overwrite)
 
@@ -128,7 +128,8 @@ def teach(
         output: the run folder to write.
         resume: continue a stopped run.
         overwrite: replace an existing run.
-        options: fields of ``c2l.options.TeachOptions``.
+        options: fields of ``c2l.options.TeachOptions``; ``preset="drawn"`` takes the options of
+            the network that ships with c2l, and the others take precedence.
 
     Returns:
         ``output``.

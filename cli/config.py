@@ -39,14 +39,8 @@ def read_defaults(context: click.Context, config: str | None, preset: str | None
 
 
 def _preset_file(name: str, stage: str) -> Path:
-    if name in preset_names(stage):
-        return preset_file(name)
-    if not Path(name).is_file():
-        raise UsageError(
-            f"--preset {name}: neither a preset nor a file",
-            hint=f"choose {' or '.join(preset_names(stage))}, or name a TOML file",
-        )
-    return Path(name)
+    file = Path(name)
+    return file if name not in preset_names(stage) and file.is_file() else preset_file(name, stage)
 
 
 def _options_of(command: click.Command) -> dict[str, GroupedOption]:

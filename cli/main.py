@@ -85,8 +85,8 @@ def _memory_told() -> Iterator[None]:
             raise
         raise OutOfMemoryError(
             f"not enough memory on the {'GPU' if gpu else 'machine'}{': ' if what else ''}{what}",
-            hint="lower --batch-size or --image-size; fit goes on from its last checkpoint by "
-            "--resume",
+            hint="free memory and repeat the command, fit and teach with --resume; or lower "
+            "--batch-size or --image-size, which for fit and teach takes a new run",
         ) from None
 
 

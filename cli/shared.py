@@ -94,12 +94,15 @@ def set_verbosity(quiet: bool, verbose: bool) -> None:
 
 def show(values: dict[str, Any], *, json_wanted: bool) -> None:
     """A small result on stdout."""
-    if json_wanted:
-        import json
+    import json
 
+    if json_wanted:
         click.echo(json.dumps(values))
         return
     width = max(len(k) for k in values)
     for key, value in values.items():
-        text = f"{value:,}" if isinstance(value, int) else printable(str(value))
-        click.echo(f"{key.replace('_', ' '):<{width}}  {text}")
+        if isinstance(value, int) and not isinstance(value, bool):
+            text = f"{value:,}"
+        else:
+            text = value if isinstance(value, str) else json.dumps(value)
+        click.echo(f"{key.replace('_', ' '):<{width}}  {printable(text)}")

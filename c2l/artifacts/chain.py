@@ -9,32 +9,9 @@ from typing import Any
 
 from c2l import schema
 from c2l.artifacts import drawn
-from c2l.artifacts.lineage import (
-    CENTROIDS,
-    FEATURES,
-    LABELS,
-    MERGE,
-    PREDICTOR,
-    SCORES,
-    WEIGHTS,
-    Source,
-    command,
-    quoted,
-    shown,
-)
+from c2l.artifacts.lineage import Source, command, quoted, shown
 from c2l.artifacts.untrusted.types import require_options
-from c2l.options import changed
-
-# Options that name an input, and what it is to the artifact.
-NAMING = {
-    "weights": WEIGHTS,
-    "checkpoint": PREDICTOR,
-    "init": CENTROIDS,
-    "features": FEATURES,
-    "scores": SCORES,
-    "merge": MERGE,
-    "labels": LABELS,
-}
+from c2l.options import changed, roles
 
 # Given an artifact's path, returns what is wrong with its content, or None.
 Check = Callable[[Path], str | None]
@@ -116,8 +93,9 @@ class Link:
         known = {f.name for f in fields(kind)}
         given = changed(kind(**{k: v for k, v in self.options.items() if k in known}))
         # A relative path leads elsewhere from another working folder.
-        for name in NAMING.keys() & given.keys():
-            given[name] = self.named(NAMING[name]) or given[name]
+        for name, role in roles(kind).items():
+            if name in given:
+                given[name] = self.named(role) or given[name]
         arguments = [self.named(role) or role.upper() for role in self.takes]
         line = command(self.format.stage, arguments, Path(shown(self.path)), given)
         return " ".join([line, *self.extra, *more])

@@ -13,9 +13,9 @@ from typing import Any
 from c2l.errors import BadInputError
 from c2l.runtime.files import sha256_file
 
-# What an input is to the artifact made from it.
+# What an input is to the artifact made from it; options that name one hold its role.
 DATA, FEATURES, PREDICTOR, SCORES = "data", "features", "predictor", "scores"
-WEIGHTS, START, CENTROIDS = "weights", "start", "centroids"
+WEIGHTS, CENTROIDS = "weights", "centroids"
 MERGE = "label merge"
 LABELS = "label names"
 

@@ -20,6 +20,7 @@ from c2l.artifacts.checkpoints import (
 )
 from c2l.artifacts.untrusted.types import RUN_KINDS, require_kinds
 from c2l.errors import BadInputError, ConfigDiffersError, UsageError
+from c2l.options import Options, decisive_options
 from c2l.runtime.files import output_errors, partial_sibling, publish, sha256_file, sync
 from c2l.runtime.json_files import LARGEST_JSON, digest_of, flat, read_json, unseal, write_json
 
@@ -158,20 +159,29 @@ class Run:
             raise BadInputError(self.predictor, "is not the one that its run ended with", hint=HINT)
         return found
 
-    def require_same(self, config: dict[str, Any]) -> None:
+    def require_same(self, config: dict[str, Any], options: Options) -> None:
         """Refuse to resume under a configuration that would give another result.
+
+        An option that came after the run began counts as its default.
+
+        Args:
+            config: what is compared besides the options.
+            options: of the resumption.
 
         Raises:
             ConfigDiffersError: names the keys with both values.
         """
-        mine, theirs = flat(self.config), flat(config)
+        began = vars(type(options)()) | self.config.get("options", {})
+        mine = flat(self.config | {"options": began})
+        theirs = flat(config | {"options": decisive_options(options)})
         differing = [k for k in theirs if mine.get(k) != theirs[k]]
         if differing:
             lines = [f"  {k}: the run has {mine.get(k)!r}, now {theirs[k]!r}" for k in differing]
+            learned = f" (--checkpoint {self.path} takes up what this one learned)"
             raise ConfigDiffersError(
                 f"{self.path}: cannot be resumed under another configuration\n" + "\n".join(lines),
-                hint="resume with the run's own options, or start a new run "
-                f"(--checkpoint {self.path} takes up what this one learned)",
+                hint="resume with the run's own options, or start a new run"
+                + (learned if self.predictor.is_file() else "; --overwrite replaces this one"),
             )
 
     def steps(self) -> list[int]:

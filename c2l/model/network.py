@@ -193,11 +193,13 @@ def build_network(
         clusters: K.
         seed: of what is initialised at random.
         layer: where features are read.
-        frozen_channels: channels of ``layer`` when heads are trained on it frozen, else 0.
+        frozen_channels: channels of ``layer`` when heads are trained on it frozen, else 0; a
+            frozen pyramid keeps them, whatever the channels of the heads.
     """
     backbone, weights = load_backbone(network, seed=seed)
     with seeded(seed + 1):
-        pyramid = FeaturePyramid(backbone.channels, network.fpn_dim)
+        frozen = frozen_channels if layer == "fpn" else 0
+        pyramid = FeaturePyramid(backbone.channels, frozen or network.fpn_dim)
     with seeded(seed + 2):
         pixel = build_pixel_module(network.fpn_dim, modules) if modules else None
         part = None

@@ -210,15 +210,15 @@ class Predictor:
             sizes: (height, width) of each of the B photos.
 
         Returns:
-            B arrays (height, width) uint8, or uint16 from 257 clusters on.
+            B arrays (height, width) uint8, or uint16 from 257 ids on.
         """
         scores = self.scores(images_BHW3)
         if self.sharpen is not None:
             sides = self.classifier.side_shares(scores, self.sharpen.shares)
             return self.sharpen.labels(images_BHW3, sides, sizes)
         results = []
+        dtype = torch.uint8 if self.classifier.classes <= 256 else torch.uint16
         for score, size in zip(scores, sizes, strict=True):
-            dtype = torch.uint8 if self.clusters <= 256 else torch.uint16
             labels = argmax_at(score, size).to(dtype).cpu().numpy()
             results.append(labels if self.groups is None else self.groups.of[labels])
         return results

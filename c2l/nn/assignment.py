@@ -25,7 +25,8 @@ def assign_batch(scores_BNN: Tensor) -> Tensor:
         scores_BNN: (B, N, N) float; no gradient is propagated.
 
     Returns:
-        (B, N) int64: row i is matched to column ``result[:, i]``.
+        (B, N) int64: row i is matched to column ``result[:, i]``; any permutation where scores are
+        not finite.
     """
     size = scores_BNN.shape[-1]
     if size > MAX_BRUTE_FORCE:
@@ -39,6 +40,7 @@ def assign_batch(scores_BNN: Tensor) -> Tensor:
 def _hungarian(scores_BNN: Tensor) -> Tensor:
     from scipy.optimize import linear_sum_assignment
 
-    matrices = scores_BNN.detach().double().cpu().numpy()
+    # scipy refuses what is not finite; a loss of such scores is not finite either, and says so.
+    matrices = scores_BNN.detach().double().nan_to_num(0, 0, 0).cpu().numpy()
     columns = np.stack([linear_sum_assignment(m, maximize=True)[1] for m in matrices])
     return torch.from_numpy(columns.astype(np.int64)).to(scores_BNN.device)

@@ -34,5 +34,6 @@ class CheckOptions(FileOptions, LabelOptions):
         group="Data",
         metavar="NAME|FILE",
         reads="file",
+        role="label merge",
     )
     workers: int = workers_option()

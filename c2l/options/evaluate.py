@@ -40,6 +40,7 @@ def moved_weights_option() -> Any:
         group="Data",
         metavar="FILE",
         reads="path",
+        role="weights",
     )
 
 
@@ -54,6 +55,7 @@ class EvalOptions(CommonOptions, FileOptions, LabelOptions):
         group="Scores",
         metavar="NAME|FILE",
         reads="file",
+        role="label merge",
     )
     match_split: str | None = option(
         None,

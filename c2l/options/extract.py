@@ -21,6 +21,7 @@ class ExtractOptions(CommonOptions, ImageOptions, NetworkOptions):
         group="Start",
         metavar="RUN",
         reads="path",
+        role="predictor",
     )
     layer: str = option(
         "fpn",

@@ -6,7 +6,7 @@ import math
 import types
 import typing
 from dataclasses import Field, dataclass, field, fields
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from c2l.errors import UsageError
 
@@ -59,7 +59,8 @@ def option(
             resumed with another value), ``recorded`` (True: still part of the configuration
             that artifacts hold), ``repeated`` (False: left out of the command that makes an
             artifact again), ``reads`` (the value may name an input: a "path", a "file" where one
-            has that name, or a "folder" that may also lie in the data set).
+            has that name, or a "folder" that may also lie in the data set), ``role`` (what that
+            input is to the artifact, as ``artifacts.lineage`` has it).
     """
     return field(
         default=default, metadata={"help": text, "group": group, "choices": choices, **extra}
@@ -132,7 +133,13 @@ def _expected(item: Field[Any], kinds: tuple[type, ...]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The base of every stage's options."""
+    """The base of every stage's options.
+
+    Attributes:
+        stage: the command whose presets set these options; empty where none does.
+    """
+
+    stage: ClassVar[str] = ""
 
     def check(self) -> None:
         """Refuse values and combinations of values that cannot work, before any file is read.
@@ -148,12 +155,20 @@ class Options:
                 raise UsageError(f"{flag(item.name)}: {error}") from None
 
 
-def identity(options: Options) -> dict[str, Any]:
-    """The options that decide a stage's result, by name."""
+def roles(kind: type[Options]) -> dict[str, str]:
+    """The options that name an input, with its role."""
+    return {f.name: f.metadata["role"] for f in fields(kind) if "role" in f.metadata}
+
+
+def decisive_options(options: Options) -> dict[str, Any]:
+    """The options that decide a stage's result, by name.
+
+    Without those that name an input: it decides by its content, whose hash the artifact holds.
+    """
     return {
         f.name: getattr(options, f.name)
         for f in fields(options)
-        if f.metadata.get("identity", True)
+        if f.metadata.get("identity", True) and "role" not in f.metadata
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from c2l.errors import UsageError
 from c2l.options.fields import AUTO, Options, option
@@ -76,6 +77,7 @@ class FitOptions(
 ):
     """Options of ``fit``."""
 
+    stage: ClassVar[str] = "fit"
     image_size: int = option(
         AUTO,
         "Resize images to a square of this many pixels; auto takes 320 on a GPU, 128 on a CPU.",
@@ -107,6 +109,7 @@ class FitOptions(
         group="Start",
         metavar="RUN",
         reads="path",
+        role="predictor",
     )
     init: str | None = option(
         None,
@@ -114,6 +117,7 @@ class FitOptions(
         group="Start",
         metavar="FILE",
         reads="path",
+        role="centroids",
     )
     features: str | None = option(
         None,
@@ -121,6 +125,7 @@ class FitOptions(
         group="Start",
         metavar="FILE",
         reads="path",
+        role="features",
     )
     preset: str | None = option(
         None,

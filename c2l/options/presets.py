@@ -3,49 +3,52 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from c2l.errors import UsageError
-from c2l.options.fit import FitOptions
+from c2l.options.fields import Options
 
+T = TypeVar("T", bound=Options)
 FOLDER: Final = Path(__file__).parents[1] / "presets"
 
 
-def preset_names(stage: str = "fit") -> list[str]:
+def preset_names(stage: str) -> list[str]:
     """The presets of a stage that come with c2l."""
     heading = f"[{stage}]"
     texts = {path.stem: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.toml")}
     return sorted(name for name, text in texts.items() if heading in text.splitlines())
 
 
-def preset_file(name: str) -> Path:
+def preset_file(name: str, stage: str) -> Path:
     """The file of a preset that comes with c2l.
 
     Raises:
-        UsageError: none has this name.
+        UsageError: the stage has no preset of this name.
     """
-    if name not in preset_names():
+    known = preset_names(stage)
+    if name not in known:
         raise UsageError(
-            f"--preset {name}: no preset has this name",
-            hint=f"choose {' or '.join(preset_names())}",
+            f"--preset {name}: {stage} has no preset of this name",
+            hint=f"choose {' or '.join(known)}; on the command line a TOML file works too",
         )
     return FOLDER / f"{name}.toml"
 
 
-def preset(name: str, **others: Any) -> FitOptions:
+def preset(kind: type[T], name: str, **others: Any) -> T:
     """The options of a preset that comes with c2l.
 
     Args:
+        kind: the options of its stage.
         name: one of ``preset_names``.
-        others: options that win over the preset's.
+        others: options that take precedence over the preset's.
 
     Raises:
-        UsageError: no preset has this name, or options that do not go together.
+        UsageError: the stage has no preset of this name, or options that do not go together.
     """
     import tomllib
 
-    values = tomllib.loads(preset_file(name).read_text(encoding="utf-8"))["fit"]
+    values = tomllib.loads(preset_file(name, kind.stage).read_text(encoding="utf-8"))[kind.stage]
     given = {key.replace("-", "_"): value for key, value in values.items()}
-    options = FitOptions(**{"preset": name, **given, **others})
+    options = kind(**{"preset": name, **given, **others})
     options.check()
     return options

@@ -45,4 +45,5 @@ class RenderOptions(ParseOptions, LabelOptions):
         group="Pictures",
         metavar="FILE",
         reads="path",
+        role="scores",
     )

@@ -74,6 +74,7 @@ class LabelOptions(Options):
         group="Data",
         metavar="NAME|FILE",
         reads="file",
+        role="label names",
     )
     mask_size: str = option(
         "exact",
@@ -124,6 +125,7 @@ class NetworkOptions(Options):
         group="Start",
         metavar="WHICH",
         reads="file",
+        role="weights",
     )
     backbone: str = option(
         "resnet18",

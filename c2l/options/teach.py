@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from c2l.errors import UsageError
 from c2l.options.fields import option
@@ -13,6 +14,7 @@ from c2l.options.shared import CheckpointOptions, CommonOptions, NetworkOptions
 class TeachOptions(CommonOptions, NetworkOptions, CheckpointOptions):
     """Options of ``teach``."""
 
+    stage: ClassVar[str] = "teach"
     workers: int = option(
         0,
         "Processes that draw ahead; 0 takes SLURM_CPUS_PER_TASK, or else all cores.",
@@ -64,6 +66,7 @@ class TeachOptions(CommonOptions, NetworkOptions, CheckpointOptions):
         group="Start",
         metavar="WHICH",
         reads="file",
+        role="weights",
     )
     preset: str | None = option(
         None,

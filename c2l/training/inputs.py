@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from c2l import schema
 from c2l.artifacts.clusters import read_clusters
@@ -83,10 +83,11 @@ def open_inputs(data: Path, options: FitOptions, stack: ExitStack) -> Inputs:
     frozen = open_frozen(options, device, stack)
     if frozen:
         options = frozen.apply_to(options)
-    _require_batches(options, len(dataset.records))
     with unchanged(*([Path(options.init)] if options.init else [])):
         net, config = _network(options, frozen)
         start = _start_centroids(options, device)
+    if options.on_error == "fail" and not frozen:
+        require_batches(net, options, len(dataset.records))
     config["data"] = {
         "layout": dataset.layout,
         "split": dataset.split,
@@ -95,16 +96,35 @@ def open_inputs(data: Path, options: FitOptions, stack: ExitStack) -> Inputs:
     return Inputs(options, dataset, device, frozen, net, start, config)
 
 
-def _require_batches(options: FitOptions, images: int) -> None:
-    """Refuse a batch in which batch normalisation would see one value per channel.
+def require_batches(net: ParsingNetwork, options: FitOptions, images: int) -> None:
+    """Refuse a last batch of one photo in which batch normalisation sees one value per channel.
+
+    Args:
+        net: as the run begins.
+        options: in force.
+        images: how many there are, broken ones left out.
 
     Raises:
-        UsageError: a last batch of one photo whose deepest map is one pixel.
+        UsageError: with the ways out.
     """
-    if options.image_size < 64 and images % options.batch_size == 1 and not options.features:
+    if (images - 1) % options.batch_size:
+        return
+    values: list[int] = []
+    hooks = [
+        module.register_forward_pre_hook(lambda _, x: values.append(x[0].numel() // x[0].shape[1]))
+        for module in net.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm)
+    ]
+    training = net.training
+    with torch.no_grad():
+        net.eval()(torch.zeros(1, 3, options.image_size, options.image_size))
+    net.train(training)
+    for hook in hooks:
+        hook.remove()
+    if 1 in values:
         raise UsageError(
-            f"--image-size {options.image_size}: the last batch holds one photo, whose deepest "
-            "map is one pixel: batch normalisation needs two values",
+            f"--image-size {options.image_size}: the last batch holds one photo, of whose map "
+            "batch normalisation sees one value",
             hint="use --image-size 64 or more, or another --batch-size",
         )
 
@@ -113,7 +133,7 @@ def _network(
     options: FitOptions, frozen: FrozenLayer | None
 ) -> tuple[ParsingNetwork, dict[str, Any]]:
     """The network as the run begins, and where its weights came from."""
-    made = frozen.made if frozen else options
+    made = replace(frozen.made, fpn_dim=options.fpn_dim) if frozen else options
     if options.checkpoint:
         # The run's network replaces the weights.
         made = replace(options, weights="none")

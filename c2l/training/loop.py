@@ -20,7 +20,7 @@ from torch import Tensor
 
 from c2l.artifacts.targets import read_targets, write_targets
 from c2l.clustering.kmeans import count_labels
-from c2l.errors import UsageError
+from c2l.errors import NonFiniteError, UsageError
 from c2l.figure.cache import FigureCache
 from c2l.figure.warmup import figure_loss, warmup_rate
 from c2l.nn.losses import Target, class_weights
@@ -35,7 +35,7 @@ from c2l.training.buffer import feature_buffer
 from c2l.training.clustering import Clustering, FigureMixture, Fitted, KMeans
 from c2l.training.final import Merging, store_predictor
 from c2l.training.losses import Batch, gradient_norms, loss_of
-from c2l.training.state import FIGURE, RESUME, TrainingState
+from c2l.training.state import FIGURE, LOWER, RESUME, TrainingState
 from c2l.training.views import PhotoViews, ViewSource, prefetch
 
 Indices = NDArray[np.int64]
@@ -111,7 +111,7 @@ class Trainer:
                 with precision(self.device, options.amp):
                     y = state.net(x)
                 loss = figure_loss(state.heads[FIGURE](y), sides)
-                self.step(loss, self.names_of(group))
+                self.step(loss, group)
                 self.log_step(epoch, {FIGURE: loss}, loss, bar, len(group))
                 state.save_or_stop(self.stop)
                 if self.finished:
@@ -167,6 +167,9 @@ class Trainer:
             for group, loaded in prefetch(load, groups):
                 self.stop_if_asked()
                 y, _ = self.embed(m_of(net, loaded))
+                if not bool(torch.isfinite(y).all()):
+                    what = f"epoch {epoch}: features that are not finite"
+                    raise NonFiniteError(f"{what}. {self.images_of(group)}", hint=LOWER)
                 grid = (y.shape[2], y.shape[3])
                 method.add(group, y)
                 buffer.append(y.permute(0, 2, 3, 1).flatten(0, 2))
@@ -209,20 +212,22 @@ class Trainer:
                 y, code = zip(*map(self.embed, m), strict=True)
                 seen = [Target(*one) for one in zip(z, mu, weights, strict=True)]
                 loss = loss_of(Batch(net, options, m, y, code, seen))
-                if not state.position.batch:
-                    self.log_gradients(epoch, loss.weighted, m)
-                self.step(loss.total, self.names_of(group))
+                first = not state.position.batch
+                record = self.gradients(epoch, loss.weighted, m) if first else None
+                self.step(loss.total, group)
+                if record:
+                    state.run.log(record)
                 self.log_step(epoch, loss.terms, loss.total, bar, len(group))
                 state.save_or_stop(self.stop)
                 if self.finished:
                     return
 
-    def step(self, loss: Tensor, names: list[str]) -> None:
+    def step(self, loss: Tensor, group: Indices) -> None:
         """One step of Adam, unless loss or gradient is not finite.
 
         Args:
             loss: scalar.
-            names: of the batch's images, for the error.
+            group: the batch's images, for the error.
 
         Raises:
             NonFiniteError: names the batch; no step was taken.
@@ -231,11 +236,10 @@ class Trainer:
         if state.position.epoch < options.warmup:
             done = state.position.epoch * self.batches_per_epoch + state.position.batch
             total = options.warmup * self.batches_per_epoch
-            for group in state.optimizer.param_groups:
-                group["lr"] = warmup_rate(options.warmup_lr, done, total)
-        more = " ..." if len(names) > 8 else ""
+            for settings in state.optimizer.param_groups:
+                settings["lr"] = warmup_rate(options.warmup_lr, done, total)
         place = f"epoch {state.position.epoch}, batch {state.position.batch}"
-        state.descend(loss, place, f"Images: {', '.join(names[:8])}{more}")
+        state.descend(loss, place, self.images_of(group))
 
     def log_step(
         self, epoch: int, terms: dict[str, Tensor], loss: Tensor, bar: Progress, count: int
@@ -250,11 +254,14 @@ class Trainer:
             info = f"loss {total:.3f}"
         bar.advance(count, info)
 
-    def log_gradients(self, epoch: int, weighted: dict[str, Tensor], m: list[Tensor]) -> None:
-        """How hard each term, its weight included, pulls at the features of both views."""
+    def gradients(self, epoch: int, weighted: dict[str, Tensor], m: list[Tensor]) -> dict[str, Any]:
+        """The line of the metrics that says how hard each term pulls at the features of both views.
+
+        Its weight included; it is logged once the step was taken, and so is finite.
+        """
         record = {"kind": "gradients", "epoch": epoch, "step": self.state.position.step}
         norms = {f"gradient_{name}": norm for name, norm in gradient_norms(weighted, m).items()}
-        self.state.run.log(record | norms)
+        return record | norms
 
     def stop_if_asked(self) -> None:
         """Where nothing is worth saving, since resuming begins at the newest checkpoint.
@@ -316,9 +323,10 @@ class Trainer:
         """The training batches of an epoch that are not done yet."""
         return self.batches(epoch, self.options.batch_size)[self.state.position.batch :]
 
-    def names_of(self, group: Indices) -> list[str]:
-        """Names of some images."""
-        return [self.views.names[int(i)] for i in group]
+    def images_of(self, group: Indices) -> str:
+        """Names of a batch's images, for an error: the first eight."""
+        names = [self.views.names[int(i)] for i in group[:8]]
+        return f"Images: {', '.join(names)}{' ...' if len(group) > 8 else ''}"
 
     def title(self, what: str, epoch: int) -> str:
         """``what`` and the epoch, counted from 1 after the warm-up."""

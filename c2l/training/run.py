@@ -28,14 +28,14 @@ from c2l.data.records import Record
 from c2l.errors import BadInputError, C2LError, StoppedError, UsageError
 from c2l.figure.cache import build_figures
 from c2l.model.in_force import in_force
-from c2l.options import FitOptions, identity, needs_figures
+from c2l.options import FitOptions, needs_figures
 from c2l.runtime.files import output_errors, sha256_file
 from c2l.runtime.json_files import read_json, write_json
 from c2l.runtime.pool import worker_count
 from c2l.runtime.progress import console
 from c2l.runtime.signals import StopRequest
 from c2l.runtime.threads import prepare_cpu
-from c2l.training.inputs import Inputs, open_inputs
+from c2l.training.inputs import Inputs, open_inputs, require_batches
 from c2l.training.loop import Trainer
 from c2l.training.state import TrainingState
 from c2l.training.views import PhotoViews, ViewSource
@@ -93,10 +93,7 @@ def _open_run(output: Path, inputs: Inputs, *, resume: bool, overwrite: bool) ->
         run = Run.create(output, full, overwrite=overwrite)
     else:
         run = Run.open(output)
-        # Files count by their content only, whose hashes are in the configuration.
-        files = ("weights", "checkpoint", "init", "features")
-        compared = {k: v for k, v in identity(inputs.options).items() if k not in files}
-        run.require_same(config | {"options": compared})
+        run.require_same(config, inputs.options)
     prepare_cpu(int(run.config.get("threads", 0)))
     return run
 
@@ -124,6 +121,7 @@ def _trainer(
         views = inputs.frozen.views
     else:
         views = _photo_views(stack, run, inputs.dataset.records, options, device, stop)
+        require_batches(inputs.net, options, len(views.names))
     state = TrainingState(run, inputs.net.to(device), options)
     if resume:
         found, position = state.restore(), state.position

@@ -26,6 +26,8 @@ from c2l.runtime.signals import StopRequest
 # The warm-up's head among the heads.
 FIGURE = "figure"
 RESUME = "resume with the same command and --resume"
+# Both options decide the result, so that a run cannot be resumed under others.
+LOWER = "start a new run with a lower --lr, or with --amp off; --overwrite replaces this one"
 
 O = TypeVar("O", bound=CheckpointOptions)  # noqa: E741  # the options of the stage
 
@@ -79,7 +81,7 @@ class State(ABC, Generic[O]):
             raise NonFiniteError(
                 f"{place}: loss {float(loss.detach())}, gradient norm {float(norm)}; "
                 f"no step was taken. {of}",
-                hint="lower --lr, or try --amp off; resume from the last checkpoint with --resume",
+                hint=LOWER,
             )
         self.optimizer.step()
         self.net.constrain()

@@ -33,7 +33,7 @@ from c2l.model.classifier import Head
 from c2l.model.network import build_network, seeded
 from c2l.nn.distort import distort, sample_distortion
 from c2l.nn.network import ParsingNetwork
-from c2l.options import TeachOptions, identity, recorded
+from c2l.options import TeachOptions, recorded
 from c2l.runtime.device import pick_device, precision, to_batch
 from c2l.runtime.files import output_errors, replacing, sha256_file
 from c2l.runtime.pool import worker_count
@@ -330,10 +330,7 @@ def _open_run(
     """The run folder; torch's threads are those the run began with, since sums depend on them."""
     if resume:
         run = Run.open(output)
-        # The file of weights counts by its content only, whose hash is in the configuration.
-        compared = {k: v for k, v in identity(options).items() if k != "weights"}
-        same = {k: v for k, v in config.items() if k != "lineage"}
-        run.require_same(same | {"options": compared})
+        run.require_same({k: v for k, v in config.items() if k != "lineage"}, options)
     else:
         full = config | {"threads": worker_count()}
         run = Run.create(output, full, overwrite=overwrite)

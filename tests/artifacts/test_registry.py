@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -13,12 +14,13 @@ import h5py
 import pytest
 from conftest import Cli
 
-from c2l import schema
+from c2l import options, schema
+from c2l.artifacts import lineage
 from c2l.artifacts.chain import Format, Link
 from c2l.artifacts.lineage import DATA, Source
 from c2l.artifacts.registry import FORMATS, TENSORS, Row, format_of, read_link
 from c2l.errors import BadInputError, ForeignError
-from c2l.options import ClusterOptions
+from c2l.options import ClusterOptions, Options, roles
 
 
 def test_every_format_that_is_written_has_a_row() -> None:
@@ -27,6 +29,19 @@ def test_every_format_that_is_written_has_a_row() -> None:
     assert written - others == FORMATS.keys() - {TENSORS}
     for name, row in FORMATS.items():
         assert import_module(row.module).FORMAT.name == name
+
+
+KINDS = [k for k in vars(options).values() if isinstance(k, type) and issubclass(k, Options)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_option_that_names_a_file_says_what_it_is_to_the_artifact(kind: type[Options]) -> None:
+    files = {"FILE", "NAME|FILE", "RUN", "WHICH"}
+    named = {f.name for f in fields(kind) if f.metadata.get("metavar") in files} - {"preset"}
+    found = roles(kind)
+    assert found.keys() == named
+    known = {value for name, value in vars(lineage).items() if name.isupper()}
+    assert set(found.values()) <= known
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ from c2l import schema
 from c2l.artifacts.checkpoints import STEP_FILES, Checkpoint, Position
 from c2l.artifacts.runs import Run
 from c2l.errors import BadInputError, ConfigDiffersError, OutputError, UsageError
+from c2l.options import FitOptions, Options, TeachOptions, option, recorded
 from c2l.runtime.files import partial_sibling
 
-CONFIG: dict[str, Any] = {"options": {"lr": 1e-4, "clusters": 3}, "data": {"count": 8}}
+OPTIONS = FitOptions(lr=1e-4, clusters=3, image_size=64, batch_size=4, attention_stride=1)
+CONFIG: dict[str, Any] = {"options": recorded(OPTIONS), "data": {"count": 8}}
 
 
 @pytest.fixture
@@ -201,19 +203,49 @@ def test_configuration_is_kept(run: Run) -> None:
     found = Run.open(run.path)
     assert {k: found.config[k] for k in CONFIG} == CONFIG
     assert found.config["format"] == "c2l-run"
-    found.require_same(CONFIG)
+    # Neither where an input lies now nor how the run is run decides the result.
+    found.require_same(CONFIG, replace(OPTIONS, weights="w.pth", checkpoint="r", keep=9))
 
 
 def test_another_configuration_is_refused_with_the_keys_that_differ(run: Run) -> None:
-    other = {"options": {"lr": 1e-3, "clusters": 3, "tau": 0.1}, "data": {"count": 9}}
     with pytest.raises(ConfigDiffersError) as caught:
-        run.require_same(other)
+        run.require_same({"data": {"count": 9}}, replace(OPTIONS, lr=1e-3))
     assert caught.value.exit_code == 4
     message = caught.value.message
     assert "options.lr: the run has 0.0001, now 0.001" in message
-    assert "options.tau: the run has None, now 0.1" in message
     assert "data.count: the run has 8, now 9" in message
     assert "clusters" not in message
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewerFitOptions(FitOptions):
+    """A later version's, with an option more."""
+
+    smooth_weight: float = option(0.25, "Weight of a new term.", group="Modules")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewerTeachOptions(TeachOptions):
+    """A later version's, with an option more."""
+
+    smooth_weight: float = option(0.25, "Weight of a new term.", group="Method")
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        (OPTIONS, NewerFitOptions(**vars(OPTIONS))),
+        (TeachOptions(steps=9), NewerTeachOptions(steps=9)),
+    ],
+    ids=["fit", "teach"],
+)
+def test_an_option_that_came_after_a_run_began_counts_as_its_default(
+    older: Options, newer: Any, tmp_path: Path
+) -> None:
+    run = Run.create(tmp_path / "run", {"options": recorded(older)}, overwrite=False)
+    run.require_same({}, newer)
+    with pytest.raises(ConfigDiffersError, match=r"smooth_weight: the run has 0\.25, now 0\.5"):
+        run.require_same({}, replace(newer, smooth_weight=0.5))
 
 
 def test_a_missing_or_foreign_folder_is_no_run(tmp_path: Path) -> None:

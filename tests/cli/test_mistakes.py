@@ -367,13 +367,37 @@ def test_heads_are_not_trained_on_features_of_other_photos(
     assert changed.name in outcome.err
 
 
-def test_a_last_batch_of_one_photo_and_one_pixel_is_refused(
-    cli: Cli, few: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("size", "batch", "broken", "taken"),
+    [
+        # Four photos; with one broken, three.
+        (32, 3, False, False),
+        (32, 1, False, False),
+        (32, 2, False, True),
+        (32, 2, True, False),
+        (32, 3, True, True),
+        (40, 1, False, True),
+    ],
+)
+def test_a_last_batch_of_which_batch_normalisation_sees_one_value_is_refused(
+    cli: Cli, few: Path, tmp_path: Path, size: int, batch: int, broken: bool, taken: bool
 ) -> None:
-    options = (*NETWORK, "--image-size", "32", "-b", "3", "--epochs", "1", "--pixel-dim", "8")
-    outcome = cli("fit", few, "-o", tmp_path / "run", *options)
+    photos = tmp_path / "photos"
+    shutil.copytree(few, photos)
+    if broken:
+        (photos / "b.jpg").write_bytes(b"\xff\xd8 no photo")
+    options = (*FIT, "--image-size", str(size), "-b", str(batch), "--on-error", "skip")
+    command = ("fit", photos, "-o", tmp_path / "run", *options, "--epochs", "1")
+    outcome = cli(*command)
+    if taken:
+        assert outcome.code == 0, outcome.err
+        return
     assert outcome.code == 2
     assert "batch normalisation" in outcome.err
+    assert os.listdir(tmp_path) == ["photos"]
+    if not broken:
+        # Where no photo may be left out, the plan says so too.
+        assert cli(*command, "--on-error", "fail", "--dry-run").code == 2
 
 
 def test_files_may_be_read_by_whom_the_mask_lets(trained: Path) -> None:

@@ -231,4 +231,4 @@ def test_the_configuration_that_comes_along_is_whole() -> None:
             assert {k: getattr(found, k) for k in options} == options, name
             # Whether they go together.
             protocol = options.pop("preset", None)
-            preset(protocol, **options) if protocol else found.check()
+            preset(kind, protocol, **options) if protocol else found.check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import permutations
 
 import numpy as np
@@ -30,6 +31,16 @@ def test_assignment_equals_scipys(size: int) -> None:
     match = assign_batch(scores)
     assert match.dtype == torch.int64
     np.testing.assert_array_equal(match.numpy(), expected)
+
+
+@pytest.mark.parametrize("size", [3, 7])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_scores_that_are_not_finite_give_some_permutation(size: int, bad: float) -> None:
+    scores = torch.eye(size)[None].repeat(3, 1, 1)
+    scores[0, 1], scores[1] = bad, bad
+    match = assign_batch(scores)
+    assert match.sort(1).values.tolist() == [list(range(size))] * 3
+    assert match[2].tolist() == list(range(size))
 
 
 @pytest.mark.parametrize("size", [3, 7])

@@ -129,9 +129,9 @@ def test_the_ways_out_work() -> None:
 
 
 def test_a_preset_is_recorded_but_its_options_are_repeated_one_by_one() -> None:
-    repeated = changed(preset("paper", clusters=16))
+    repeated = changed(preset(FitOptions, "paper", clusters=16))
     assert "preset" not in repeated
     assert repeated["merge_clusters"] == "none"
     assert FitOptions(**repeated) == FitOptions(
-        **{k: v for k, v in vars(preset("paper", clusters=16)).items() if k != "preset"}
+        **{k: v for k, v in vars(preset(FitOptions, "paper", clusters=16)).items() if k != "preset"}
     )

@@ -7,11 +7,23 @@ import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+from conftest import Cli
 
+import c2l.api
 from c2l.errors import UsageError
-from c2l.options import AUTO, FitOptions, preset, preset_file, preset_names
+from c2l.options import (
+    AUTO,
+    FitOptions,
+    Options,
+    TeachOptions,
+    preset,
+    preset_file,
+    preset_names,
+)
+from c2l.options.presets import FOLDER
 
 METHOD = Path(__file__).parents[2] / "docs" / "method.md"
 # Groups of options that a protocol consists of, but for those that name files or this machine.
@@ -23,13 +35,18 @@ NOT_PROTOCOL = {
 }
 
 
-def test_the_presets_are_the_published_protocols() -> None:
-    assert preset_names() == ["paper", "picie"]
+# Every preset that comes with c2l, with the options of its stage.
+PRESETS = [(kind, name) for kind in (FitOptions, TeachOptions) for name in preset_names(kind.stage)]
+
+
+def test_the_presets_are_the_published_protocols_and_our_own_network() -> None:
+    assert [name for _, name in PRESETS] == ["paper", "picie", "drawn"]
+    assert {name for _, name in PRESETS} == {path.stem for path in FOLDER.glob("*")}
 
 
 def test_the_paper_is_taken_by_its_word() -> None:
     """Section 4.2, Eq. 4, 7 and 8."""
-    options = preset("paper")
+    options = preset(FitOptions, "paper")
     assert (options.image_size, options.kmeans_batch, options.batch_size) == (320, 192, 96)
     assert (options.backbone, options.weights, options.fpn_dim) == ("resnet18", "imagenet", 128)
     assert not options.gradients_input
@@ -41,20 +58,23 @@ def test_the_paper_is_taken_by_its_word() -> None:
 
 
 def test_picie_is_the_loop_without_the_modules_across_the_views() -> None:
-    options = preset("picie")
+    options = preset(FitOptions, "picie")
     assert (options.method, options.cross_view) == ("picie", True)
     assert (options.image_size, options.kmeans_batch, options.batch_size) == (320, 192, 96)
     assert (options.clusters, options.warmup, options.merge_clusters) == (3, 0, "none")
     assert (options.epochs, options.lr, options.class_weights) == (10, 1e-4, "frequency")
 
 
-@pytest.mark.parametrize("name", preset_names())
-def test_a_preset_leaves_no_part_of_the_protocol_to_the_defaults(name: str) -> None:
+@pytest.mark.parametrize(("kind", "name"), PRESETS)
+def test_a_preset_leaves_no_part_of_the_protocol_to_the_defaults(
+    kind: type[Options], name: str
+) -> None:
     """So that another default does not change it."""
-    given = {k.replace("-", "_") for k in tomllib.loads(preset_file(name).read_text())["fit"]}
+    table = tomllib.loads(preset_file(name, kind.stage).read_text())[kind.stage]
+    given = {k.replace("-", "_") for k in table}
     wanted = {
         f.name
-        for f in fields(FitOptions)
+        for f in fields(kind)
         if f.metadata["group"] in PROTOCOL and f.name not in NOT_PROTOCOL
     }
     if name == "picie":
@@ -62,14 +82,36 @@ def test_a_preset_leaves_no_part_of_the_protocol_to_the_defaults(name: str) -> N
     assert given == wanted
 
 
-def test_a_preset_that_is_none_is_refused_with_those_that_are() -> None:
-    with pytest.raises(UsageError, match="--preset mine") as refused:
-        preset("mine")
-    assert refused.value.hint == "choose paper or picie"
+@pytest.mark.parametrize(("kind", "name"), PRESETS)
+def test_a_preset_holds_from_the_command_line_and_from_python(
+    cli: Cli, kind: type[Options], name: str
+) -> None:
+    words = ("--preset", name, "--seed", "3", "--device", "cpu", "--print-config")
+    (table,) = tomllib.loads(cli.ok(kind.stage, *words).out).values()
+    with mock.patch(f"c2l.stages.{kind.stage}.{kind.stage}") as called:
+        places = {"fit": ("photos", "run"), "teach": ("run",)}[kind.stage]
+        getattr(c2l.api, kind.stage)(*places, preset=name, seed=3, device="cpu")
+    (options,) = (value for value in called.call_args.args if isinstance(value, kind))
+    assert options == preset(kind, name, seed=3, device="cpu")
+    given = tomllib.loads(preset_file(name, kind.stage).read_text())[kind.stage]
+    assert {key: table[key] for key in given} == given
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "hint"),
+    [(FitOptions, "drawn", "choose paper or picie"), (TeachOptions, "paper", "choose drawn")],
+)
+def test_a_preset_that_the_stage_does_not_have_is_refused_with_those_it_has(
+    cli: Cli, kind: type[Options], name: str, hint: str
+) -> None:
+    with pytest.raises(UsageError, match=f"--preset {name}: {kind.stage} has no") as refused:
+        preset(kind, name)
+    assert str(refused.value.hint).startswith(f"{hint};")
+    assert hint in cli(kind.stage, "--preset", name, "--print-config").err
 
 
 def test_other_options_win_over_a_preset() -> None:
-    options = preset("paper", epochs=1, batch_size=AUTO)
+    options = preset(FitOptions, "paper", epochs=1, batch_size=AUTO)
     assert (options.epochs, options.batch_size, options.preset) == (1, AUTO, "paper")
 
 
@@ -83,7 +125,7 @@ def test_the_method_page_says_what_each_preset_sets() -> None:
     """Every row of its table, and a row for every option in which a preset is not the default."""
     table = METHOD.read_text().split("## Defaults and presets", 1)[1].split("\n## ", 1)[0]
     rows = dict(re.findall(r"^\| `--([\w-]+)` \|(.*)\|$", table, re.MULTILINE))
-    columns = [FitOptions(), preset("paper"), preset("picie")]
+    columns = [FitOptions(), preset(FitOptions, "paper"), preset(FitOptions, "picie")]
     for name, row in rows.items():
         values = [_shown(getattr(options, name.replace("-", "_"))) for options in columns]
         assert [cell.strip() for cell in row.split("|")] == values, name

@@ -31,8 +31,8 @@ def learned(
     losses: list[float] = []
     step = Trainer.step
 
-    def noting(self: Trainer, loss: Any, names: list[str]) -> None:
-        step(self, loss, names)
+    def noting(self: Trainer, loss: Any, group: Any) -> None:
+        step(self, loss, group)
         losses.append(float(loss.detach()))
 
     cli.ok("data", "synth", people, *PEOPLE, *SEED)

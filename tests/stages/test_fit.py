@@ -299,16 +299,20 @@ def test_centroids_of_another_shape_cannot_start_a_run(
     assert "-k 4" in outcome.err
 
 
-def test_heads_alone_leave_the_backbone_as_it_was(
-    cli: Cli, people: Path, store: Path, tmp_path: Path
+@pytest.mark.parametrize("dim", [16, 24])
+def test_heads_alone_leave_the_backbone_as_it_was_and_can_have_other_channels(
+    cli: Cli, people: Path, store: Path, tmp_path: Path, dim: int
 ) -> None:
     run = tmp_path / "run"
-    cli.ok("fit", people, "-o", run, *FIT, "--epochs", "1", "--features", store)
+    words = (*FIT, "--epochs", "1", "--features", store, "--fpn-dim", str(dim))
+    cli.ok("fit", people, "-o", run, *words)
     start = build_network(FitOptions(weights="none", fpn_dim=16), None, 0, seed=0)[0]
     tensors = predictor(run)
     for name, values in start.state_dict().items():
         np.testing.assert_array_equal(tensors[f"model.{name}"], values.numpy(), err_msg=name)
-    assert tensors["model.projection.weight"].shape == (16, 16, 1, 1)
+    assert tensors["model.projection.weight"].shape == (dim, 16, 1, 1)
+    read = load_predictor(run, torch.device("cpu"), None)
+    assert read.scores(np.zeros((1, 64, 64, 3), np.uint8)).shape == (1, 3, 16, 16)
 
 
 def test_heads_need_both_views(cli: Cli, people: Path, layer4: Path, tmp_path: Path) -> None:
@@ -437,13 +441,14 @@ def test_a_folder_that_is_no_run_is_never_removed(cli: Cli, few: Path, tmp_path:
 def test_a_loss_that_is_not_finite_takes_no_step(cli: Cli, few: Path, tmp_path: Path) -> None:
     step, digests = Trainer.step, []
 
-    def second_is_nan(self: Trainer, loss: torch.Tensor, names: list[str]) -> None:
+    def second_is_nan(self: Trainer, loss: torch.Tensor, group: Any) -> None:
         bad, net = self.state.position.step == 1, self.state.net
         before = digest(net.state_dict())
         try:
-            step(self, loss * math.nan if bad else loss, names)
+            step(self, loss * math.nan if bad else loss, group)
         finally:
-            digests.append((before, digest(net.state_dict()), list(names)))
+            names = [self.views.names[i] for i in group]
+            digests.append((before, digest(net.state_dict()), names))
 
     with mock.patch.object(Trainer, "step", second_is_nan):
         outcome = cli("fit", few, "-o", tmp_path / "run", *FIT, "-b", "2", "--epochs", "1")
@@ -455,6 +460,43 @@ def test_a_loss_that_is_not_finite_takes_no_step(cli: Cli, few: Path, tmp_path: 
     assert "no step was taken" in outcome.err
     assert all(name in outcome.err for name in second[2])
     assert not (tmp_path / "run" / "predictor.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("switches", "place"),
+    [
+        # The matching of more parts than are tried one by one, and the step after it.
+        (("-k", "8", "-b", "2"), "epoch 0, batch 1"),
+        # The first pass after it: of the next epoch, of the warm-up's end, of the predictor.
+        (("--epochs", "2"), "epoch 1: features"),
+        (("--warmup", "1", "--warmup-lr", "1e20"), "epoch 1: features"),
+        (("--part", "off", "--pixel", "off"), "epoch 1: features"),
+    ],
+)
+def test_a_run_that_diverges_says_so_wherever_it_is_seen_first_and_how_to_start_again(
+    cli: Cli, few: Path, tmp_path: Path, switches: tuple[str, ...], place: str
+) -> None:
+    command = ("fit", few, "-o", tmp_path / "run", *FIT, "--epochs", "1", *switches)
+    outcome = cli(*command, "--lr", "1e20")
+    assert outcome.code == 6, outcome.err
+    assert place in outcome.err
+    assert "jpg" in outcome.err
+    assert "a lower --lr" in outcome.err
+    assert "--resume" not in outcome.err
+
+
+def test_what_a_run_that_diverged_and_one_of_other_options_hint_at_works(
+    cli: Cli, few: Path, tmp_path: Path
+) -> None:
+    """Both options that change the result and --resume: never."""
+    command = ("fit", few, "-o", tmp_path / "run", *FIT, "--epochs", "1", "-b", "2")
+    for again in ((), ("--resume", "--lr", "1e-4")):
+        outcome = cli(*command, "--lr", "1e20", *again)
+        assert outcome.code == (4 if again else 6)
+        assert "start a new run" in outcome.err
+        assert "--overwrite replaces this one" in outcome.err
+        assert "--checkpoint" not in outcome.err
+    cli.ok(*command, "--overwrite", "--lr", "1e-4")
 
 
 def test_a_broken_photo_is_left_out_when_asked(cli: Cli, few: Path, tmp_path: Path) -> None:
@@ -507,32 +549,57 @@ def test_the_signal_handlers_are_given_back(cli: Cli, few: Path, tmp_path: Path)
 def test_resuming_is_proved_on_the_users_own_machine(
     cli: Cli, people: Path, tmp_path: Path
 ) -> None:
+    """Of the shortest run too: without a warm-up and with one epoch."""
     run = tmp_path / "run"
-    command = ("fit", people, "-o", run, *FIT, "--warmup", "1", "--epochs", "2", "--prove-resume")
-    found = cli.ok(*command, "--json").values
-    assert found["proved"] is True
-    assert found["differs"] == []
-    assert [stop["signal"] for stop in found["stops"]] == ["SIGKILL", "SIGTERM"]
-    assert 2 <= found["stops"][0]["after_step"] < found["stops"][1]["after_step"] < found["steps"]
+    found = cli.ok("fit", people, "-o", run, *FIT, "--epochs", "1", "--prove-resume")
+    said = dict(line.split("  ", 1) for line in found.out.splitlines())
+    assert said["proved"].strip() == "true"
+    assert json.loads(said["differs"]) == []
+    stops = json.loads(said["stops"])
+    assert [stop["signal"] for stop in stops] == ["SIGKILL", "SIGTERM"]
+    assert 2 <= stops[0]["after_step"] < stops[1]["after_step"] < int(said["steps"])
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    "other",
+    ["predictor.safetensors", "metrics.jsonl", "model.safetensors", "optimizer.safetensors"],
+)
 def test_a_run_that_does_not_resume_is_found_out(
-    cli: Cli, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli,
+    people: Path,
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    other: str,
 ) -> None:
-    """A resumed child with another seed of its images' order stands for a broken resume."""
-    broken = (
-        "import json, sys\n"
-        "from c2l.training import loop, run\n"
-        "order = loop.epoch_order\n"
-        "if json.loads(sys.argv[1])['resume']:\n"
-        "    loop.epoch_order = lambda seed, *rest: order(seed + 1, *rest)\n"
-        "run.main(sys.argv[1])\n"
-    )
-    monkeypatch.setattr("c2l.stages.prove.PROGRAM", ("-c", broken))
-    outcome = cli("fit", people, "-o", tmp_path / "run", *FIT, "--epochs", "2", "--prove-resume")
+    """Finished runs stand for those that the proof starts; the resumed one ends otherwise."""
+    saved = []
+
+    def start(_: Path, __: object, run: Path, options: FitOptions, *, resume: bool) -> None:
+        assert (options.warmup, options.epochs, options.save_steps) == (1, 2, 1)
+        if not resume:
+            shutil.copytree(trained, run)
+        else:
+            (file,) = run.rglob(other)
+            lines = file.read_bytes().splitlines(keepends=True)
+            file.write_bytes(b"".join(lines[1:]))
+
+    def stop(_: object, __: Path, number: int, sent: signal.Signals) -> int:
+        # The first one is killed five steps late, after the second one was to stop.
+        saved.append(number + 5 * (sent == signal.SIGKILL))
+        return saved[-1]
+
+    monkeypatch.setattr("c2l.stages.prove._start", start)
+    monkeypatch.setattr("c2l.stages.prove._stop", stop)
+    monkeypatch.setattr("c2l.stages.prove._finish", lambda _: None)
+    words = ("--warmup", "3", "--epochs", "0", "--prove-resume")
+    outcome = cli("fit", people, "-o", tmp_path / "run", *FIT, *words)
     assert outcome.code == 1
-    assert "differs from the unbroken one in: predictor" in outcome.err
+    (line,) = (s for s in outcome.err.splitlines() if "differs" in s)
+    assert other.removesuffix(".safetensors").removesuffix(".jsonl") in line.partition("in: ")[2]
+    # It is stopped again only after a step of its own.
+    assert saved == [7, 8]
 
 
 def test_a_run_killed_before_its_last_line_is_closed_by_resuming(

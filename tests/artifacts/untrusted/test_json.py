@@ -216,7 +216,9 @@ def test_a_runs_configuration_that_changed_is_refused(trained: Path, tmp_path: P
         Run.open(tmp_path)
 
 
-@pytest.mark.parametrize("options", [ExtractOptions(seed=3, split="train"), preset("paper")])
+@pytest.mark.parametrize(
+    "options", [ExtractOptions(seed=3, split="train"), preset(FitOptions, "paper")]
+)
 def test_stored_options_come_back(options: Options) -> None:
     values = json.loads(json.dumps(resolved(options)))
     assert stored(type(options), {**values, "unknown": 1}) == options
@@ -224,7 +226,7 @@ def test_stored_options_come_back(options: Options) -> None:
 
 def test_an_option_that_is_not_stored_is_the_default_unless_the_machine_would_choose_it() -> None:
     assert stored(ExtractOptions, {}) == ExtractOptions()
-    values = resolved(preset("paper"))
+    values = resolved(preset(FitOptions, "paper"))
     for name in ("image_size", "batch_size", "attention_stride"):
         with pytest.raises(UsageError, match=name.replace("_", "-")):
             stored(FitOptions, {k: v for k, v in values.items() if k != name})
@@ -233,7 +235,7 @@ def test_an_option_that_is_not_stored_is_the_default_unless_the_machine_would_ch
 
 
 def test_stored_options_that_cannot_work_together_are_refused() -> None:
-    values = {**resolved(preset("paper")), "sharpen": True}
+    values = {**resolved(preset(FitOptions, "paper")), "sharpen": True}
     with pytest.raises(UsageError, match="--sharpen needs"):
         stored(FitOptions, values)
     with pytest.raises(BadInputError, match=r"run: .*--sharpen needs"):
