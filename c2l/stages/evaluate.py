@@ -39,6 +39,7 @@ from c2l.runtime.files import sha256_file
 from c2l.runtime.json_files import write_json
 from c2l.runtime.progress import console, progress
 from c2l.runtime.threads import prepare_cpu
+from c2l.scoring.agreement import agreement
 from c2l.scoring.baselines import parts_as
 from c2l.scoring.bootstrap import bootstrap
 from c2l.scoring.confusion import confusion_matrix
@@ -155,7 +156,10 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
         matching = np.array(result["matching"]["clusters_to_classes"], dtype=np.int64)
         result["differences"] = trivial.differences(found.per_image, matching, options)
     result |= {
-        "baselines": {name: _scored(*pair, merge) for name, pair in baselines.items()},
+        "baselines": {
+            name: _scored(by_class(counts, merge), own, merge)
+            for name, (counts, own) in baselines.items()
+        },
         "baseline_confusions_raw": {n: pair[0].tolist() for n, pair in baselines.items()},
         "images": len(found.per_image),
         "skipped": found.skipped,
@@ -253,8 +257,8 @@ def _confusions(
     return Found(raw, names, stacked, sha256, skips.reasons, dropped, either_way)
 
 
-def _scored(raw: Counts, matching: NDArray[np.int64], merge: Merge) -> dict[str, Any]:
-    return score(by_class(raw, merge), matching, merge.classes).as_dict()
+def _scored(confusion: Counts, matching: NDArray[np.int64], merge: Merge) -> dict[str, Any]:
+    return {**score(confusion, matching, merge.classes).as_dict(), **agreement(confusion)}
 
 
 def _result(
@@ -287,7 +291,7 @@ def _result(
         "format": schema.FORMAT_EVAL,
         "format_version": schema.FORMAT_VERSION,
         "created_by": f"c2l {__version__}",
-        **score(confusion, matching, merge.classes).as_dict(),
+        **_scored(confusion, matching, merge),
         "classes": list(merge.classes),
         "merge": merge.name,
         "merge_table": list(merge.table),
@@ -390,7 +394,7 @@ def _rescored_rows(path: Path, rows: dict[str, Any], merge: Merge) -> dict[str, 
         except (TypeError, ValueError, IndexError) as error:
             raise BadInputError(path, f"damaged: baseline {name!r}: {error}") from None
         own = hungarian(confusion) if name.startswith("kmeans") else _named(name, confusion, merge)
-        found[name] = score(confusion, own, merge.classes).as_dict()
+        found[name] = _scored(confusion, own, merge)
     return found
 
 

@@ -16,13 +16,14 @@ from conftest import FIT, NETWORK, PHOTOS, Cli, stop_after
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from c2l.data.images import read_rgb
 from c2l.data.labels import published_space
 from c2l.model.loading import load_predictor
 from c2l.nn.architectures import build_backbone
 from c2l.options import method_name
-from c2l.runtime.json_files import read_json
+from c2l.runtime.json_files import read_json, write_json
 
 ATR = published_space("atr").names
 LOWER = {"skirt", "pants", "dress", "belt", "left-shoe", "right-shoe", "left-leg", "right-leg"}
@@ -117,6 +118,11 @@ def test_scores_are_those_of_counting_pixel_by_pixel(
     assert (found["images"], found["split"], found["method"]) == (3, "val", "c2l")
     low, high = found["intervals"]["miou"]
     assert low <= found["miou"] <= high
+    for name, table in (("", confusion), ("fg_", confusion[:, 1:])):
+        cluster, part = np.repeat(np.argwhere(table >= 0), table.ravel(), axis=0).T
+        nmi = normalized_mutual_info_score(part, cluster)
+        assert found[f"{name}nmi"] == pytest.approx(nmi, abs=1e-12)
+        assert found[f"{name}ari"] == pytest.approx(adjusted_rand_score(part, cluster))
 
 
 def test_every_photos_own_scores_are_those_of_its_own_pixels(
@@ -253,11 +259,39 @@ def test_a_table_for_people_and_an_object_for_programs(
     cli: Cli, people: Path, trained: Path, scores: Path, tmp_path: Path
 ) -> None:
     table = cli.ok("eval", scores, "-o", tmp_path / "e.json", "--rival", f"other one={scores}").out
-    miou = json.loads(scores.read_text())["miou"]
-    (own,) = [line for line in table.splitlines() if line.startswith("C2L")]
-    (rival,) = [line for line in table.splitlines() if line.startswith("other one")]
-    assert own.split()[1] == rival.split()[2] == f"{100 * miou:.1f}"
-    assert "(everything-background)" in table
+    value = json.loads(scores.read_text())
+    lines = table.splitlines()
+    assert lines[0].split() == ["mIoU", "acc.", "class", "acc.", "NMI", "ARI", "FG-NMI", "FG-ARI"]
+    assert max(map(len, lines[: lines.index("(in percent; in brackets: nothing is trained)")])) < 80
+    (own,) = [line for line in lines if line.startswith("C2L")]
+    (rival,) = [line for line in lines if line.startswith("other one")]
+    keys = ("miou", "pixel_accuracy", "mean_class_accuracy", "nmi", "ari", "fg_nmi", "fg_ari")
+    assert own.split()[1:] == rival.split()[2:] == [f"{100 * value[key]:.1f}" for key in keys]
+    nothing = next(line for line in lines if line.startswith("(everything-background)"))
+    assert nothing.split()[-4:] == ["0.0"] * 4
+
+
+def test_scores_of_before_nmi_and_ari_are_read_and_get_them_when_scored_again(
+    cli: Cli, scores: Path, tmp_path: Path
+) -> None:
+    new, old = json.loads(scores.read_text()), tmp_path / "old.json"
+    keys = ("nmi", "ari", "fg_nmi", "fg_ari")
+    value = {k: v for k, v in new.items() if k not in (*keys, "sha256")}
+    value["baselines"] = {
+        name: {k: v for k, v in row.items() if k not in keys}
+        for name, row in new["baselines"].items()
+    }
+    write_json(old, value, sealed=True)
+    cli.ok("verify", old)
+    (row,) = cli.ok("compare", old, "--agreement", "--json").values["rows"]
+    assert [row[key]["mean"] for key in ("miou", *keys)] == [new["miou"], *[None] * 4]
+    again = tmp_path / "again.json"
+    out = cli.ok("eval", old, "-o", again, "--rival", f"old={old}").out
+    (line,) = [line for line in out.splitlines() if line.startswith("old ")]
+    assert line.split()[-4:] == ["-"] * 4
+    found = json.loads(again.read_text())
+    assert [found[key] for key in keys] == [new[key] for key in keys]
+    assert found["baselines"] == new["baselines"]
 
 
 @pytest.fixture
