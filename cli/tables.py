@@ -10,8 +10,8 @@ import click
 
 from c2l.artifacts.scores import read_scores
 from c2l.data.unscored import Pixels
-from c2l.drawing.comparison import AGREEMENT
 from c2l.options import method_name
+from c2l.schema import AGREEMENT
 
 _HEADS = {"miou": "mIoU", "pixel_accuracy": "acc.", "mean_class_accuracy": "class acc."} | AGREEMENT
 

@@ -17,7 +17,7 @@ from c2l.data.unscored import Pixels
 from c2l.errors import BadInputError
 from c2l.options import EvalOptions
 from c2l.runtime.json_files import read_json, unseal
-from c2l.scoring.agreement import AGREEMENT, agreement
+from c2l.scoring.agreement import agreement
 
 HINT = "make one with: c2l eval RUN DATA -o eval.json"
 FRACTIONS = ("miou", "pixel_accuracy", "mean_class_accuracy")
@@ -136,7 +136,7 @@ def _fractions(values: dict[str, Any]) -> None:
 
 def _agreement(values: dict[str, Any]) -> None:
     """NMI and ARI, which older files lack; ARI is negative below chance."""
-    for key in AGREEMENT:
+    for key in schema.AGREEMENT:
         if (value := values.get(key)) is not None:
             _fraction(abs(value) if key.endswith("ari") else value, key)
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from c2l.runtime.text import printable
+from c2l.schema import AGREEMENT
 
 _HEADS = {"miou": "mIoU", "pixel_accuracy": "pixel acc.", "mean_class_accuracy": "class acc."}
-AGREEMENT = {"nmi": "NMI", "ari": "ARI", "fg_nmi": "FG-NMI", "fg_ari": "FG-ARI"}
 LEGEND = (
     "In percent: mean ± sample standard deviation over seeds; for a single seed [95 % interval "
     "over photos]. Rows in brackets train nothing."

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from c2l.scoring.matching import check_confusion
 
-AGREEMENT = ("nmi", "ari", "fg_nmi", "fg_ari")
-
 
 def agreement(confusion: NDArray[np.int64]) -> dict[str, float | None]:
     """NMI and ARI over all pixels, and over those whose label is not the background.

@@ -17,10 +17,9 @@ from c2l.errors import BadInputError, UsageError
 from c2l.options import method_name
 from c2l.runtime.files import replacing
 from c2l.runtime.json_files import flat, write_json
-from c2l.scoring.agreement import AGREEMENT
 from c2l.scoring.comparison import BySeed, difference, spread
 
-METRICS = (*FRACTIONS, *AGREEMENT)
+METRICS = (*FRACTIONS, *schema.AGREEMENT)
 # What a table begins with in a file, so that --overwrite replaces no other file.
 COMMENT = f"<!-- {schema.FORMAT_COMPARISON} -->\n"
 # By their last word, keys of a configuration that are no setting of the method.
