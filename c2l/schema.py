@@ -85,6 +85,9 @@ PREDICTOR: Final = "predictor.safetensors"
 # A synthetic data set: the file that says that we made it.
 SYNTH_MARKER: Final = "c2l-synth.json"
 
+# eval.json: the scores that no matching enters, and what tables call them.
+AGREEMENT: Final = {"nmi": "NMI", "ari": "ARI", "fg_nmi": "FG-NMI", "fg_ari": "FG-ARI"}
+
 # Masks.
 IGNORE: Final = 255
 LEGEND: Final = "legend.json"

@@ -57,6 +57,7 @@ def command(
     options = call.options
     options.check()
     comparison = compare(files, against=options.against or "", mixed=options.mixed)
+    shown = {"agreement": options.agreement}
     if output is not None:
-        write_comparison(comparison, output, options.format, overwrite=overwrite)
-    click.echo(as_text(comparison, "json" if call.json else "markdown"), nl=False)
+        write_comparison(comparison, output, options.format, **shown, overwrite=overwrite)
+    click.echo(as_text(comparison, "json" if call.json else "markdown", **shown), nl=False)

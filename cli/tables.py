@@ -11,6 +11,9 @@ import click
 from c2l.artifacts.scores import read_scores
 from c2l.data.unscored import Pixels
 from c2l.options import method_name
+from c2l.schema import AGREEMENT
+
+_HEADS = {"miou": "mIoU", "pixel_accuracy": "acc.", "mean_class_accuracy": "class acc."} | AGREEMENT
 
 
 def _percent(value: Any) -> str:
@@ -27,7 +30,8 @@ def print_scores(path: Path, rivals: list[tuple[str, Path]], *, json_wanted: boo
     name = method_name(str(scores.get("method", "scored")), made.get("options"))
     rows = [(name, scores, False)]
     if elsewhere := scores.get("matched_elsewhere"):
-        rows.append((f"{rows[0][0]}, matched on {elsewhere['split']}", elsewhere, False))
+        # What no matching enters is the same.
+        rows.append((f"{name}, matched on {elsewhere['split']}", {**scores, **elsewhere}, False))
     rows += [(name, read_scores(other), False) for name, other in rivals]
     rows += [(name, found, True) for name, found in scores.get("baselines", {}).items()]
     _table(rows)
@@ -62,10 +66,12 @@ def _difference(scores: dict[str, Any], method: str) -> None:
 
 
 def _table(rows: list[tuple[str, dict[str, Any], bool]]) -> None:
-    width = max(len(name) for name, _, _ in rows) + 2
-    click.echo(f"{'':<{width}}  mIoU %  pixel acc. %  class acc. %")
+    # Older files have no NMI and ARI; FG needs labels of two classes beside the background.
+    heads = {k: h for k, h in _HEADS.items() if any(s.get(k) is not None for _, s, _ in rows)}
+    width = max(len(name) + 2 * trivial for name, _, trivial in rows)
+    click.echo("  ".join([" " * width, *(head.rjust(5) for head in heads.values())]))
     for name, scores, trivial in rows:
         shown = f"({name})" if trivial else name
-        values = [_percent(scores[k]) for k in ("miou", "pixel_accuracy", "mean_class_accuracy")]
-        click.echo(f"{shown:<{width}}  {values[0]:>6}  {values[1]:>12}  {values[2]:>12}")
-    click.echo("(in brackets: nothing is trained)")
+        values = (_percent(scores.get(k)).rjust(max(5, len(h))) for k, h in heads.items())
+        click.echo("  ".join([shown.ljust(width), *values]))
+    click.echo("(in percent; in brackets: nothing is trained)")

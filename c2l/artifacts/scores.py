@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import unicodedata
 from pathlib import Path
@@ -17,6 +18,7 @@ from c2l.data.unscored import Pixels
 from c2l.errors import BadInputError
 from c2l.options import EvalOptions
 from c2l.runtime.json_files import read_json, unseal
+from c2l.scoring.agreement import agreement
 
 HINT = "make one with: c2l eval RUN DATA -o eval.json"
 FRACTIONS = ("miou", "pixel_accuracy", "mean_class_accuracy")
@@ -50,6 +52,7 @@ def _check(scores: dict[str, Any]) -> None:
     classes = _names(scores["classes"], "classes")
     for part in (scores, scores["hungarian"], scores["many_to_one"]):
         _fractions(part)
+        _agreement(part)
         for key in ("iou", "class_accuracy"):
             for name, value in _object(part.get(key, {}), key).items():
                 _names([name], key)
@@ -69,6 +72,7 @@ def _check(scores: dict[str, Any]) -> None:
     for name, values in _object(scores.get("baselines", {}), "baselines").items():
         _names([name], "baselines")
         _fractions(values)
+        _agreement(values)
     _intervals(scores.get("intervals", {}), "intervals")
     for name, values in _object(scores.get("differences", {}), "differences").items():
         _names([name], "differences")
@@ -129,6 +133,13 @@ def _names(values: Any, key: str) -> list[str]:
 def _fractions(values: dict[str, Any]) -> None:
     for key in FRACTIONS:
         _fraction(values[key], key)
+
+
+def _agreement(values: dict[str, Any]) -> None:
+    """NMI and ARI, which older files lack; ARI is negative below chance."""
+    for key in schema.AGREEMENT:
+        if (value := values.get(key)) is not None:
+            _fraction(abs(value) if key.endswith("ari") else value, key)
 
 
 def _fraction(value: Any, key: str) -> None:
@@ -207,9 +218,18 @@ def _score_again(path: Path) -> str | None:
         confusion = np.array(value["confusion"], dtype=np.int64)
         found = score(confusion, matching, tuple(value["classes"])).as_dict()
         wrong = [k for k, v in found.items() if value[k] != v]
+        stored = {k: v for k, v in agreement(confusion).items() if k in value}
+        wrong += [k for k, v in stored.items() if not _close(value[k], v)]
     except (KeyError, TypeError, ValueError, IndexError) as error:
         return f"damaged: {error}"
     return f"does not follow from its confusion matrix: {', '.join(wrong)}" if wrong else None
+
+
+def _close(one: float | None, other: float | None) -> bool:
+    """Whether two numbers differ by rounding at most: logarithms do, by the processor."""
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, abs_tol=1e-9)
 
 
 def _following(link: Link, data: str, _: object) -> str:

@@ -8,7 +8,8 @@ from c2l.data.labels import Merge, load_merge, published_space
 from c2l.schema import PARTS
 
 UNMATCHED = -1
-BACKGROUND = PARTS[0]
+BACKGROUND, BAG = PARTS[0], "bag"
+ATR = "atr"
 
 
 def classes_by_name(names: Sequence[str], merge: Merge) -> list[int] | None:
@@ -30,8 +31,11 @@ def classes_by_name(names: Sequence[str], merge: Merge) -> list[int] | None:
     if not set(names) <= labels.keys():
         return None
     of = _class_of_labels(merge, labels)
-    # A part of the body is what most of it is, whatever the file says of a label in it.
-    rows = ({**of, **{n: merge.classes.index(c) for n, c in merge.atr.items()}}, of)
+    told = {n: merge.classes.index(c) for n, c in merge.atr.items()}
+    if _person(merge, labels):
+        told = {BAG: 0} | told
+    # A part of the body is what most of it is, whatever is said of a label in it.
+    rows = (of | told, of)
     found = []
     for name in names:
         classes = [{row.get(label, UNMATCHED) for label in labels[name]} for row in rows]
@@ -43,7 +47,7 @@ def classes_by_name(names: Sequence[str], merge: Merge) -> list[int] | None:
 
 def _labels_by_name() -> dict[str, tuple[str, ...]]:
     """ATR's labels that each name of a part stands for."""
-    space = published_space("atr")
+    space = published_space(ATR)
     found: dict[str, tuple[str, ...]] = {}
     for which in ("upper-lower", "parts", "fine"):
         merge = load_merge(which, space)
@@ -54,9 +58,18 @@ def _labels_by_name() -> dict[str, tuple[str, ...]]:
     return found
 
 
+def _person(merge: Merge, names: Collection[str]) -> bool:
+    """Whether labels other than ATR's are merged into background and person, by any names.
+
+    The background is the first class of every merge. What is carried is not part of the person.
+    """
+    other = merge.label_space != ATR
+    return other and len(merge.classes) == 2 and merge.classes[1] not in names
+
+
 def _class_of_labels(merge: Merge, names: Collection[str]) -> dict[str, int]:
     """The class of each of ATR's labels, as far as it has one by its name."""
-    space = published_space("atr")
+    space = published_space(ATR)
     if merge.label_space == space.name:
         known = zip(space.names, merge.table, strict=False)
         return {name: c for name, c in known if c < len(merge.classes)}
@@ -65,7 +78,6 @@ def _class_of_labels(merge: Merge, names: Collection[str]) -> dict[str, int]:
         body = load_merge("upper-lower", space)
         for name, c in zip(space.names, body.table, strict=False):
             of[name] = merge.classes.index(body.classes[c])
-    elif len(merge.classes) == 2 and merge.classes[1] not in names:
-        # The background is the first class of every merge; the other one is the person.
+    elif _person(merge, names):
         of = {name: int(name != BACKGROUND) for name in space.names}
     return of | {name: merge.classes.index(name) for name in space.names if name in merge.classes}

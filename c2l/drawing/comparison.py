@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from c2l.runtime.text import printable
+from c2l.schema import AGREEMENT
 
-HEADS = {"miou": "mIoU", "pixel_accuracy": "pixel acc.", "mean_class_accuracy": "class acc."}
+_HEADS = {"miou": "mIoU", "pixel_accuracy": "pixel acc.", "mean_class_accuracy": "class acc."}
 LEGEND = (
     "In percent: mean ± sample standard deviation over seeds; for a single seed [95 % interval "
     "over photos]. Rows in brackets train nothing."
@@ -16,23 +18,26 @@ DIFFERENCES = (
 )
 
 
-def markdown(comparison: dict[str, Any]) -> str:
+def markdown(comparison: dict[str, Any], *, agreement: bool = False) -> str:
     """A table of the scores of all rows, below a line on the scored data.
 
     Args:
         comparison: the result of ``c2l.stages.compare``.
+        agreement: also show NMI and ARI.
     """
     on, against = comparison["scored_on"], comparison["against"]
     split = f"of split {on['split']}" if on["split"] else "without a split"
     lead = [f"{on['images']} photos {split}, labels {on['merge']}.", LEGEND]
     if comparison["mixed"]:
         lead[0] = f"Rows are scored on different {', '.join(comparison['mixed'])}."
-    head = ["", *HEADS.values(), "seeds"]
+    heads = _HEADS | (AGREEMENT if agreement else {})
+    head = ["", *heads.values(), "seeds"]
     if against:
         lead.append(DIFFERENCES.format(against))
-        head += [f"{name}, difference" for name in HEADS.values()]
-    table = [head, *(_cells(row, row["name"], against) for row in comparison["rows"])]
-    table += [_cells(row, f"({row['name']})", against) for row in comparison["trivial"]]
+        head += [f"{name}, difference" for name in heads.values()]
+    named = [(row["name"], row) for row in comparison["rows"]]
+    named += [(f"({row['name']})", row) for row in comparison["trivial"]]
+    table = [head, *([name, *_cells(row, list(heads), against)] for name, row in named)]
     table = [[_plain(cell).replace("|", r"\|") for cell in cells] for cells in table]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = [
@@ -49,11 +54,11 @@ def _plain(text: str) -> str:
     return printable(text, lines=False)
 
 
-def _cells(row: dict[str, Any], name: str, against: str | None) -> list[str]:
+def _cells(row: dict[str, Any], metrics: Sequence[str], against: str | None) -> list[str]:
     intervals, differences = row.get("intervals", {}), row.get("differences", {})
-    cells = [name, *(_mean(row[metric], intervals.get(metric)) for metric in HEADS)]
+    cells = [_mean(row[metric], intervals.get(metric)) for metric in metrics]
     cells.append(str(row["miou"]["seeds"]))
-    return cells + [_difference(differences.get(metric)) for metric in HEADS if against]
+    return cells + [_difference(differences.get(metric)) for metric in metrics if against]
 
 
 def _mean(values: dict[str, Any], interval: list[float | None] | None) -> str:

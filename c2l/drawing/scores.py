@@ -76,6 +76,10 @@ def _verdict(scores: Scores, rivals: Sequence[Rival]) -> str:
     many = number((scores.get("many_to_one") or {}).get("miou"))
     if many is not None:
         sentences.append(f"Each cluster matched to its most frequent class: {percent(many)} %.")
+    for prefix, where in (("", ""), ("fg_", " within the labelled foreground")):
+        nmi, ari = (number(scores.get(f"{prefix}{key}")) for key in ("nmi", "ari"))
+        if nmi is not None and ari is not None:
+            sentences.append(f"Unmatched{where}: NMI {percent(nmi)} %, ARI {percent(ari)} %.")
     text = " ".join(sentences)
     return f'<p class="note">{escape(text[:1].upper() + text[1:])}</p>' if text else ""
 

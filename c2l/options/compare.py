@@ -20,6 +20,11 @@ class CompareOptions(Options):
         group="Scores",
         metavar="NAME",
     )
+    agreement: bool = option(
+        False,
+        "Also show NMI and ARI, over all pixels and within the labelled foreground (FG).",
+        group="Scores",
+    )
     mixed: bool = option(
         False,
         "Also compare scores of different photos, splits, label merges or label spaces.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +14,6 @@ from c2l.schema import PARTS
 from c2l.scoring.kmeans import kmeans_fit, nearest
 from c2l.scoring.matching import hungarian, identity_matching
 
-# The class of each of PARTS under classes that a predictor of parts names: upper and lower
-# together are the person.
-_CLASSES_OF_PARTS = {PARTS: (0, 1, 2), ("background", "person"): (0, 1, 1)}
 BORDER_CLUSTERS = 32
 BORDER_THRESHOLD = 0.5
 
@@ -46,15 +43,15 @@ class TrivialBaselines:
     - ``kmeans-rgb``, ``kmeans-xy``, ``kmeans-rgb+2xy``: k-means on colour, on position or on
       both, each in 0..1, with as many clusters as classes.
     - ``centre-third``: the middle third of the columns is a person, upper in the upper half of
-      the image and lower in the lower half; only for the classes ``PARTS``.
+      the image and lower in the lower half; only where ``PARTS`` have classes.
     - ``xy-border``: k-means on position with 32 clusters, merged into background, upper and
-      lower by the border rule; only for the classes ``PARTS``.
+      lower by the border rule; only where ``PARTS`` have classes.
 
     Attributes:
         classes: number of classes N.
         centroids: (K, D) float32 centroids of each k-means predictor, in its own features.
         groups: (32,) uint8 class of each cluster of ``xy-border``, or None.
-        parts: (3,) class of each of ``PARTS``, or None where the classes have other names.
+        parts: (3,) class of each of ``PARTS``, or None where they have none.
     """
 
     classes: int
@@ -149,12 +146,6 @@ class TrivialBaselines:
                 clusters = self.groups[clusters]
             maps[name] = clusters.reshape(shape)
         return maps
-
-
-def parts_as(classes: Sequence[str]) -> NDArray[np.int64] | None:
-    """(3,) class of background, upper and lower by name; None for classes of other names."""
-    found = _CLASSES_OF_PARTS.get(tuple(classes))
-    return None if found is None else np.array(found, dtype=np.int64)
 
 
 def centre_third(height: int, width: int) -> NDArray[np.uint8]:

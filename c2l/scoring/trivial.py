@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 import numpy as np
@@ -10,25 +10,34 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from c2l import schema
 from c2l.data.dataset import Dataset
 from c2l.data.decoding import Skips, evenly
 from c2l.data.labelled import Labelled, none_read, raw_ids
 from c2l.data.labels import Merge
 from c2l.data.masks import resize_labels
+from c2l.data.named import classes_by_name
 from c2l.data.reading import read_in_batches
 from c2l.figure.model import figure_evidence, figure_parts, part_labels
 from c2l.figure.place import Places
 from c2l.options import EvalOptions
 from c2l.runtime.device import to_batch
-from c2l.scoring.baselines import TrivialBaselines, parts_as
+from c2l.schema import PARTS
+from c2l.scoring.baselines import (
+    CENTRE_THIRD,
+    EVERYTHING_BACKGROUND,
+    XY_BORDER,
+    TrivialBaselines,
+)
 from c2l.scoring.bootstrap import bootstrap_difference
 from c2l.scoring.confusion import confusion_matrix
+from c2l.scoring.matching import hungarian, identity_matching
 
 Counts = NDArray[np.int64]
 # Most images that the trivial predictors are fitted to, evenly spread over the data set.
 BASELINE_IMAGES = 200
 FIGURE = "place-and-colour"
+# The names of the ids of the rows that name what they find.
+_NAMES = {FIGURE: PARTS}
 
 
 def by_class(raw: Counts, merge: Merge) -> Counts:
@@ -37,6 +46,44 @@ def by_class(raw: Counts, merge: Merge) -> Counts:
     return np.stack(
         [raw[..., table == index].sum(-1) for index in range(len(merge.classes))], axis=-1
     )
+
+
+def named_rows(merge: Merge) -> dict[str, NDArray[np.int64]]:
+    """(K,) class of each id of the rows that name what they find.
+
+    They are scored as a predictor of these names is, and left out where a name has no class.
+    """
+    found = {row: classes_by_name(names, merge) for row, names in _NAMES.items()}
+    return {
+        row: np.array(own, dtype=np.int64) for row, own in found.items() if own and min(own) >= 0
+    }
+
+
+def matchings(
+    stored: Mapping[str, Counts], merge: Merge, fitted_for: Sequence[str]
+) -> dict[str, NDArray[np.int64]]:
+    """(K,) class of each id of stored rows that mean something under a merge, by row.
+
+    Clusters, as many as the classes that they were fitted for, say nothing of other classes.
+
+    Args:
+        stored: (K, R) pixels by id and raw label.
+        merge: the classes that are scored.
+        fitted_for: the classes of the merge that the rows were made for.
+    """
+    same = list(merge.classes) == list(fitted_for)
+    named = named_rows(merge)
+    if FIGURE in named and tuple(fitted_for) == PARTS:
+        named |= dict.fromkeys((CENTRE_THIRD, XY_BORDER), named[FIGURE])
+    found = {}
+    for row, raw in stored.items():
+        if row in named and len(named[row]) == len(raw):
+            found[row] = named[row]
+        elif same and row.startswith("kmeans"):
+            found[row] = hungarian(by_class(raw, merge))
+        elif same or row == EVERYTHING_BACKGROUND:
+            found[row] = identity_matching(len(raw), len(merge.classes))
+    return found
 
 
 class TrivialEvaluation:
@@ -57,8 +104,7 @@ class TrivialEvaluation:
         self, dataset: Dataset, size: int, labels: int, merge: Merge, options: EvalOptions
     ) -> None:
         self._labels, self._merge = labels, merge
-        self._parts = parts_as(merge.classes)
-        self._named = self._parts is not None
+        self._named = named_rows(merge)
         chosen = [dataset.records[i] for i in evenly(len(dataset.records), BASELINE_IMAGES)]
         # Quiet, since the scoring pass reports damaged photos.
         skips = Skips(options.on_error, quiet=True)
@@ -74,12 +120,11 @@ class TrivialEvaluation:
             self._with_evidence(chain.from_iterable(photos), evidence, dataset),
             len(merge.classes),
             options.seed,
-            parts=self._parts,
+            parts=self._named.get(FIGURE),
         )
         self._places = Places.learn(torch.cat(evidence)) if evidence else Places.prior()
         clusters = {name: self._trivial.clusters(name) for name in self._trivial.names}
-        if self._named:
-            clusters[FIGURE] = len(schema.PARTS)
+        clusters |= {row: len(own) for row, own in self._named.items()}
         self._counts = {n: np.zeros((k, labels), dtype=np.int64) for n, k in clusters.items()}
         self._per_image: dict[str, list[Counts]] = {name: [] for name in clusters}
 
@@ -97,12 +142,11 @@ class TrivialEvaluation:
 
     def add(self, group: Sequence[Labelled]) -> None:
         """Add some labelled photos to the confusion matrices."""
-        figures = self._figures([item.pixels for item in group]) if self._named else []
+        figures = self._figures([item.pixels for item in group]) if self._named else {}
         for number, item in enumerate(group):
             target = raw_ids(item.mask, self._labels)
             predictions = self._trivial.predict(item.pixels)
-            if self._named:
-                predictions[FIGURE] = figures[number]
+            predictions |= {row: maps[number] for row, maps in figures.items()}
             for name, prediction in predictions.items():
                 total = self._counts[name]
                 full = resize_labels(prediction, (target.shape[0], target.shape[1]))
@@ -134,13 +178,15 @@ class TrivialEvaluation:
             for name, (_, trivial_matching) in self.results().items()
         }
 
-    def _figures(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-        """The figure of each photo: 0 background, 1 upper, 2 lower."""
+    def _figures(
+        self, images: Sequence[NDArray[np.uint8]]
+    ) -> dict[str, Sequence[NDArray[np.uint8]]]:
+        """The ids of each photo's pixels, by row."""
         size = (images[0].shape[0], images[0].shape[1])
         parts = figure_parts(to_batch(np.stack(images), torch.device("cpu")), self._places)
-        return [part_labels(one, size).numpy() for one in parts]
+        return {FIGURE: [part_labels(one, size).numpy() for one in parts]}
 
     def _matching(self, name: str, raw: Counts) -> NDArray[np.int64]:
-        if name == FIGURE and self._parts is not None:
-            return self._parts
+        if name in self._named:
+            return self._named[name]
         return self._trivial.matching(name, by_class(raw, self._merge))

@@ -19,6 +19,7 @@ from c2l.runtime.files import replacing
 from c2l.runtime.json_files import flat, write_json
 from c2l.scoring.comparison import BySeed, difference, spread
 
+METRICS = (*FRACTIONS, *schema.AGREEMENT)
 # What a table begins with in a file, so that --overwrite replaces no other file.
 COMMENT = f"<!-- {schema.FORMAT_COMPARISON} -->\n"
 # By their last word, keys of a configuration that are no setting of the method.
@@ -72,7 +73,7 @@ class Row:
 
     def metric(self, name: str) -> BySeed:
         """One score of each run."""
-        return {seed: scores[name] for seed, scores in self.by_seed.items()}
+        return {seed: scores.get(name) for seed, scores in self.by_seed.items()}
 
 
 def compare(
@@ -117,15 +118,22 @@ def compare(
     }
 
 
-def as_text(comparison: dict[str, Any], form: str) -> str:
-    """A comparison as one line of JSON or as a Markdown table."""
-    return json.dumps(comparison) + "\n" if form == "json" else markdown(comparison)
+def as_text(comparison: dict[str, Any], form: str, *, agreement: bool = False) -> str:
+    """A comparison as one line of JSON or as a Markdown table, which shows NMI and ARI if asked."""
+    if form == "json":
+        return json.dumps(comparison) + "\n"
+    return markdown(comparison, agreement=agreement)
 
 
 def write_comparison(
-    comparison: dict[str, Any], output: Path, form: str, *, overwrite: bool = False
+    comparison: dict[str, Any],
+    output: Path,
+    form: str,
+    *,
+    agreement: bool = False,
+    overwrite: bool = False,
 ) -> None:
-    """Write a comparison as JSON or as a Markdown table.
+    """Write a comparison as JSON or as a Markdown table, as ``as_text`` shows it.
 
     Raises:
         UsageError: the output exists, or is one of the files that are compared.
@@ -137,7 +145,7 @@ def write_comparison(
         if form == "json":
             write_json(output, comparison, sealed=True)
             return
-        text = COMMENT + as_text(comparison, form)
+        text = COMMENT + as_text(comparison, form, agreement=agreement)
         with replacing(output, needed=len(text)) as partial:
             partial.write_text(text, encoding="utf-8")
 
@@ -311,10 +319,10 @@ def _row_json(row: Row, reference: Row | None) -> dict[str, Any]:
         found["intervals"] = first.get("intervals", {})
     if reference is not None and reference is not row:
         found["differences"] = {
-            metric: difference(row.metric(metric), reference.metric(metric)) for metric in FRACTIONS
+            metric: difference(row.metric(metric), reference.metric(metric)) for metric in METRICS
         }
     return found
 
 
 def _scores_json(row: Row) -> dict[str, Any]:
-    return {"name": row.name, **{metric: spread(row.metric(metric)) for metric in FRACTIONS}}
+    return {"name": row.name, **{metric: spread(row.metric(metric)) for metric in METRICS}}

@@ -39,16 +39,14 @@ from c2l.runtime.files import sha256_file
 from c2l.runtime.json_files import write_json
 from c2l.runtime.progress import console, progress
 from c2l.runtime.threads import prepare_cpu
-from c2l.scoring.baselines import parts_as
+from c2l.scoring.agreement import agreement
 from c2l.scoring.bootstrap import bootstrap
 from c2l.scoring.confusion import confusion_matrix
-from c2l.scoring.matching import hungarian, identity_matching, majority
+from c2l.scoring.matching import hungarian, majority
 from c2l.scoring.metrics import score, score_images
-from c2l.scoring.trivial import FIGURE, TrivialEvaluation, by_class
+from c2l.scoring.trivial import TrivialEvaluation, by_class, matchings
 
 Counts = NDArray[np.int64]
-# Trivial rows that mean the same under any classes whose first is the background.
-ANY_CLASSES = {"everything-background"}
 
 
 @dataclass(frozen=True)
@@ -157,7 +155,10 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
         matching = np.array(result["matching"]["clusters_to_classes"], dtype=np.int64)
         result["differences"] = trivial.differences(found.per_image, matching, options)
     result |= {
-        "baselines": {name: _scored(*pair, merge) for name, pair in baselines.items()},
+        "baselines": {
+            name: _scored(by_class(counts, merge), own, merge)
+            for name, (counts, own) in baselines.items()
+        },
         "baseline_confusions_raw": {n: pair[0].tolist() for n, pair in baselines.items()},
         "images": len(found.per_image),
         "skipped": found.skipped,
@@ -255,8 +256,8 @@ def _confusions(
     return Found(raw, names, stacked, sha256, skips.reasons, dropped, either_way)
 
 
-def _scored(raw: Counts, matching: NDArray[np.int64], merge: Merge) -> dict[str, Any]:
-    return score(by_class(raw, merge), matching, merge.classes).as_dict()
+def _scored(confusion: Counts, matching: NDArray[np.int64], merge: Merge) -> dict[str, Any]:
+    return {**score(confusion, matching, merge.classes).as_dict(), **agreement(confusion)}
 
 
 def _result(
@@ -289,7 +290,7 @@ def _result(
         "format": schema.FORMAT_EVAL,
         "format_version": schema.FORMAT_VERSION,
         "created_by": f"c2l {__version__}",
-        **score(confusion, matching, merge.classes).as_dict(),
+        **_scored(confusion, matching, merge),
         "classes": list(merge.classes),
         "merge": merge.name,
         "merge_table": list(merge.table),
@@ -343,8 +344,7 @@ def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
     """Scores of a stored confusion matrix under another merge; no image is read.
 
     What does not carry over is left out: intervals and each image's scores need every image's
-    own counts, a matching fitted elsewhere that split's, and trivial predictors with as many
-    clusters as the old classes, or with the old classes' names, say nothing of other classes.
+    own counts, a matching fitted elsewhere that split's, and trivial rows see ``matchings``.
     """
     old = read_scores(path)
     space = LabelSpace(old["label_space"]["name"], tuple(old["label_space"]["names"]))
@@ -354,10 +354,12 @@ def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
     named = old.get("names", schema.PARTS if old.get("named") else ())
     result = _result(raw, merge, space, options, None, named)
     fitted_for = list(old.get("baseline_classes", old["classes"]))
-    same = list(merge.classes) == fitted_for
     stored = old.get("baseline_confusions_raw", {})
-    kept_rows = stored if same else {k: v for k, v in stored.items() if k in ANY_CLASSES}
-    result["baselines"] = _rescored_rows(path, kept_rows, merge)
+    counts = {name: np.array(values, dtype=np.int64) for name, values in stored.items()}
+    kept_rows = matchings(counts, merge, fitted_for)
+    result["baselines"] = {
+        name: _scored(by_class(counts[name], merge), own, merge) for name, own in kept_rows.items()
+    }
     left_out = sorted(set(stored) - set(kept_rows))
     need_images = ("intervals", "differences", "per_image", "matched_elsewhere")
     left_out += [name for name in need_images if old.get(name)]
@@ -381,21 +383,3 @@ def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
         "left_out": left_out,
         "rescored_from": str(path),
     }
-
-
-def _rescored_rows(path: Path, rows: dict[str, Any], merge: Merge) -> dict[str, Any]:
-    found = {}
-    for name, values in rows.items():
-        try:
-            confusion = by_class(np.array(values, dtype=np.int64), merge)
-        except (TypeError, ValueError, IndexError) as error:
-            raise BadInputError(path, f"damaged: baseline {name!r}: {error}") from None
-        own = hungarian(confusion) if name.startswith("kmeans") else _named(name, confusion, merge)
-        found[name] = score(confusion, own, merge.classes).as_dict()
-    return found
-
-
-def _named(name: str, confusion: Counts, merge: Merge) -> NDArray[np.int64]:
-    """The matching of a trivial predictor that names its own classes, or parts."""
-    parts = parts_as(merge.classes) if name == FIGURE else None
-    return identity_matching(*confusion.shape) if parts is None else parts

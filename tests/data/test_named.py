@@ -60,15 +60,38 @@ def test_what_has_no_counterpart_in_the_classes_has_none() -> None:
 @pytest.mark.parametrize("names", [TAUGHT, ATR.names, PARTS], ids=["joined", "sides", "three"])
 @pytest.mark.parametrize(
     ("merge", "space"),
-    [("person", ATR), ("person", published_space("ccp")), (None, folder_space([0, 1]))],
+    [
+        *(("person", published_space(name)) for name in ("atr", "ccp", "lip", "person-background")),
+        (None, published_space("person-background")),
+        (None, folder_space([0, 1])),
+    ],
 )
 def test_every_part_counts_as_person(
     names: tuple[str, ...], merge: str | None, space: LabelSpace
 ) -> None:
     found = by_name(names, merge, space)
     person = load_merge(merge, space).classes[1]
-    bag = {"bag"} if space.name == "ccp" else set()
+    # ATR's merge says that its bags are of the person; other labels do not know any.
+    bag = {"bag"} if space.name != "atr" else set()
     assert {n for n, own in found.items() if own == person} == {*names} - {"background"} - bag
+
+
+def test_a_merge_file_of_person_and_background_needs_no_word_on_parts(tmp_path: Path) -> None:
+    path = tmp_path / "person.toml"
+    text = 'classes = ["background", "person"]\n[assign]\n'
+    text += 'background = ["background"]\nperson = ["person"]\n'
+    path.write_text(text)
+    space = LabelSpace("own", ("background", "person"))
+    found = by_name(TAUGHT, str(path), space)
+    assert {n for n, own in found.items() if own == "background"} == {"background", "bag"}
+    assert found.keys() == {*TAUGHT}
+    assert by_name(PARTS, str(path), space) == {
+        "background": "background",
+        "upper": "person",
+        "lower": "person",
+    }
+    path.write_text(text + '[atr]\nperson = ["bag"]\n')
+    assert by_name(TAUGHT, str(path), space)["bag"] == "person"
 
 
 def test_other_names_and_other_classes_are_not_matched() -> None:

@@ -26,6 +26,10 @@ SCORES: dict[str, Any] = {
     "miou": 0.4128,
     "pixel_accuracy": 0.7034,
     "mean_class_accuracy": 0.5512,
+    "nmi": 0.2131,
+    "ari": -0.0454,
+    "fg_nmi": None,
+    "fg_ari": None,
     "iou": {"background": 0.8011, "upper": 0.3099, "lower": None},
     "classes": ["background", "upper", "lower"],
     "confusion": [[5, 700, 0], [9000, 10, 0], [1, 2, 0]],
@@ -153,6 +157,8 @@ def test_the_given_numbers_are_shown(tmp_path: Path) -> None:
     assert "Scored on 150 images of val." in shown
     assert "Hungarian matching" in shown
     assert "43.2 %" in shown
+    assert "Unmatched: NMI 21.3 %, ARI -4.5 %. " in shown
+    assert "within the labelled foreground" not in shown
     assert "not in the labels" in shown
     assert "mIoU 51.2" in shown
 

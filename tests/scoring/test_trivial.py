@@ -10,10 +10,40 @@ import pytest
 from conftest import Cli
 from PIL import Image
 
-from c2l.data.labels import published_space
+from c2l.data.labels import folder_space, load_merge, published_space
+from c2l.scoring.trivial import FIGURE, named_rows
 
 PHOTOS, SIZE, COLUMN, HALF = 14, 64, 13, 7
 ATR = published_space("atr").names
+
+
+@pytest.mark.parametrize(
+    ("space", "merge", "expected"),
+    [
+        *(("atr", m, e) for m, e in (("upper-lower", [0, 1, 2]), ("person", [0, 1, 1]))),
+        *(("ccp", m, e) for m, e in (("upper-lower", [0, 1, 2]), ("person", [0, 1, 1]))),
+        *(("lip", m, e) for m, e in (("upper-lower", [0, 1, 2]), ("person", [0, 1, 1]))),
+        ("person-background", None, [0, 1, 1]),
+        *((name, "fine", None) for name in ("atr", "ccp", "lip")),
+        *((name, "identity", None) for name in ("atr", "ccp", "lip")),
+    ],
+)
+def test_parts_are_scored_where_all_have_classes(
+    space: str, merge: str | None, expected: list[int] | None
+) -> None:
+    found = named_rows(load_merge(merge, published_space(space))).get(FIGURE)
+    assert (None if found is None else found.tolist()) == expected
+
+
+def test_parts_are_scored_by_the_names_of_a_merge_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text(
+        'classes = ["background", "lower", "upper"]\n[assign]\n'
+        'background = ["label-0"]\nupper = ["label-1"]\nlower = ["label-2"]\n'
+    )
+    assert named_rows(load_merge(str(path), folder_space([2])))[FIGURE].tolist() == [0, 2, 1]
+    assert named_rows(load_merge(None, folder_space([1])))[FIGURE].tolist() == [0, 1, 1]
+    assert named_rows(load_merge(None, folder_space([2]))) == {}
 
 
 def people_at(path: Path, column: int, *, broken: int = 0) -> Path:

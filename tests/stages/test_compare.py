@@ -99,6 +99,29 @@ def test_the_table_in_markdown(cli: Cli, make: Make) -> None:
     assert len({len(line) for line in table}) == 1
 
 
+def test_nmi_and_ari_are_columns_where_they_are_asked_for(cli: Cli, make: Make) -> None:
+    agree = {"nmi": 0.25, "ari": -0.125, "fg_nmi": None, "fg_ari": None}
+    files = [make("c0", 0.61, 0, **agree), make("c1", 0.65, 1, **agree)]
+    out = cli.ok("compare", *files, *picie(make, 0.5), "--agreement", "--against", "PiCIE").out
+    head, _, *rows = ([cell.strip() for cell in s.split("|")[1:-1]] for s in out.splitlines()[2:])
+    assert head[4:8] == ["NMI", "ARI", "FG-NMI", "FG-ARI"]
+    assert rows[0][4:8] == ["25.0 ± 0.0", "-12.5 ± 0.0", "-", "-"]
+    # PiCIE's file is one of before.
+    assert rows[1][4:8] == rows[2][4:8] == rows[0][-4:] == ["-"] * 4
+    assert "NMI" not in cli.ok("compare", *files).out
+    (row,) = cli.ok("compare", *files, "--json").values["rows"]
+    assert row["ari"]["by_seed"] == {"0": -0.125, "1": -0.125}
+
+
+@pytest.mark.parametrize("changed", [{"nmi": -0.1}, {"ari": -1.5}, {"fg_ari": "much"}])
+def test_an_nmi_or_ari_that_cannot_be_is_damage(
+    cli: Cli, make: Make, changed: dict[str, Any]
+) -> None:
+    outcome = cli("compare", make("a", 0.5, **changed))
+    assert outcome.code == 3
+    assert "damaged" in outcome.err
+
+
 def test_differences_are_taken_seed_by_seed_over_the_seeds_of_both(cli: Cli, make: Make) -> None:
     ours = [make(f"c{seed}", miou, seed) for seed, miou in ((2, 0.6), (1, 0.5), (0, 0.55), (9, 1))]
     values = cli.ok(

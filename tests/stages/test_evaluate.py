@@ -16,17 +16,20 @@ from conftest import FIT, NETWORK, PHOTOS, Cli, stop_after
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from c2l.data.images import read_rgb
 from c2l.data.labels import published_space
 from c2l.model.loading import load_predictor
 from c2l.nn.architectures import build_backbone
 from c2l.options import method_name
-from c2l.runtime.json_files import read_json
+from c2l.runtime.json_files import read_json, write_json
 
 ATR = published_space("atr").names
 LOWER = {"skirt", "pants", "dress", "belt", "left-shoe", "right-shoe", "left-leg", "right-leg"}
 CLASSES = ["background", "upper", "lower"]
+# Trivial rows that name parts, of which all but the background are the person.
+PERSON_ROWS = {"centre-third", "xy-border", "place-and-colour"}
 
 
 def part_of(label: int) -> int:
@@ -117,6 +120,11 @@ def test_scores_are_those_of_counting_pixel_by_pixel(
     assert (found["images"], found["split"], found["method"]) == (3, "val", "c2l")
     low, high = found["intervals"]["miou"]
     assert low <= found["miou"] <= high
+    for name, table in (("", confusion), ("fg_", confusion[:, 1:])):
+        cluster, part = np.repeat(np.argwhere(table >= 0), table.ravel(), axis=0).T
+        nmi = normalized_mutual_info_score(part, cluster)
+        assert found[f"{name}nmi"] == pytest.approx(nmi, abs=1e-12)
+        assert found[f"{name}ari"] == pytest.approx(adjusted_rand_score(part, cluster))
 
 
 def test_every_photos_own_scores_are_those_of_its_own_pixels(
@@ -207,6 +215,86 @@ def test_scoring_again_under_other_labels_is_the_same_as_scoring_afresh(
     assert stored["rescored_from"] == str(scores)
 
 
+def test_rows_that_name_parts_are_scored_again_as_person(
+    cli: Cli, people: Path, trained: Path, scores: Path, tmp_path: Path
+) -> None:
+    again, fresh = tmp_path / "again.json", tmp_path / "fresh.json"
+    cli.ok("eval", scores, "-o", again, "--merge", "person")
+    options = ("--merge", "person", "--split", "val", "--bootstrap", "0")
+    cli.ok("eval", trained, people, "-o", fresh, *options)
+    stored = json.loads(again.read_text())["baselines"]
+    expected = json.loads(fresh.read_text())["baselines"]
+    assert stored.keys() == {"everything-background", *PERSON_ROWS}
+    assert expected.keys() - stored.keys() == {"kmeans-rgb", "kmeans-xy", "kmeans-rgb+2xy"}
+    for name, row in stored.items():
+        assert row["iou"] == expected[name]["iou"]
+
+
+@pytest.fixture(scope="module")
+def person(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three photos whose masks know only person and background, bags among the latter."""
+    folder = tmp_path_factory.mktemp("person") / "data"
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+    for name in names_of(people, "val"):
+        shutil.copy(people / "JPEGImages" / f"{name}.jpg", folder / "images")
+        with Image.open(people / "SegmentationClassAug" / f"{name}.png") as file:
+            mask = np.array(file)
+        inside = (mask > 0) & (mask != ATR.index("bag"))
+        Image.fromarray(inside.astype(np.uint8)).save(folder / "masks" / f"{name}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def parts(cli: Cli, people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose clusters are merged into background, upper and lower."""
+    run = tmp_path_factory.mktemp("parts") / "run"
+    cli.ok("fit", people, "-o", run, *FIT, "-k", "8", "--merge-clusters", "border", "-e", "0")
+    return run
+
+
+@pytest.mark.parametrize("predictor", ["parts", "taught"])
+@pytest.mark.parametrize("way", ["--labels", "--merge", "file"])
+def test_all_parts_together_are_the_person_where_labels_know_no_more(
+    cli: Cli,
+    person: Path,
+    predictor: str,
+    way: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> None:
+    merge = tmp_path / "own.toml"
+    merge.write_text(
+        'labels = ["background", "person"]\nclasses = ["background", "person"]\n'
+        '[assign]\nbackground = ["background"]\nperson = ["person"]\n'
+    )
+    labels = ("--labels", "person-background")
+    options = {"--labels": labels, "--merge": (*labels, "--merge", "person")}
+    words = options.get(way, ("--merge", merge))
+    artifact = request.getfixturevalue(predictor)
+    path = tmp_path / "e.json"
+    out = cli.ok("eval", artifact, person, "-o", path, *words, "--bootstrap", "0").out
+    found = json.loads(path.read_text())
+    assert found["classes"] == ["background", "person"]
+    names = found["names"]
+    of = [int(name not in ("background", "bag")) for name in names]
+    assert found["matching"] == {"kind": "by name", "clusters_to_classes": of}
+    assert len(names) == {"parts": 3, "taught": 15}[predictor]
+    table = np.zeros((2, 2), np.int64)
+    np.add.at(table, of, np.array(found["confusion_raw"])[:, :2])
+    for k, name in enumerate(found["classes"]):
+        union = table[k].sum() + table[:, k].sum() - table[k, k]
+        assert found["iou"][name] == pytest.approx(table[k, k] / union)
+    assert found["baselines"].keys() > PERSON_ROWS
+    assert all(f"({name})" in out for name in PERSON_ROWS)
+    masks = [np.asarray(Image.open(p)) for p in sorted((person / "masks").iterdir())]
+    third, figure = np.zeros((64, 64), bool), np.stack(masks) == 1
+    third[:, 21:43] = True
+    guess = np.broadcast_to(third[((np.arange(96) + 0.5) * 64 / 96).astype(int)], figure.shape)
+    iou = (guess & figure).sum() / (guess | figure).sum()
+    assert found["baselines"]["centre-third"]["iou"]["person"] == pytest.approx(iou)
+
+
 def test_a_merge_of_ones_own_decides_what_is_scored(
     cli: Cli, people: Path, trained: Path, tmp_path: Path
 ) -> None:
@@ -253,11 +341,39 @@ def test_a_table_for_people_and_an_object_for_programs(
     cli: Cli, people: Path, trained: Path, scores: Path, tmp_path: Path
 ) -> None:
     table = cli.ok("eval", scores, "-o", tmp_path / "e.json", "--rival", f"other one={scores}").out
-    miou = json.loads(scores.read_text())["miou"]
-    (own,) = [line for line in table.splitlines() if line.startswith("C2L")]
-    (rival,) = [line for line in table.splitlines() if line.startswith("other one")]
-    assert own.split()[1] == rival.split()[2] == f"{100 * miou:.1f}"
-    assert "(everything-background)" in table
+    value = json.loads(scores.read_text())
+    lines = table.splitlines()
+    assert lines[0].split() == ["mIoU", "acc.", "class", "acc.", "NMI", "ARI", "FG-NMI", "FG-ARI"]
+    assert max(map(len, lines[: lines.index("(in percent; in brackets: nothing is trained)")])) < 80
+    (own,) = [line for line in lines if line.startswith("C2L")]
+    (rival,) = [line for line in lines if line.startswith("other one")]
+    keys = ("miou", "pixel_accuracy", "mean_class_accuracy", "nmi", "ari", "fg_nmi", "fg_ari")
+    assert own.split()[1:] == rival.split()[2:] == [f"{100 * value[key]:.1f}" for key in keys]
+    nothing = next(line for line in lines if line.startswith("(everything-background)"))
+    assert nothing.split()[-4:] == ["0.0"] * 4
+
+
+def test_scores_of_before_nmi_and_ari_are_read_and_get_them_when_scored_again(
+    cli: Cli, scores: Path, tmp_path: Path
+) -> None:
+    new, old = json.loads(scores.read_text()), tmp_path / "old.json"
+    keys = ("nmi", "ari", "fg_nmi", "fg_ari")
+    value = {k: v for k, v in new.items() if k not in (*keys, "sha256")}
+    value["baselines"] = {
+        name: {k: v for k, v in row.items() if k not in keys}
+        for name, row in new["baselines"].items()
+    }
+    write_json(old, value, sealed=True)
+    cli.ok("verify", old)
+    (row,) = cli.ok("compare", old, "--agreement", "--json").values["rows"]
+    assert [row[key]["mean"] for key in ("miou", *keys)] == [new["miou"], *[None] * 4]
+    again = tmp_path / "again.json"
+    out = cli.ok("eval", old, "-o", again, "--rival", f"old={old}").out
+    (line,) = [line for line in out.splitlines() if line.startswith("old ")]
+    assert line.split()[-4:] == ["-"] * 4
+    found = json.loads(again.read_text())
+    assert [found[key] for key in keys] == [new[key] for key in keys]
+    assert found["baselines"] == new["baselines"]
 
 
 @pytest.fixture

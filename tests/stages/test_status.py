@@ -390,7 +390,7 @@ def test_verify_finds_metrics_that_were_edited(cli: Cli, chain: Path) -> None:
 
 def test_verify_finds_scores_that_were_edited(cli: Cli, chain: Path) -> None:
     value = json.loads((chain / "e.json").read_text())
-    value["miou"] = 0.99
+    value["miou"], value["fg_ari"] = 0.99, -0.5
     (chain / "e.json").write_text(json.dumps(value))
     ((path, problem),) = findings(cli, "e.json")
     assert path == "e.json"
@@ -399,7 +399,7 @@ def test_verify_finds_scores_that_were_edited(cli: Cli, chain: Path) -> None:
     value.pop(JSON_SEAL)
     write_json(chain / "e.json", value, sealed=True)
     assert findings(cli, "e.json") == [
-        ("e.json", "does not follow from its confusion matrix: miou")
+        ("e.json", "does not follow from its confusion matrix: miou, fg_ari")
     ]
     # The pictures were drawn with other scores.
     assert [path for path, _ in findings(cli, "pics")] == ["pics", "e.json"]
