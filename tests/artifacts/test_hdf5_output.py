@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-import resource
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from conftest import file_size_limit
 
 from c2l import schema
 from c2l.artifacts.clusters import Clusters, write_clusters
@@ -64,17 +64,6 @@ Writer = Callable[[Path], str]
 
 
 @contextmanager
-def limited(most: int) -> Iterator[None]:
-    """No file may grow beyond so many bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-@contextmanager
 def failing(calls: int) -> Iterator[None]:
     """Every write to a place of a file fails after so many."""
     real, count = os.pwrite, itertools.count()
@@ -98,7 +87,7 @@ def test_no_write_that_fails_crashes_or_leaves_half_a_file(
     whole = (tmp_path / "whole.h5").read_bytes()
     path = tmp_path / "out" / "f.h5"
     for step in range(1000):
-        fault = limited(step * 512) if faults == "every limit" else failing(step)
+        fault = file_size_limit(step * 512) if faults == "every limit" else failing(step)
         with fault, suppress(OutputError):
             write(path)
             break
@@ -118,7 +107,7 @@ def test_no_write_that_fails_crashes_or_leaves_half_a_file(
 def test_what_could_not_be_written_is_read_back(tmp_path: Path) -> None:
     """HDF5 reads its own parts at the close, also those that the disk did not take."""
     values = np.arange(4096, dtype=np.int32)
-    with limited(4096):
+    with file_size_limit(4096):
         output = Output(tmp_path / "f.h5")
         with pytest.raises(OSError, match="File too large"):
             output(lambda file: file.create_dataset("x", data=values))
