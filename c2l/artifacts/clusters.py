@@ -20,11 +20,10 @@ from c2l.artifacts.hdf5 import (
     reading,
     size_health,
     sources_of,
-    stamp,
     summary_of,
     tried_out,
-    writing,
 )
+from c2l.artifacts.hdf5_output import Output, stamp, writing
 from c2l.artifacts.lineage import FEATURES
 from c2l.artifacts.rows import RowReader, create_rows, write_row
 from c2l.errors import BadInputError
@@ -60,32 +59,36 @@ class Clusters:
 class ClustersWriter:
     """An open clusters file that takes assignments image by image."""
 
-    def __init__(self, file: h5py.File) -> None:
-        self._file = file
+    def __init__(self, output: Output) -> None:
+        self._output = output
 
     def assignments(self, count: int, shape: tuple[int, ...], clusters: int) -> None:
         """Create the (N, h, w) dataset in the smallest integer type that holds K."""
         dtype = "uint8" if clusters <= 256 else "uint16"
-        create_rows(self._file, schema.ASSIGNMENTS, (count, *shape), dtype)
+        self._output(lambda file: create_rows(file, schema.ASSIGNMENTS, (count, *shape), dtype))
 
     def store(self, index: int, labels: NDArray[Any]) -> None:
         """The cluster of every pixel of an image, (h, w)."""
-        write_row(self._file, schema.ASSIGNMENTS, index, labels)
+        self._output(lambda file: write_row(file, schema.ASSIGNMENTS, index, labels))
 
     def finish(self, clusters: Clusters) -> None:
         """Write all but the assignments."""
-        stamp(self._file, schema.FORMAT_CLUSTERS, clusters.config, clusters.attributes)
-        write = self._file.create_dataset
-        write(schema.CENTROIDS, data=clusters.centroids.astype(np.float32))
-        write(schema.COUNTS, data=clusters.counts.astype(np.int64))
-        write(schema.OBJECTIVE, data=np.asarray(clusters.objective, dtype=np.float64))
-        if clusters.views is not None:
-            write(schema.CENTROIDS_VIEW1, data=clusters.views[0])
-            write(schema.CENTROIDS_VIEW2, data=clusters.views[1])
-        if clusters.groups is not None:
-            write(schema.GROUPS, data=clusters.groups)
-        names = np.array(clusters.names, dtype=object)
-        write(schema.NAMES, data=names, dtype=h5py.string_dtype())
+        self._output(lambda file: _write_small(file, clusters))
+
+
+def _write_small(file: h5py.File, clusters: Clusters) -> None:
+    stamp(file, schema.FORMAT_CLUSTERS, clusters.config, clusters.attributes)
+    write = file.create_dataset
+    write(schema.CENTROIDS, data=clusters.centroids.astype(np.float32))
+    write(schema.COUNTS, data=clusters.counts.astype(np.int64))
+    write(schema.OBJECTIVE, data=np.asarray(clusters.objective, dtype=np.float64))
+    if clusters.views is not None:
+        write(schema.CENTROIDS_VIEW1, data=clusters.views[0])
+        write(schema.CENTROIDS_VIEW2, data=clusters.views[1])
+    if clusters.groups is not None:
+        write(schema.GROUPS, data=clusters.groups)
+    names = np.array(clusters.names, dtype=object)
+    write(schema.NAMES, data=names, dtype=h5py.string_dtype())
 
 
 @contextmanager
@@ -96,8 +99,8 @@ def write_clusters(path: Path, *, needed: int | None = None) -> Iterator[Cluster
         path: the file.
         needed: bytes of the assignments, for the message when the disk is full.
     """
-    with writing(path, needed=needed) as file:
-        yield ClustersWriter(file)
+    with writing(path, needed=needed) as output:
+        yield ClustersWriter(output)
 
 
 def read_clusters(path: Path) -> Clusters:

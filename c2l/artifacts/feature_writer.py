@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import groupby
+from functools import partial
+from itertools import groupby, product
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ from numpy.typing import NDArray
 
 from c2l import schema
 from c2l.artifacts.features import LARGE
-from c2l.artifacts.hdf5 import create, seal, stamp
+from c2l.artifacts.hdf5_output import Output, seal, stamp
 from c2l.artifacts.rows import all_finite, create_rows, row_sum
 from c2l.artifacts.stopped import copied_sibling, take_over
 from c2l.errors import NonFiniteError
 from c2l.runtime.files import output_errors, partial_sibling, publish
+
+# Bytes for the attributes and data sets that complete a store, without their values.
+ROOM = 8 << 10
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,12 @@ class FeatureWriter:
         unused: why a stopped run's leftover is not used, or not all of it; else empty.
     """
 
-    def __init__(self, final: Path, file: h5py.File, layout: StoreLayout, unused: str = "") -> None:
-        self._final, self._file, self.layout, self.unused = final, file, layout, unused
-        self._partial = Path(file.filename)
-        self.done: NDArray[np.bool_] = file[schema.DONE][:].astype(bool)
-        self._large = {name: file[name] for name in LARGE if name in file}
+    def __init__(self, final: Path, output: Output, layout: StoreLayout, unused: str = "") -> None:
+        self._final, self._output, self.layout, self.unused = final, output, layout, unused
+        self.done: NDArray[np.bool_] = output(lambda file: file[schema.DONE][:].astype(bool))
+        self._large: dict[str, Any] = output(
+            lambda file: {n: file[n].dtype for n in LARGE if n in file}
+        )
         self._waiting: list[tuple[int, dict[str, Any]]] = []
 
     def write(self, index: int, arrays: dict[str, NDArray[Any]]) -> None:
@@ -78,27 +83,28 @@ class FeatureWriter:
             NonFiniteError: NaN, or a feature beyond what float16 holds.
         """
         small: dict[str, Any] = {}
+        large: dict[str, NDArray[Any]] = {}
+        for name, value in arrays.items():
+            if name in self._large:
+                row = np.ascontiguousarray(value, dtype=self._large[name])
+                if row.dtype == np.float16 and not all_finite(row):
+                    raise NonFiniteError(
+                        f"image {self.layout.names[index]!r}: NaN or Inf in {name}; float16 "
+                        "holds at most 65504",
+                        hint="check the weights; where they are sound, take another --layer",
+                    )
+                large[name], small[name + schema.ROW_SUMS] = row, row_sum(row)
+            else:
+                small[name] = value
         with output_errors(self._final, needed=self.layout.nbytes):
-            for name, value in arrays.items():
-                if name in self._large:
-                    row = np.ascontiguousarray(value, dtype=self._large[name].dtype)
-                    if row.dtype == np.float16 and not all_finite(row):
-                        raise NonFiniteError(
-                            f"image {self.layout.names[index]!r}: NaN or Inf in {name}; float16 "
-                            "holds at most 65504",
-                            hint="check the weights; where they are sound, take another --layer",
-                        )
-                    self._large[name][index] = row
-                    small[name + schema.ROW_SUMS] = row_sum(row)
-                else:
-                    small[name] = value
+            self._output(lambda file: _put(file, index, large))
         self._waiting.append((index, small))
 
     def flush(self) -> None:
         """Mark what was written as done and flush it, so that a killed run can resume."""
         with output_errors(self._final, needed=self.layout.nbytes):
             self._settle()
-            self._file.flush()
+            self._output(lambda file: file.flush())
 
     def _settle(self) -> None:
         """Write what waits, the mark of being done last."""
@@ -107,9 +113,8 @@ class FeatureWriter:
         for _, run in groupby(enumerate(waiting), key=lambda item: item[1][0] - item[0]):
             rows = [row for _, row in run]
             place = slice(rows[0][0], rows[-1][0] + 1)
-            for name in rows[0][1]:
-                self._file[name][place] = np.stack([values[name] for _, values in rows])
-            self._file[schema.DONE][place] = 1
+            values = {name: np.stack([row[name] for _, row in rows]) for name in rows[0][1]}
+            self._output(partial(_put, place=place, values={**values, schema.DONE: 1}))
             self.done[place] = True
 
     def finish(
@@ -126,42 +131,67 @@ class FeatureWriter:
             attributes: root attributes.
         """
         with output_errors(self._final, needed=self.layout.nbytes):
-            # While rows are written, nothing else may be; see _create.
+            self._settle()
+            # A stop between here and the end costs all rows, so room is made sure of first.
+            self._output.reserve(_room(extras, attributes))
+            # While rows are written, nothing else may be; see _lay_out.
             self.close()
-            self._file = h5py.File(self._partial, "r+", rdcc_nbytes=0)
+            self._output = Output(partial_sibling(self._final), "r+")
             if len(keep) < len(self.layout.names):
                 self._compact(keep)
-            for name, value in extras.items():
-                text = value.dtype == object
-                self._file.create_dataset(
-                    name, data=value, dtype=h5py.string_dtype() if text else None
-                )
-            for name, value_text in attributes.items():
-                self._file.attrs[name] = value_text
-            del self._file[schema.DONE]
-            seal(self._file)
+            self._output(lambda file: _complete(file, extras, attributes))
 
     def _compact(self, keep: NDArray[np.int64]) -> None:
-        for name in list(self._file):
-            if name == schema.DONE:
-                continue
-            data = self._file[name]
-            for row, index in enumerate(keep):
-                if row != index:
-                    data[row] = data[int(index)]
-            data.resize(len(keep), axis=0)
+        moved = [(row, int(index)) for row, index in enumerate(keep) if row != index]
+        for name, (row, index) in product(self._large, moved):
+            self._output(partial(_move, name=name, row=row, index=index))
+        self._output(lambda file: _shorten(file, keep))
 
     def close(self) -> None:
         """Close the file; what was written is marked as done."""
         try:
             self._settle()
         finally:
-            self._large.clear()
-            self._file.close()
+            self._output.close()
 
     def stored_sha256(self, index: int) -> str:
         """Hash of an image that was written before."""
-        return bytes(self._file[schema.IMAGE_SHA256][index]).decode("ascii")
+        stored: bytes = self._output(lambda file: bytes(file[schema.IMAGE_SHA256][index]))
+        return stored.decode("ascii")
+
+
+def _put(file: h5py.File, place: Any, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        file[name][place] = value
+
+
+def _move(file: h5py.File, name: str, row: int, index: int) -> None:
+    file[name][row] = file[name][index]
+
+
+def _shorten(file: h5py.File, keep: NDArray[np.int64]) -> None:
+    """Keep some rows; those of the large data sets have been moved."""
+    for name in file:
+        if name not in LARGE:
+            file[name][: len(keep)] = file[name][:][keep]
+        file[name].resize(len(keep), axis=0)
+
+
+def _complete(file: h5py.File, extras: dict[str, NDArray[Any]], attributes: dict[str, str]) -> None:
+    for name, value in extras.items():
+        text = value.dtype == object
+        file.create_dataset(name, data=value, dtype=h5py.string_dtype() if text else None)
+    for name, value_text in attributes.items():
+        file.attrs[name] = value_text
+    del file[schema.DONE]
+    seal(file)
+
+
+def _room(extras: dict[str, NDArray[Any]], attributes: dict[str, str]) -> int:
+    """Bytes by which a store grows at most when it is completed."""
+    texts = [text for value in extras.values() if value.dtype == object for text in value]
+    numbers = sum(value.nbytes for value in extras.values() if value.dtype != object)
+    return ROOM + numbers + sum(len(t.encode()) + 64 for t in [*texts, *attributes.values()])
 
 
 def _grow(file: h5py.File, name: str, shape: tuple[int, ...], dtype: Any) -> h5py.Dataset:
@@ -176,10 +206,9 @@ def _sums(file: h5py.File) -> list[str]:
     return [name for name in file if name.endswith(schema.ROW_SUMS)]
 
 
-def _create(
-    path: Path, layout: StoreLayout, config: dict[str, Any], attributes: dict[str, str]
-) -> h5py.File:
-    file = create(path)
+def _lay_out(
+    file: h5py.File, layout: StoreLayout, config: dict[str, Any], attributes: dict[str, str]
+) -> None:
     stamp(file, schema.FORMAT_FEATURES, config, attributes)
     shape, count = layout.shape, len(layout.names)
     stored = [schema.FEATURES]
@@ -204,7 +233,6 @@ def _create(
     # The mode for readers beside a writer orders its writes so that the file is sound at every
     # moment, which is what lets a killed run be continued.
     file.swmr_mode = True
-    return file
 
 
 @contextmanager
@@ -232,36 +260,40 @@ def write_features(
         OutputError: the store cannot be written.
         ConfigDiffersError: a stopped run left it under other options.
     """
-    partial = partial_sibling(path)
-    stale = copied_sibling(path)
+    fresh, stale = partial_sibling(path), copied_sibling(path)
+    lay_out = partial(_lay_out, layout=layout, config=config, attributes=attributes)
     unused = ""
-    with output_errors(path, needed=layout.nbytes):
+    with output_errors(path, needed=layout.nbytes), ExitStack() as undo:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if partial.exists() and not stale.exists():
-            partial.rename(stale)
-        file = _create(partial, layout, config, attributes)
+        if fresh.exists() and not stale.exists():
+            fresh.rename(stale)
+        # What was left keeps its name when nothing can be written.
+        undo.callback(lambda: stale.replace(fresh) if stale.exists() else fresh.unlink(True))
+        output = Output(fresh)
+        undo.callback(output.close)
+        output(lay_out)
         if stale.exists():
-            try:
-                unused = take_over(stale, file, path, anew=anew)
-                file.flush()
-            except BaseException:
-                # The leftover keeps its name; on a full disk closing fails as well.
-                with suppress(OSError, RuntimeError):
-                    file.close()
-                stale.rename(partial)
-                raise
-            if not file[schema.DONE][:].any():
+            unused = take_over(stale, output, path, anew=anew)
+            output(lambda file: file.flush())
+            if not output(lambda file: file[schema.DONE][:].any()):
                 # Made again, so that the bytes are those of a run that found no leftover.
-                file.close()
-                file = _create(partial, layout, config, attributes)
-            stale.unlink()
-    writer = FeatureWriter(path, file, layout, unused)
+                output.close()
+                output = Output(fresh)
+                undo.callback(output.close)
+                output(lay_out)
+        stale.unlink(missing_ok=True)
+        undo.pop_all()
+    writer = FeatureWriter(path, output, layout, unused)
     try:
         yield writer
     except BaseException:
-        with output_errors(path, needed=layout.nbytes):
-            writer.close()
+        try:
+            with output_errors(path, needed=layout.nbytes):
+                writer.close()
+        finally:
+            if not writer.done.any():
+                fresh.unlink()
         raise
     with output_errors(path, needed=layout.nbytes):
         writer.close()
-        publish(partial, path)
+        publish(fresh, path)

@@ -1,8 +1,7 @@
-"""Writes HDF5 artifacts whole or not at all, and opens them as data and nothing else."""
+"""Opens HDF5 artifacts as data and nothing else."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,56 +9,15 @@ from typing import Any
 
 import h5py
 
-from c2l import __version__, schema
+from c2l import schema
 from c2l.artifacts.lineage import Source, from_json
 from c2l.artifacts.outputs import HDF5
 from c2l.artifacts.seal import content_digest
 from c2l.artifacts.untrusted.guard import require_safe
 from c2l.artifacts.untrusted.structure import check_structure
 from c2l.errors import BadInputError, OutputError
-from c2l.runtime.files import first_bytes, replacing
+from c2l.runtime.files import first_bytes
 from c2l.runtime.json_files import strict_json
-
-
-def stamp(file: h5py.File, kind: str, config: dict[str, Any], attributes: dict[str, str]) -> None:
-    """Write the root attributes that every artifact has; ``complete`` stays false."""
-    file.attrs[schema.ATTR_FORMAT] = kind
-    file.attrs[schema.ATTR_VERSION] = schema.FORMAT_VERSION
-    file.attrs[schema.ATTR_COMPLETE] = False
-    file.attrs[schema.ATTR_CREATED_BY] = f"c2l {__version__}"
-    file.attrs[schema.ATTR_CONFIG] = json.dumps(config, sort_keys=True)
-    for name, value in attributes.items():
-        file.attrs[name] = value
-
-
-def seal(file: h5py.File) -> None:
-    """Mark a file complete, with the digest of all that was written to it."""
-    file.attrs[schema.ATTR_COMPLETE] = True
-    file.attrs[schema.ATTR_CONTENT] = content_digest(file)
-
-
-@contextmanager
-def writing(path: Path, *, needed: int | None = None) -> Iterator[h5py.File]:
-    """A new artifact; sealed, and under its name, when the block ends without an error.
-
-    Args:
-        path: the final name.
-        needed: bytes of its data, for the message when the disk is full.
-    """
-    with replacing(path, needed=needed) as partial, create(partial) as file:
-        yield file
-        seal(file)
-
-
-def create(path: Path) -> h5py.File:
-    """A new HDF5 file for writing.
-
-    No chunk cache: the library loses the error of a cached chunk that does not fit on the disk.
-    The format of 1.10, whose chunk index has checksums: in an older one, a flipped bit can make
-    a chunk silently vanish.
-    """
-    return h5py.File(path, "w", libver=("v110", "v110"), track_order=True, rdcc_nbytes=0)
-
 
 # What HDF5 and h5py raise over a damaged file.
 _DAMAGE = (

@@ -84,10 +84,11 @@ def exclusive(output: Path) -> Iterator[str | None]:
     with output_errors(output):
         lock_file(output).parent.mkdir(parents=True, exist_ok=True)
         path, descriptor, left = _acquire(output)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(_myself()).encode(), 0)
     HELD.add(path)
     try:
+        with output_errors(output):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(_myself()).encode(), 0)
         yield left
     finally:
         HELD.discard(path)

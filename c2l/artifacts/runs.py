@@ -21,7 +21,7 @@ from c2l.artifacts.checkpoints import (
 from c2l.artifacts.untrusted.types import RUN_KINDS, require_kinds
 from c2l.errors import BadInputError, ConfigDiffersError, UsageError
 from c2l.options import Options, decisive_options
-from c2l.runtime.files import output_errors, partial_sibling, publish, sha256_file, sync
+from c2l.runtime.files import output_errors, partial_sibling, replacing_folder, sha256_file, sync
 from c2l.runtime.json_files import LARGEST_JSON, digest_of, flat, read_json, unseal, write_json
 
 HINT = "make one with: c2l fit DATA -o RUN"
@@ -94,10 +94,15 @@ class Run:
             "created_by": f"c2l {__version__}",
             **config,
         }
+        run = cls(path, full)
         with output_errors(path):
             path.mkdir(parents=True, exist_ok=True)
-        write_json(path / schema.RUN_CONFIG, full, sealed=True)
-        return cls(path, full)
+        try:
+            write_json(path / schema.RUN_CONFIG, full, sealed=True)
+        except BaseException:
+            run.undo_create()
+            raise
+        return run
 
     def undo_create(self) -> None:
         """Undo ``create`` after a failure before the first checkpoint."""
@@ -204,16 +209,12 @@ class Run:
         Raises:
             OutputError: it cannot be written; earlier checkpoints are intact.
         """
-        final = self.step_folder(checkpoint.position.step)
-        partial = partial_sibling(final)
         with output_errors(self.path):
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir()
-            write_checkpoint(partial, checkpoint, self.sha256)
-            if self.metrics.exists():
-                sync(self.metrics)  # the state holds their size
-            sync(partial)
-            publish(partial, final)
+            with replacing_folder(self.step_folder(checkpoint.position.step)) as partial:
+                write_checkpoint(partial, checkpoint, self.sha256)
+                if self.metrics.exists():
+                    sync(self.metrics)  # the state holds their size
+                sync(partial)
             for step in self.steps()[:-keep]:
                 # The marker goes first, so that a half-removed checkpoint is not believed.
                 (self.step_folder(step) / schema.STEP_COMMIT).unlink()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from c2l import schema
 from c2l.artifacts.features import LARGE
 from c2l.artifacts.hdf5 import tried_out
+from c2l.artifacts.hdf5_output import Output
 from c2l.artifacts.rows import RowReader, write_row
 from c2l.artifacts.untrusted.child import KilledError
 from c2l.artifacts.untrusted.structure import check_structure
@@ -22,7 +25,7 @@ from c2l.runtime.files import output_errors, partial_sibling
 _INDIFFERENT = ("data", "on_error")
 
 
-def take_over(stale: Path, fresh: h5py.File, output: Path, *, anew: bool = False) -> str:
+def take_over(stale: Path, fresh: Output, output: Path, *, anew: bool = False) -> str:
     """Copy the rows that a stopped store holds into a fresh one of the same options.
 
     Copied and not appended to: the library does not open a file for writing again whose writer
@@ -46,7 +49,7 @@ def take_over(stale: Path, fresh: h5py.File, output: Path, *, anew: bool = False
     try:
         with tried_out(stale, unfinished=True) as old:
             check_structure(stale, old, unfinished=True)
-            differing = _differing(old, fresh)
+            differing = fresh(lambda file: _differing(old, file))
             if differing and not anew:
                 raise ConfigDiffersError(
                     f"{output}: a stopped run left it half-way under other options: "
@@ -55,7 +58,7 @@ def take_over(stale: Path, fresh: h5py.File, output: Path, *, anew: bool = False
                 )
             if differing:
                 return "it was made under other options"
-            if old.attrs.get(schema.ATTR_PCA_SHA256) != fresh.attrs.get(schema.ATTR_PCA_SHA256):
+            if fresh(lambda file: _components(old) != _components(file)):
                 return "its principal components were of other photos"
             _copy(stale, old, fresh, output)
     except KilledError:
@@ -93,12 +96,16 @@ def _deciding(file: h5py.File) -> dict[str, Any]:
     return {**kept, schema.ATTR_WEIGHTS_SHA256: weights, "a row": row}
 
 
-def _copy(stale: Path, old: h5py.File, fresh: h5py.File, output: Path) -> None:
-    summed = [name for name in LARGE if name in fresh]
+def _components(file: h5py.File) -> Any:
+    """The hash of the principal components, if the features are such."""
+    return file.attrs.get(schema.ATTR_PCA_SHA256)
+
+
+def _copy(stale: Path, old: h5py.File, fresh: Output, output: Path) -> None:
+    summed, wanted, needed = fresh(_rows_of)
     rows = [RowReader(stale, old, name) for name in summed]
-    needed = sum(fresh[name].nbytes for name in summed)
     small = (schema.ORIG_SIZE, schema.IMAGE_SHA256)
-    names, wanted = old[schema.NAMES].asstr()[:], fresh[schema.NAMES].asstr()[:]
+    names = old[schema.NAMES].asstr()[:]
     there = np.flatnonzero(old[schema.DONE][:])
     for image in (int(i) for i in there if i < len(wanted) and names[i] == wanted[i]):
         try:
@@ -106,11 +113,22 @@ def _copy(stale: Path, old: h5py.File, fresh: h5py.File, output: Path) -> None:
         except BadInputError:
             continue  # damaged, and so extracted again
         read += [old[name][image] for name in small]
+        named = dict(zip((*summed, *small), read, strict=True))
         # A disk that is full is not the old file's fault.
         with output_errors(output, needed=needed):
-            for name, value in zip((*summed, *small), read, strict=True):
-                write_row(fresh, name, image, value)
-            fresh[schema.DONE][image] = 1
+            fresh(partial(_write_rows, image=image, values=named))
+
+
+def _rows_of(file: h5py.File) -> tuple[list[str], NDArray[Any], int]:
+    """The large data sets of a store, the names of its images, and the bytes of all rows."""
+    summed = [name for name in LARGE if name in file]
+    return summed, file[schema.NAMES].asstr()[:], sum(file[name].nbytes for name in summed)
+
+
+def _write_rows(file: h5py.File, image: int, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        write_row(file, name, image, value)
+    file[schema.DONE][image] = 1
 
 
 # Ends the name of a stopped run's leftover while it is copied into a fresh file.

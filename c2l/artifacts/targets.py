@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from c2l import schema
 from c2l.artifacts.chain import Format
-from c2l.artifacts.hdf5 import open_artifact, reading, size_health, stamp, summary_of, writing
+from c2l.artifacts.hdf5 import open_artifact, reading, size_health, summary_of
+from c2l.artifacts.hdf5_output import Output, stamp, writing
 from c2l.artifacts.rows import RowReader, create_rows, row_sum
 from c2l.artifacts.untrusted.guard import remember
 
@@ -26,27 +27,37 @@ COUNTS = (schema.COUNTS_VIEW1, schema.COUNTS_VIEW2)
 class TargetsWriter:
     """Takes the labels of both views batch by batch, then the centroids."""
 
-    def __init__(self, file: h5py.File, count: int) -> None:
-        self._file, self._count = file, count
+    def __init__(self, output: Output, count: int) -> None:
+        self._output, self._count = output, count
         self._sums = np.zeros((len(LABELS), count), dtype=np.uint32)
 
     def store(self, view: int, indices: NDArray[np.int64], labels: NDArray[np.uint8]) -> None:
         """Labels of some images in a view, (B, h, w) uint8."""
-        if LABELS[view] not in self._file:
+        labels = np.ascontiguousarray(labels, np.uint8)
+        self._output(lambda file: self._store(file, view, indices, labels))
+
+    def _store(
+        self, file: h5py.File, view: int, indices: NDArray[np.int64], labels: NDArray[np.uint8]
+    ) -> None:
+        if LABELS[view] not in file:
             shape = (self._count, *labels.shape[1:])
             # Only this program reads it, and checks each row's CRC-32.
-            create_rows(self._file, LABELS[view], shape, "uint8", fletcher32=False)
-        rows = self._file[LABELS[view]].id
+            create_rows(file, LABELS[view], shape, "uint8", fletcher32=False)
+        rows = file[LABELS[view]].id
         # A row is a chunk: its bytes go straight to the file, 20 times as fast as by selection.
-        for index, values in zip(indices, np.ascontiguousarray(labels, np.uint8), strict=True):
+        for index, values in zip(indices, labels, strict=True):
             rows.write_direct_chunk((int(index), *(0 for _ in values.shape)), values.data)
             self._sums[view, index] = row_sum(values)
 
     def finish(self, view: int, centroids: NDArray[np.float32], counts: NDArray[np.int64]) -> None:
         """Centroids (K, C) and sizes (K,) of a view's clusters, all of whose labels are there."""
-        self._file[LABELS[view] + schema.ROW_SUMS][:] = self._sums[view]
-        self._file.create_dataset(CENTROIDS[view], data=centroids)
-        self._file.create_dataset(COUNTS[view], data=counts)
+
+        def write(file: h5py.File) -> None:
+            file[LABELS[view] + schema.ROW_SUMS][:] = self._sums[view]
+            file.create_dataset(CENTROIDS[view], data=centroids)
+            file.create_dataset(COUNTS[view], data=counts)
+
+        self._output(write)
 
 
 @contextmanager
@@ -61,9 +72,9 @@ def write_targets(
         config: of the epoch.
         needed: bytes of the labels, for the message when the disk is full.
     """
-    with writing(path, needed=needed) as file:
-        stamp(file, schema.FORMAT_TARGETS, config, {})
-        yield TargetsWriter(file, count)
+    with writing(path, needed=needed) as output:
+        output(lambda file: stamp(file, schema.FORMAT_TARGETS, config, {}))
+        yield TargetsWriter(output, count)
     # Read in the same command, by the process that wrote it.
     remember(path)
 

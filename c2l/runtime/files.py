@@ -97,6 +97,14 @@ def sha256_lines(lines: Iterator[str]) -> str:
     return digest.hexdigest()
 
 
+_ADVICE = {
+    **dict.fromkeys(
+        (errno.ENOSPC, errno.EDQUOT), "free some space, or choose an output on another disk"
+    ),
+    errno.EFBIG: "allow larger files (ulimit -f), or choose an output on another file system",
+}
+
+
 @contextmanager
 def output_errors(path: Path, *, needed: int | None = None) -> Iterator[None]:
     """Turn an OSError into an OutputError that names the output.
@@ -109,14 +117,10 @@ def output_errors(path: Path, *, needed: int | None = None) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if full and needed is not None:
+        advice = _ADVICE.get(error.errno or 0)
+        if advice and needed is not None:
             reason += f" ({needed:,} bytes are needed)"
-        advice = (
-            "free some space, or choose an output on another disk"
-            if full
-            else "choose an output in a writable folder"
-        )
+        advice = advice or "choose an output in a writable folder"
         raise OutputError(
             f"{path}: cannot be written: {reason}",
             hint=f"{advice}, then run the command again",

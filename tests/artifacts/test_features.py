@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from c2l import schema
 from c2l.artifacts.feature_writer import FeatureWriter, StoreLayout, write_features
 from c2l.artifacts.features import read_features
-from c2l.artifacts.hdf5 import seal
+from c2l.artifacts.hdf5_output import seal
 from c2l.artifacts.untrusted import child, guard
 from c2l.errors import BadInputError, ConfigDiffersError, NonFiniteError, OutputError
 from c2l.runtime.files import partial_sibling

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import file_size_limit
 
 from c2l.artifacts import locks
 from c2l.artifacts.locks import exclusive, holder, lock_file
-from c2l.errors import LockedError
+from c2l.errors import LockedError, OutputError
 
 HOLD = """
 import sys, time
@@ -57,6 +58,12 @@ def test_the_lock_names_its_holder_and_is_gone_afterwards(output: Path) -> None:
         found = holder(lock_file(output))
         assert found is not None
         assert (found["host"], found["pid"]) == (socket.gethostname(), os.getpid())
+    assert list(output.parent.iterdir()) == []
+
+
+def test_a_lock_file_that_cannot_be_written_is_not_left_behind(output: Path) -> None:
+    with file_size_limit(0), pytest.raises(OutputError, match="too large"), exclusive(output):
+        pass
     assert list(output.parent.iterdir()) == []
 
 

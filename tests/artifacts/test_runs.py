@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import file_size_limit
 
 from c2l import schema
 from c2l.artifacts.checkpoints import STEP_FILES, Checkpoint, Position
@@ -197,6 +198,17 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_ones_before(
         run.save(checkpoint(2), keep=2)
     assert caught.value.exit_code == 74
     assert newest(run) == 1
+    assert sorted(os.listdir(run.path)) == ["config.json", "step-00000001"]
+
+
+def test_a_run_whose_configuration_cannot_be_written_is_not_begun(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    for before in ([], ["run"]):
+        with file_size_limit(100), pytest.raises(OutputError, match="File too large"):
+            Run.create(path, CONFIG, overwrite=True)
+        assert os.listdir(tmp_path) == before
+        Run.create(path, CONFIG, overwrite=True).save(checkpoint(1), keep=2)
+    assert newest(Run.open(path)) == 1
 
 
 def test_configuration_is_kept(run: Run) -> None:
