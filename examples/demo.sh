@@ -11,8 +11,19 @@ C2L=${C2L:-c2l}
 HERE=$(dirname "$0")
 export C2L SIZE=${SIZE:-128} BATCH=${BATCH:-16} WARMUP=${WARMUP:-14} EPOCHS=${EPOCHS:-2}
 
+# Only a folder that the demo made is replaced, and never one that holds the user's photos.
+MARK=.made-by-demo
+if [ -e "$OUT" ] && [ ! -e "$OUT/$MARK" ] && [ -n "$(ls -A "$OUT")" ]; then
+  echo "$OUT: holds files that the demo did not write; name another folder" >&2
+  exit 2
+fi
+if [ -n "$DATA" ] && [[ "$(realpath -m "$DATA")/" == "$(realpath -m "$OUT")/"* ]]; then
+  echo "$DATA: lies in $OUT, which the demo would replace; name another folder for one of them" >&2
+  exit 2
+fi
 rm -rf "$OUT"
 mkdir -p "$OUT"
+touch "$OUT/$MARK"
 if [ -z "$DATA" ]; then
   DATA=$OUT/people
   # Another seed than the one whose drawings taught the shipped network.
@@ -26,9 +37,10 @@ fi
 "$C2L" fit "$DATA" -o "$OUT/c2l" --image-size "$SIZE" --batch-size "$BATCH" --weights none \
   --warmup "$WARMUP" --epochs "$EPOCHS" --on-error skip
 scores=()
-if "$C2L" eval "$OUT/c2l" "$DATA" -o "$OUT/c2l.json"; then
+if "$C2L" eval "$OUT/c2l" "$DATA" -o "$OUT/c2l.json" --on-error skip; then
   scores=(--scores "$OUT/c2l.json")
 else
   echo "no labels to score with: pictures only" >&2
 fi
-"$C2L" render "$OUT/c2l" "$DATA" -o "$OUT/pictures" --limit 48 "${scores[@]}"
+"$C2L" render "$OUT/c2l" "$DATA" -o "$OUT/pictures" --limit 48 --on-error skip \
+  "${scores[@]}"
