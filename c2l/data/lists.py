@@ -16,7 +16,18 @@ from c2l.runtime.text import read_lines
 
 SUFFIXES = (".txt", ".lst", ".list", ".csv", ".tsv", "")
 # Endings of tables and settings that may hold lists, which are not read.
-UNREAD = (".json", ".jsonl", ".yaml", ".yml", ".xml", ".npy", ".npz", ".xlsx", ".xls", ".parquet")
+UNREAD_LISTS = (
+    ".json",
+    ".jsonl",
+    ".yaml",
+    ".yml",
+    ".xml",
+    ".npy",
+    ".npz",
+    ".xlsx",
+    ".xls",
+    ".parquet",
+)
 _WHAT = "a list of photos"
 _MOST_BYTES = 64 << 20
 _ROOT_NAMES = ("train", "val", "test", "trainval")
@@ -109,7 +120,7 @@ def is_list(file: File, names: PhotoNames, home: Iterable[str]) -> bool:
 
 def may_be_list(file: File) -> bool:
     """Whether a file that is not read is called as a list of a split would be."""
-    return file.suffix in UNREAD and split_kind(file.stem) is not None
+    return file.suffix in UNREAD_LISTS and split_kind(file.stem) is not None
 
 
 def split_of(file: File) -> str:
