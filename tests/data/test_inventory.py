@@ -471,6 +471,44 @@ def test_flags_beside_names_make_no_list(tmp_path: Path) -> None:
     assert check_dataset(tmp_path).splits == {}
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("attributes.csv", "filename,age\np0.jpg,20\np1.jpg,21\np2.jpg,2.5\n"),
+        ("captions.txt", "p0.jpg,a person\np1.jpg,a person on a beach\n"),
+        ("captions.tsv", "p0.jpg\ta person\np1.jpg\ta person\n"),
+        ("notes.txt", "p0\nthis one is blurred\n"),
+        ("README.txt", "p0.jpg shows my aunt\nthe rest is from the beach\n"),
+    ],
+)
+def test_what_says_more_of_photos_than_their_names_is_no_list(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    photos(tmp_path / "images")
+    (tmp_path / name).write_text(text)
+    report = check_dataset(tmp_path)
+    assert (report.splits, left(report)) == ({}, {name: "of other kinds"})
+    # Called as a split is, it is one.
+    (tmp_path / name).rename(tmp_path / f"val{Path(name).suffix}")
+    assert list(check_dataset(tmp_path).splits) == ["val"]
+
+
+def test_a_list_of_any_name_may_hold_masks_and_lines_that_name_nothing(tmp_path: Path) -> None:
+    photos(tmp_path / "images")
+    (tmp_path / "mine.txt").write_text("p0.jpg p0.png\np1.jpg p1.png\ngone.jpg gone.png\n")
+    (tmp_path / "few.csv").write_text("name\np3\n")
+    report = check_dataset(tmp_path)
+    assert {name: n.images for name, n in report.splits.items()} == {"few": 1, "mine": 2}
+    assert "line 3 names 'gone.jpg gone.png'" in report.problems[0].problem
+
+
+def test_folders_of_a_split_may_have_a_year(tmp_path: Path) -> None:
+    photos(tmp_path / "train2017", "a{}.jpg", count=2)
+    photos(tmp_path / "val2017", "b{}.jpg", count=1)
+    found = check_dataset(tmp_path).splits
+    assert {name: n.images for name, n in found.items()} == {"train2017": 2, "val2017": 1}
+
+
 def test_every_command_refuses_a_split_that_is_not_there(
     cli: Cli, trained: Path, tmp_path: Path
 ) -> None:
