@@ -35,10 +35,12 @@ def oddity(mask: Mask) -> str | None:
     down = mask[1:] != mask[:-1]
     if not across.any() and not down.any():
         return None
-    ramps, borders = _ramps(mask, across)
-    other_ramps, other_borders = _ramps(mask.T, down.T)
-    ramps, borders = ramps + other_ramps, borders + other_borders
-    if ramps >= _LEAST_PLACES and ramps > _MOST_RAMPS * borders:
+    both = (_ramps(mask, across), _ramps(mask.T, down.T))
+    # A thin label, as a belt is, stands between two others too, but in one direction only.
+    blended = all(
+        ramps > _MOST_RAMPS * borders for ramps, borders in both if borders >= _LEAST_PLACES
+    )
+    if blended and sum(ramps for ramps, _ in both) >= _LEAST_PLACES:
         return (
             "its borders are blended: between two labels stand values between them, as resizing "
             "with interpolation, smoothing or a soft matte leaves them"

@@ -16,7 +16,7 @@ from c2l.data.walk import LeftOut
 
 UNREAD_FORMAT = "in a format that is not read"
 UNREAD_MASK = "not readable as masks"
-UNREAD_LIST = "like lists, in a form that is not read"
+UNREAD_LIST = "like a list, in a form that is not read"
 _MOST_REASONS = 6
 
 

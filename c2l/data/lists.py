@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from c2l.data.names import key, shown, split_kind, stem_of
+from c2l.data.masks import MASK_SUFFIXES
+from c2l.data.names import key, parted, shown, split_kind, stem_of
+from c2l.data.pools import IMAGE_SUFFIXES
 from c2l.data.reports import Report
 from c2l.data.walk import File
 from c2l.errors import BadInputError
@@ -16,7 +18,18 @@ from c2l.runtime.text import read_lines
 
 SUFFIXES = (".txt", ".lst", ".list", ".csv", ".tsv", "")
 # Endings of tables and settings that may hold lists, which are not read.
-UNREAD = (".json", ".jsonl", ".yaml", ".yml", ".xml", ".npy", ".npz", ".xlsx", ".xls", ".parquet")
+UNREAD_LISTS = (
+    ".json",
+    ".jsonl",
+    ".yaml",
+    ".yml",
+    ".xml",
+    ".npy",
+    ".npz",
+    ".xlsx",
+    ".xls",
+    ".parquet",
+)
 _WHAT = "a list of photos"
 _MOST_BYTES = 64 << 20
 _ROOT_NAMES = ("train", "val", "test", "trainval")
@@ -61,6 +74,13 @@ class PhotoNames:
             return self.known.get(key(column.removeprefix("/")))
         return None
 
+    def only(self, line: str) -> bool:
+        """Whether a line holds the name of a photo, and no more than names of its masks."""
+        if key(line) in self.known:
+            return True
+        suffixes = {parted(column)[1].lower() for column in _columns(line)[1:]}
+        return self.of_line(line) is not None and suffixes <= {*IMAGE_SUFFIXES, *MASK_SUFFIXES}
+
 
 def members(path: Path, names: PhotoNames, report: Report) -> tuple[str, ...]:
     """The photos that a list names, each once, sorted; lines that name none are reported.
@@ -100,16 +120,20 @@ def is_list(file: File, names: PhotoNames, home: Iterable[str]) -> bool:
     try:
         if os.path.getsize(file.path) > _MOST_BYTES:
             return False
-        lines = _filled(file.path)[:2]
+        lines = [line for _, line in _filled(file.path)]
     except (OSError, BadInputError):
         return False
-    header = file.suffix in (".csv", ".tsv")
-    return any(names.of_line(line) is not None for _, line in (lines if header else lines[:1]))
+    if file.suffix in (".csv", ".tsv") and lines and names.of_line(lines[0]) is None:
+        lines = lines[1:]  # its header
+    if not lines or names.of_line(lines[0]) is None:
+        return False
+    # Tables of attributes, captions and notes name photos too, and say more in a line.
+    return split_kind(file.stem) is not None or 2 * sum(map(names.only, lines)) > len(lines)
 
 
 def may_be_list(file: File) -> bool:
     """Whether a file that is not read is called as a list of a split would be."""
-    return file.suffix in UNREAD and split_kind(file.stem) is not None
+    return file.suffix in UNREAD_LISTS and split_kind(file.stem) is not None
 
 
 def split_of(file: File) -> str:

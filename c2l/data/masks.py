@@ -140,12 +140,18 @@ def _read_png(path: Path, max_pixels: int) -> Mask:
 
 def _like_grey(values: NDArray[Any]) -> str:
     """A word more for a colour picture that holds no colours, or few."""
-    if values.ndim != 3 or values.shape[2] < 3:
+    if values.ndim != 3:
         return ""
-    if (values[..., 0] == values[..., 1]).all() and (values[..., 1] == values[..., 2]).all():
-        return ": its channels are all the same, keep one of them"
-    colours = np.unique(values[..., :3].reshape(-1, 3)[:_MOST_COUNTED], axis=0)
-    return f" of {len(colours)} colours" if len(colours) <= 256 else ""
+    alpha = values.shape[2] in (2, 4)
+    colours, last = (values[..., :-1] if alpha else values), values[..., -1]
+    if (colours == colours[0, 0]).all():
+        if alpha and (last != last[0, 0]).any():
+            return ": its colour is the same everywhere, its alpha channel is not, keep that one"
+        return " of one colour"
+    if (colours == colours[..., :1]).all():
+        return ": its colour channels are all the same, keep one of them"
+    found = np.unique(colours.reshape(-1, colours.shape[2])[:_MOST_COUNTED], axis=0)
+    return f" of {len(found)} colours" if len(found) <= 256 else ""
 
 
 def _grey_spread(image: Image.Image) -> int:

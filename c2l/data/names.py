@@ -76,9 +76,9 @@ def means_mask(text: str) -> bool:
 
 
 def split_kind(split: str) -> str | None:
-    """train, val or test; None for any other split, such as the union of two."""
-    words = split.lower().replace("_", "-").split("-")
-    return next((kind for kind, names in _SPLIT_KINDS.items() if words[0] in names), None)
+    """train, val or test, also in train2017; None for any other, such as the union of two."""
+    word = split.lower().replace("_", "-").split("-")[0].rstrip("0123456789")
+    return next((kind for kind, names in _SPLIT_KINDS.items() if word in names), None)
 
 
 def utf8_name(name: str) -> str | None:

@@ -1,13 +1,19 @@
-"""Finds the mask of each photo by one key of their names, wherever the two lie."""
+"""Finds the mask of each photo by one key of their names, and says what becomes of the others."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from c2l.data.inventory import UNREAD_MASK, Remark
+from c2l.data.ledger import Ledger
+from c2l.data.masks import MASK_SUFFIXES
 from c2l.data.names import MASK_WORDS, PHOTO_WORDS, key, undecorated
 from c2l.data.walk import File
+
+NOT_NEEDED = "not needed: another mask is taken"
 
 # Of two masks of one photo, the kind that holds label ids and no colours or persons.
 _FOR_EYES = ("color", "colour", "vis", "instance", "object", "human", "trainids")
@@ -30,14 +36,67 @@ class Pairs:
     doubts: list[tuple[File, str]] = field(default_factory=list)
 
 
-def pair(photos: Iterable[File], masks: Iterable[File]) -> Pairs:
+def match_masks(
+    photos: Sequence[File],
+    masks: Sequence[File],
+    below: tuple[str, str],
+    unread: Iterable[File],
+    ledger: Ledger,
+) -> dict[Path, Path]:
+    """The mask of each photo; masks that are not used are left out, with the reason.
+
+    Args:
+        photos: in any folders.
+        masks: of any format.
+        below: as ``pair`` takes it.
+        unread: photos of formats that are not read, of which masks may be.
+        ledger: told of every mask.
+    """
+    pairs = pair(photos, [f for f in masks if f.suffix in MASK_SUFFIXES], below)
+    bare = pair(
+        [p for p in photos if p not in pairs.masks],
+        [f for f in masks if f.suffix not in MASK_SUFFIXES],
+        below,
+    )
+    ledger.leave(bare.masks.values(), UNREAD_MASK)
+    ledger.wrong += [
+        Remark(
+            mask.path,
+            f"expected a mask as PNG or MATLAB file, found '{mask.suffix}'",
+            "save label ids as PNG; JPEG changes them",
+        )
+        for mask in bare.masks.values()
+    ]
+    spare = [*pairs.unused, *bare.strays, *bare.unused, *(f for f, _ in bare.doubts)]
+    ledger.leave(spare, NOT_NEEDED)
+    ledger.ambiguous += [Remark(f.path, why, "--masks DIR") for f, why in pairs.doubts]
+    several = "of several possible photos, or one of several possible masks"
+    ledger.leave([f for f, _ in pairs.doubts], several)
+    ledger.leave(pairs.strays, "taken for a mask, but fitting no photo")
+    unread_photos = {key(f.stem): f for f in unread}
+    for stray in pairs.strays:
+        stems = (key(stray.stem), key(undecorated(stray.stem)[0]))
+        photo = next((unread_photos[stem] for stem in stems if stem in unread_photos), None)
+        why = f": {photo.name} is of a format that is not read" if photo else ""
+        ledger.wrong.append(Remark(stray.path, f"a mask of no image{why}"))
+    found = {photo.path: mask.path for photo, mask in pairs.masks.items()}
+    ledger.use(found.values())
+    return found
+
+
+def pair(photos: Iterable[File], masks: Iterable[File], below: tuple[str, str] = ("", "")) -> Pairs:
     """Give each photo its mask.
 
     A mask belongs to the photo of the same stem, by accents composed and case folded, else to
     that of the same stem without decorations such as ``_mask``; of several to the one whose
     folders differ least. Where two fit equally well, neither is taken.
+
+    Args:
+        photos: in any folders.
+        masks: in any folders.
+        below: the folders of all photos and of all masks, which count for no difference.
     """
-    index = _Index(photos)
+    index = _Index(photos, *below)
     result = Pairs()
     claims: dict[File, list[tuple[tuple[int, ...], File]]] = defaultdict(list)
     for mask in masks:
@@ -64,14 +123,15 @@ def pair(photos: Iterable[File], masks: Iterable[File]) -> Pairs:
 class _Index:
     """Photos by their stems."""
 
-    def __init__(self, photos: Iterable[File]) -> None:
+    def __init__(self, photos: Iterable[File], of_photos: str, of_masks: str) -> None:
+        self._of_photos, self._of_masks = of_photos, of_masks
         self._exact: dict[str, list[File]] = defaultdict(list)
         self._bare: dict[str, list[File]] = defaultdict(list)
         folders = set()
         for photo in photos:
             self._exact[key(photo.stem)].append(photo)
             self._bare[key(undecorated(photo.stem)[0])].append(photo)
-            folders.add(photo.folder)
+            folders.add(photo.within(of_photos).folder)
         roles = {*MASK_WORDS, *PHOTO_WORDS}
         parts = {part for folder in folders for part in _parts(folder)}
         # Names that tell groups of photos apart, as those of persons or splits do.
@@ -85,15 +145,16 @@ class _Index:
             found = [
                 ((decorated, apart, _for_eyes(mask)), photo)
                 for photo in candidates
-                if (apart := self._apart(photo.folder, mask.folder)) is not None
+                if (apart := self._apart(photo, mask)) is not None
             ]
             if found:
                 return sorted(found, key=lambda fit: (fit[0], fit[1].name))
         return []
 
-    def _apart(self, photos: str, masks: str) -> int | None:
-        """In how many folders the two places differ; None where the mask is of another group."""
-        first, second = _parts(photos), _parts(masks)
+    def _apart(self, photo: File, mask: File) -> int | None:
+        """In how many folders the two differ; None where the mask is of another group."""
+        first = _parts(photo.within(self._of_photos).folder)
+        second = _parts(mask.within(self._of_masks).folder)
         while first and second and first[0] == second[0]:
             first, second = first[1:], second[1:]
         while first and second and first[-1] == second[-1]:

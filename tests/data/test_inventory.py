@@ -7,6 +7,7 @@ import os
 import shutil
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -205,7 +206,7 @@ def test_masks_of_no_photo_are_neither_photos_nor_forgotten(tmp_path: Path) -> N
     masks(tmp_path / "other", "q{}.png")
     report = check_dataset(tmp_path)
     assert report.images.images == 6
-    assert set(left(report).values()) == {"looking like masks that fit no photo"}
+    assert set(left(report).values()) == {"looking like a mask, but fitting no photo"}
     assert len(report.problems) == 6
 
 
@@ -343,7 +344,7 @@ def test_pictures_of_formats_that_are_not_read_are_said(tmp_path: Path) -> None:
     assert report.images.images == 4  # JFIF is JPEG
     found = left(report)
     assert found["images/q.HEIC"] == "in a format that is not read"
-    assert found["images/no-ending"] == "pictures without an ending"
+    assert found["images/no-ending"] == "like a picture, but without a suffix"
     assert ".gif" in report.line
     assert {note.hint for note in report.notes} == {"convert to JPEG or PNG"}
     (stray,) = report.problems
@@ -376,6 +377,38 @@ def test_a_mask_that_is_read_counts_beside_one_that_is_not(tmp_path: Path) -> No
     assert report.line == (
         "3 photos, 3 with masks, 3 files left out (3 not needed: another mask is taken)"
     )
+
+
+@pytest.mark.parametrize("choices", [Choices(), Choices(images="images", masks="masks")])
+def test_what_is_left_out_is_named_with_its_folder(tmp_path: Path, choices: Choices) -> None:
+    root, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    photos(root / "images" / "sub", count=3)
+    for folder in (root / "masks", elsewhere):
+        for number, suffix in enumerate(("jpg", "png", "png")):
+            save(folder / "sub" / f"p{number}.{suffix}", mask(number) * 100)
+        save(folder / "sub" / "p1_mask.png", mask(1))
+        save(folder / "twice" / "p2.png", mask(2))
+        save(folder / "thrice" / "p2.png", mask(2))
+        save(folder / "stray.png", mask(3))
+    names = {"masks/sub/p0.jpg", "masks/sub/p1_mask.png", "masks/twice/p2.png"}
+    assert names <= left(check_dataset(root, choices=choices)).keys()
+    found = check_dataset(root, choices=replace(choices, masks=str(elsewhere)))
+    assert {str(elsewhere / name.removeprefix("masks/")) for name in names} <= left(found).keys()
+    (root / "masks" / "sub" / "p2.png").unlink()
+    report = check_dataset(root, choices=choices)
+    assert "masks/thrice/p2.png and masks/twice/p2.png both fit images/sub/p2.jpg" in {
+        problem.problem for problem in report.problems
+    }
+
+
+def test_an_archive_is_to_be_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "photos.zip").write_bytes(b"PK")
+    with pytest.raises(BadInputError, match=r"1 packed, not read: photos\.zip") as caught:
+        open_dataset(tmp_path)
+    assert caught.value.hint == "unpack photos.zip"
+    photos(tmp_path)
+    report = check_dataset(tmp_path)
+    assert [(n.file, n.hint) for n in report.notes] == [("photos.zip", "unpack it")]
 
 
 def test_every_command_says_the_same_line(cli: Cli, trained: Path, tmp_path: Path) -> None:
@@ -436,6 +469,44 @@ def test_flags_beside_names_make_no_list(tmp_path: Path) -> None:
     place.parent.mkdir(parents=True)
     place.write_text("p0  1\np1 -1\n")
     assert check_dataset(tmp_path).splits == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("attributes.csv", "filename,age\np0.jpg,20\np1.jpg,21\np2.jpg,2.5\n"),
+        ("captions.txt", "p0.jpg,a person\np1.jpg,a person on a beach\n"),
+        ("captions.tsv", "p0.jpg\ta person\np1.jpg\ta person\n"),
+        ("notes.txt", "p0\nthis one is blurred\n"),
+        ("README.txt", "p0.jpg shows my aunt\nthe rest is from the beach\n"),
+    ],
+)
+def test_what_says_more_of_photos_than_their_names_is_no_list(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    photos(tmp_path / "images")
+    (tmp_path / name).write_text(text)
+    report = check_dataset(tmp_path)
+    assert (report.splits, left(report)) == ({}, {name: "of other kinds"})
+    # Called as a split is, it is one.
+    (tmp_path / name).rename(tmp_path / f"val{Path(name).suffix}")
+    assert list(check_dataset(tmp_path).splits) == ["val"]
+
+
+def test_a_list_of_any_name_may_hold_masks_and_lines_that_name_nothing(tmp_path: Path) -> None:
+    photos(tmp_path / "images")
+    (tmp_path / "mine.txt").write_text("p0.jpg p0.png\np1.jpg p1.png\ngone.jpg gone.png\n")
+    (tmp_path / "few.csv").write_text("name\np3\n")
+    report = check_dataset(tmp_path)
+    assert {name: n.images for name, n in report.splits.items()} == {"few": 1, "mine": 2}
+    assert "line 3 names 'gone.jpg gone.png'" in report.problems[0].problem
+
+
+def test_folders_of_a_split_may_have_a_year(tmp_path: Path) -> None:
+    photos(tmp_path / "train2017", "a{}.jpg", count=2)
+    photos(tmp_path / "val2017", "b{}.jpg", count=1)
+    found = check_dataset(tmp_path).splits
+    assert {name: n.images for name, n in found.items()} == {"train2017": 2, "val2017": 1}
 
 
 def test_every_command_refuses_a_split_that_is_not_there(

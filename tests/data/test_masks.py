@@ -74,6 +74,29 @@ def test_a_colour_png_is_refused(tmp_path: Path, mode: str) -> None:
         read_mask(tmp_path / "a.png")
 
 
+@pytest.mark.parametrize(
+    ("channels", "advice"),
+    [
+        ((0, 0, 0, "ids"), "its alpha channel is not, keep that one"),
+        ((7, "ids"), "its alpha channel is not, keep that one"),
+        (("ids", "ids", "ids"), "its colour channels are all the same, keep one of them"),
+        (("ids", "ids", "ids", 255), "its colour channels are all the same, keep one of them"),
+        (("ids", 255), "its colour channels are all the same, keep one of them"),
+        ((0, "ids", 0, "ids"), "of 5 colours"),
+        ((1, 2, 3), "of one colour"),
+        ((0, 0, 0, 9), "of one colour"),
+    ],
+)
+def test_the_advice_on_a_colour_png_keeps_the_ids(
+    tmp_path: Path, channels: tuple[int | str, ...], advice: str
+) -> None:
+    ids = np.arange(5, dtype=np.uint8).repeat(5).reshape(5, 5)
+    planes = [ids if one == "ids" else np.full_like(ids, one) for one in channels]
+    Image.fromarray(np.stack(planes, 2)).save(tmp_path / "a.png")
+    with pytest.raises(BadInputError, match=advice):
+        read_mask(tmp_path / "a.png")
+
+
 def test_broken_missing_and_foreign_pngs_are_refused(tmp_path: Path) -> None:
     Image.fromarray(IDS).save(tmp_path / "jpeg.png", format="JPEG")
     noise = np.random.default_rng(0).integers(0, 256, (50, 50), dtype=np.uint8)

@@ -309,6 +309,14 @@ def test_sound_masks_are_not_odd(change: Callable[[Array], Array]) -> None:
     assert [oddity(change(slanted(number))) for number in range(4)] == [None] * 4
 
 
+def test_a_thin_label_between_two_others_is_no_blended_border() -> None:
+    ids = np.zeros((96, 64), np.uint8)
+    ids[10:80, 6:58] = 4
+    ids[40, 6:58], ids[41:80, 6:58] = 8, 9  # a belt of one row
+    assert oddity(ids) is None
+    assert oddity(np.ascontiguousarray(ids.T)) is None
+
+
 @pytest.mark.parametrize(
     "pattern",
     [
