@@ -27,7 +27,9 @@ def in_force(options: FitOptions, run: Path | None = None) -> FitOptions:
     if run is not None:
         stored = Run.open(run).config.get("options", {})
         options = settle_as(options, options_from(FitOptions, stored, run))
-    elif not is_settled(options):
+        return effective(options)
+    options.check_start()
+    if not is_settled(options):
         device, given = pick_device(options.device), options
         memory = memory_of(device)
         options = settle(given, gpu=device.type == "cuda", memory=memory)

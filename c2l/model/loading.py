@@ -173,9 +173,16 @@ def load_start(net: ParsingNetwork, path: Path) -> str:
         SHA-256 of the file it came from.
 
     Raises:
-        BadInputError: no finished run, or a backbone or pyramid of another shape.
+        BadInputError: no finished run, one of heads only, or a backbone or pyramid of another
+            shape.
     """
     found = _read_finished(path)
+    if found.config.get("frozen_layer"):
+        raise BadInputError(
+            found.file,
+            "its heads were trained on stored features, not on those of the network below them",
+            hint="start from the weights of its features: --weights",
+        )
     given, own = found.content.network, net.state_dict()
     wrong = [
         k
