@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from c2l.artifacts.runs import Run
+from c2l.model.build import effective
 from c2l.model.loading import options_from
-from c2l.model.network import effective
 from c2l.options import FitOptions, flag, is_settled, settle, settle_as
 from c2l.runtime.device import memory_of, pick_device
 from c2l.runtime.progress import console

@@ -17,8 +17,8 @@ from c2l.artifacts.predictor import Groups, StoredPredictor, read_predictor
 from c2l.artifacts.registry import read_link
 from c2l.artifacts.runs import Run
 from c2l.errors import BadInputError, UsageError
+from c2l.model.build import SAFE, build_network, check_backbone, effective
 from c2l.model.classifier import CLASSIFIERS, Centroids, Classifier, Factors
-from c2l.model.network import SAFE, build_network, check_backbone, effective
 from c2l.model.predictor import Encoder, Origin, Predictor, Sharpen
 from c2l.nn.network import ParsingNetwork
 from c2l.options import ExtractOptions, FitOptions, NetworkOptions, Options, TeachOptions, stored

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from c2l.model.network import build_network
+from c2l.model.build import build_network
 from c2l.options import TeachOptions
 from c2l.runtime.device import pick_device
 from c2l.training import teacher

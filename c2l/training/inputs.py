@@ -18,8 +18,8 @@ from c2l.data.dataset import Dataset
 from c2l.data.reading import open_images
 from c2l.errors import BadInputError, UsageError
 from c2l.figure.model import FIGURE_VERSION
+from c2l.model.build import build_network
 from c2l.model.loading import load_start
-from c2l.model.network import build_network
 from c2l.nn.network import ParsingNetwork
 from c2l.options import FitOptions, needs_figures, recorded
 from c2l.runtime.device import pick_device

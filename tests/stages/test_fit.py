@@ -19,8 +19,8 @@ import torch
 from conftest import FIT, HEADS, PHOTOS, RUN_C2L, Cli, run_python, stop_after
 from safetensors.numpy import load_file
 
+from c2l.model.build import build_network
 from c2l.model.loading import load_predictor
-from c2l.model.network import build_network
 from c2l.options import FitOptions, recorded
 from c2l.runtime.streams import epoch_order
 from c2l.training.loop import Trainer

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from c2l.nn.losses import Target, clustering_losses
+from c2l.nn.clustering_loss import Target, clustering_losses
 from c2l.nn.network import ParsingNetwork
 from c2l.nn.part import part_contrastive_loss
 from c2l.options import FitOptions

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from c2l.nn.losses import Target, class_weights, clustering_losses
+from c2l.nn.clustering_loss import Target, class_weights, clustering_losses
 
 
 def test_no_weights() -> None:

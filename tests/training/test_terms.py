@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from c2l.nn.losses import Target
+from c2l.nn.clustering_loss import Target
 from c2l.nn.part import PartContrastiveModule, part_contrastive_loss
 from c2l.options import FitOptions
-from c2l.training import losses
-from c2l.training.losses import Batch, Term, gradient_norms, loss_of
+from c2l.training import terms
+from c2l.training.terms import Batch, Term, gradient_norms, loss_of
 
 OPTIONS = FitOptions(amp="off", part_weight=0.5, pixel_weight=0.3)
 
@@ -80,7 +80,7 @@ def test_the_loss_is_the_sum_of_the_terms_times_their_weights() -> None:
 def test_a_term_is_added_by_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     before = loss_of(batch())
     square = Term("square", lambda options: options.tau, lambda made: made.m[0].square().mean())
-    monkeypatch.setattr(losses, "TERMS", (*losses.TERMS, square))
+    monkeypatch.setattr(terms, "TERMS", (*terms.TERMS, square))
     after = loss_of(batch())
     assert list(after.terms) == ["view", "part", "code", "square"]
     expected = before.total + OPTIONS.tau * batch().m[0].square().mean()
