@@ -8,7 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from c2l.clustering.kmeans import MiniBatchKMeans, assign
-from c2l.model.network import build_network, effective
+from c2l.model.build import build_network, effective
 from c2l.options import FitOptions
 from c2l.runtime.threads import prepare_cpu
 

@@ -18,7 +18,7 @@ from c2l.artifacts.runs import Run
 from c2l.data.cache import PixelCache, build_cache
 from c2l.data.decoding import Skips
 from c2l.data.records import Record
-from c2l.model.network import build_network, effective
+from c2l.model.build import build_network, effective
 from c2l.options import ExtractOptions, FitOptions, recorded
 from c2l.runtime.device import precision, to_batch
 from c2l.runtime.pool import worker_count
@@ -27,7 +27,7 @@ from c2l.runtime.threads import prepare_cpu
 from c2l.stages.extract import extract
 from c2l.training.loop import Trainer
 from c2l.training.state import TrainingState
-from c2l.training.views import PhotoViews
+from c2l.training.view_sources import PhotoViews
 
 from .compare import Row, seconds
 from .plain_picie import PlainEpoch

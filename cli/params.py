@@ -101,7 +101,7 @@ def _check_backbone(context: click.Context, parameter: click.Parameter, value: s
     # The default is known to exist, and asking would load torch.
     if value == parameter.default:
         return value
-    from c2l.model.network import backbone_names, check_backbone
+    from c2l.model.build import backbone_names, check_backbone
 
     if value == "list":
         click.echo("\n".join(backbone_names()))

@@ -10,12 +10,14 @@ from typing import Any
 from c2l.drawing.charts import Series, line_chart
 from c2l.drawing.scores import number
 
-_LOSSES = (
-    ("loss", "total"),
-    ("loss_view", "clustering"),
-    ("loss_part", "part contrastive"),
-    ("loss_code", "sparse code"),
-)
+# Names of losses in words; a loss that has none here is shown by its own.
+_LOSSES = {
+    "loss": "total",
+    "loss_view": "clustering",
+    "loss_part": "part contrastive",
+    "loss_code": "sparse code",
+    "loss_figure": "figures, in the warm-up",
+}
 
 Records = Sequence[Mapping[str, Any]]
 
@@ -38,7 +40,9 @@ def curves_section(metrics: Records) -> str:
 def _losses(steps: Records) -> str:
     at = _positions(steps, "step")
     series = []
-    for key, name in _LOSSES:
+    found = (key for record in steps for key in record if key.startswith("loss_"))
+    for key in dict.fromkeys((*_LOSSES, *found)):
+        name = _LOSSES.get(key, key.removeprefix("loss_").replace("_", " "))
         line = _series(name, at, (record.get(key) for record in steps))
         # A term that is always zero belongs to a module that is off.
         if any(y for _, y in line.points):
@@ -72,7 +76,7 @@ def _chart(title: str, series: Sequence[Series], x_label: str, marks: Sequence[f
     keys = ""
     if len(lines) > 1:
         items = "".join(
-            f'<li><span class="swatch s{index}"></span>{escape(line.name)}</li>'
+            f'<li><span class="swatch s{index % 6}"></span>{escape(line.name)}</li>'
             for index, line in enumerate(lines)
         )
         keys = f'<ul class="keys">{items}</ul>'

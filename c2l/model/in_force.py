@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from c2l.artifacts.runs import Run
+from c2l.model.build import effective
 from c2l.model.loading import options_from
-from c2l.model.network import effective
 from c2l.options import FitOptions, flag, is_settled, settle, settle_as
 from c2l.runtime.device import memory_of, pick_device
 from c2l.runtime.progress import console
@@ -27,7 +27,9 @@ def in_force(options: FitOptions, run: Path | None = None) -> FitOptions:
     if run is not None:
         stored = Run.open(run).config.get("options", {})
         options = settle_as(options, options_from(FitOptions, stored, run))
-    elif not is_settled(options):
+        return effective(options)
+    options.check_start()
+    if not is_settled(options):
         device, given = pick_device(options.device), options
         memory = memory_of(device)
         options = settle(given, gpu=device.type == "cuda", memory=memory)

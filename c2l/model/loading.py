@@ -17,8 +17,8 @@ from c2l.artifacts.predictor import Groups, StoredPredictor, read_predictor
 from c2l.artifacts.registry import read_link
 from c2l.artifacts.runs import Run
 from c2l.errors import BadInputError, UsageError
+from c2l.model.build import SAFE, build_network, check_backbone, effective
 from c2l.model.classifier import CLASSIFIERS, Centroids, Classifier, Factors
-from c2l.model.network import SAFE, build_network, check_backbone, effective
 from c2l.model.predictor import Encoder, Origin, Predictor, Sharpen
 from c2l.nn.network import ParsingNetwork
 from c2l.options import ExtractOptions, FitOptions, NetworkOptions, Options, TeachOptions, stored
@@ -173,9 +173,16 @@ def load_start(net: ParsingNetwork, path: Path) -> str:
         SHA-256 of the file it came from.
 
     Raises:
-        BadInputError: no finished run, or a backbone or pyramid of another shape.
+        BadInputError: no finished run, one of heads only, or a backbone or pyramid of another
+            shape.
     """
     found = _read_finished(path)
+    if found.config.get("frozen_layer"):
+        raise BadInputError(
+            found.file,
+            "its heads were trained on stored features, not on those of the network below them",
+            hint="start from the weights of its features: --weights",
+        )
     given, own = found.content.network, net.state_dict()
     wrong = [
         k

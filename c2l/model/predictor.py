@@ -17,8 +17,8 @@ from c2l import schema
 from c2l.artifacts.predictor import Groups
 from c2l.errors import BadInputError
 from c2l.figure.model import part_labels, sharpen_parts
+from c2l.model.build import read_layer
 from c2l.model.classifier import Classifier
-from c2l.model.network import read_layer
 from c2l.nn.network import DENSE, ParsingNetwork
 from c2l.runtime.device import precision, to_batch
 

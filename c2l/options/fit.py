@@ -218,6 +218,19 @@ class FitOptions(
                 hint="add one of them, or --no-sharpen",
             )
 
+    def check_start(self) -> None:
+        """Refuse a start that a new run makes nothing of; runs of before are still read.
+
+        Raises:
+            UsageError: with the way out.
+        """
+        if self.init and self.warmup:
+            raise UsageError(
+                f"--init {self.init}: its centroids are of features before the warm-up",
+                hint="add --warmup 0, or cluster the features of a warmed-up run and start from "
+                "both: --checkpoint RUN --warmup 0",
+            )
+
     def _check_features(self) -> None:
         if self.checkpoint:
             raise UsageError(

@@ -14,7 +14,7 @@ from c2l.artifacts.outputs import JSON, claim
 from c2l.artifacts.scores import FRACTIONS, read_scores
 from c2l.drawing.comparison import markdown
 from c2l.errors import BadInputError, UsageError
-from c2l.options import method_name
+from c2l.options import FitOptions, method_name, roles
 from c2l.runtime.files import replacing
 from c2l.runtime.json_files import flat, write_json
 from c2l.scoring.comparison import BySeed, difference, spread
@@ -24,11 +24,12 @@ METRICS = (*FRACTIONS, *schema.AGREEMENT)
 COMMENT = f"<!-- {schema.FORMAT_COMPARISON} -->\n"
 # By their last word, keys of a configuration that are no setting of the method.
 NO_SETTING = {"seed", "threads", "lineage", "format", "format_version"}
+FILES = {*roles(FitOptions), "data"}
 # A file that a run starts from is another one under another seed.
-START = {"checkpoint", "checkpoint_sha256", "init", "init_sha256", "features", "features_sha256"}
-FILES = {"weights", "checkpoint", "init", "features", "data"}
+STARTS = roles(FitOptions).keys() - {"weights"}
+START = STARTS | {f"{name}_sha256" for name in STARTS}
 # Keys that follow from others; they name a row only where no other differs.
-DERIVED = {"guess", "weights_sha256", *(key for key in START if key.endswith("_sha256"))}
+DERIVED = {"guess", *(f"{name}_sha256" for name in roles(FitOptions))}
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ from c2l.data.decoding import Decoded, Skips, batched, decode, inputs_digest
 from c2l.data.reading import open_images
 from c2l.data.records import Record
 from c2l.errors import BadInputError, UsageError
+from c2l.model.build import build_network, read_layer
 from c2l.model.loading import load_predictor
-from c2l.model.network import build_network, read_layer
 from c2l.nn.augment import geometric, photometric
 from c2l.nn.network import ParsingNetwork
 from c2l.nn.views import view_parameters

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from c2l.artifacts.outputs import inputs_of, refuse_existing
-from c2l.model.network import build_network
+from c2l.model.build import build_network
 from c2l.options import TeachOptions
 from c2l.runtime.device import pick_device
 from c2l.training import teacher

@@ -14,11 +14,11 @@ from c2l import schema
 from c2l.artifacts.features import read_features
 from c2l.data.records import Record
 from c2l.errors import BadInputError
+from c2l.model.build import Weights
 from c2l.model.loading import options_from
-from c2l.model.network import Weights
 from c2l.options import ExtractOptions, FitOptions
 from c2l.runtime.files import sha256_file
-from c2l.training.views import StoredViews
+from c2l.training.view_sources import StoredViews
 
 AGAIN = "extract the features again: c2l extract DATA -o features.h5 --views"
 

@@ -11,15 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from c2l import schema
-from c2l.artifacts.clusters import read_clusters
+from c2l.artifacts.clusters import Clusters, read_clusters
 from c2l.artifacts.drawn import located
 from c2l.artifacts.lineage import CENTROIDS, DATA, FEATURES, PREDICTOR, WEIGHTS, Source, source
 from c2l.data.dataset import Dataset
 from c2l.data.reading import open_images
 from c2l.errors import BadInputError, UsageError
 from c2l.figure.model import FIGURE_VERSION
+from c2l.model.build import build_network
 from c2l.model.loading import load_start
-from c2l.model.network import build_network
 from c2l.nn.network import ParsingNetwork
 from c2l.options import FitOptions, needs_figures, recorded
 from c2l.runtime.device import pick_device
@@ -85,7 +85,7 @@ def open_inputs(data: Path, options: FitOptions, stack: ExitStack) -> Inputs:
         options = frozen.apply_to(options)
     with unchanged(*([Path(options.init)] if options.init else [])):
         net, config = _network(options, frozen)
-        start = _start_centroids(options, device)
+        start = _start_centroids(options, config, device)
     if options.on_error == "fail" and not frozen:
         require_batches(net, options, len(dataset.records))
     config["data"] = {
@@ -159,11 +159,15 @@ def _network(
     return net, config | (frozen.config if frozen else {})
 
 
-def _start_centroids(options: FitOptions, device: torch.device) -> tuple[Tensor, Tensor] | None:
+def _start_centroids(
+    options: FitOptions, config: dict[str, Any], device: torch.device
+) -> tuple[Tensor, Tensor] | None:
     if options.init is None:
         return None
     path = Path(options.init)
     stored = read_clusters(path)
+    if not options.features:
+        _require_same_network(path, stored, options, config)
     first, second = stored.views or (stored.centroids, stored.centroids)
     if first.shape != (options.clusters, options.fpn_dim):
         raise BadInputError(
@@ -173,3 +177,26 @@ def _start_centroids(options: FitOptions, device: torch.device) -> tuple[Tensor,
             hint=f"cluster features of layer fpn with -k {options.clusters}",
         )
     return torch.from_numpy(first).to(device), torch.from_numpy(second).to(device)
+
+
+def _require_same_network(
+    path: Path, stored: Clusters, options: FitOptions, config: dict[str, Any]
+) -> None:
+    """Refuse centroids of another network's features: in this one's they lie anywhere.
+
+    Raises:
+        BadInputError: names what differs.
+    """
+    given = stored.attributes.get(schema.ATTR_WEIGHTS_SHA256)
+    if given is None:
+        return
+    mine = config["checkpoint_sha256"] or config["weights_sha256"]
+    seed = stored.config.get("features", {}).get("seed", options.seed)
+    if given == mine and (options.checkpoint or seed == options.seed):
+        return
+    what = f"the seed {seed}" if given == mine else "other weights"
+    raise BadInputError(
+        path,
+        f"its centroids are of a network of {what}",
+        hint="extract and cluster with the weights, or the checkpoint, and the seed of this run",
+    )

@@ -23,7 +23,7 @@ from c2l.clustering.kmeans import count_labels
 from c2l.errors import NonFiniteError, UsageError
 from c2l.figure.cache import FigureCache
 from c2l.figure.warmup import figure_loss, warmup_rate
-from c2l.nn.losses import Target, class_weights
+from c2l.nn.clustering_loss import Target, class_weights
 from c2l.nn.pyramid import dense_side
 from c2l.options import FitOptions
 from c2l.runtime.device import precision
@@ -34,9 +34,9 @@ from c2l.scoring.health import health
 from c2l.training.buffer import feature_buffer
 from c2l.training.clustering import Clustering, FigureMixture, Fitted, KMeans
 from c2l.training.final import Merging, store_predictor
-from c2l.training.losses import Batch, gradient_norms, loss_of
 from c2l.training.state import FIGURE, LOWER, RESUME, TrainingState
-from c2l.training.views import PhotoViews, ViewSource, prefetch
+from c2l.training.terms import Batch, gradient_norms, loss_of
+from c2l.training.view_sources import PhotoViews, ViewSource, prefetch
 
 Indices = NDArray[np.int64]
 Labels = NDArray[np.uint8]

@@ -38,7 +38,7 @@ from c2l.runtime.threads import prepare_cpu
 from c2l.training.inputs import Inputs, open_inputs, require_batches
 from c2l.training.loop import Trainer
 from c2l.training.state import TrainingState
-from c2l.training.views import PhotoViews, ViewSource
+from c2l.training.view_sources import PhotoViews, ViewSource
 
 REPLACE = "resume it with --resume, replace it with --overwrite, or name another output"
 

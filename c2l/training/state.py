@@ -16,7 +16,7 @@ from c2l.artifacts.lineage import quoted
 from c2l.artifacts.runs import Run
 from c2l.errors import BadInputError, NonFiniteError
 from c2l.figure.warmup import FigureHead
-from c2l.model.network import seeded
+from c2l.model.build import seeded
 from c2l.nn.network import ParsingNetwork
 from c2l.options import CheckpointOptions, FitOptions
 from c2l.runtime.files import sha256_file

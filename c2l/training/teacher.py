@@ -29,8 +29,8 @@ from c2l.artifacts.predictor import StoredPredictor, read_predictor, write_predi
 from c2l.artifacts.runs import Run
 from c2l.data.labels import Merge, load_merge, published_space
 from c2l.errors import OutOfMemoryError, UsageError
+from c2l.model.build import build_network, seeded
 from c2l.model.classifier import Head
-from c2l.model.network import build_network, seeded
 from c2l.nn.distort import distort, sample_distortion
 from c2l.nn.network import ParsingNetwork
 from c2l.options import TeachOptions, recorded
@@ -42,10 +42,10 @@ from c2l.runtime.signals import StopRequest
 from c2l.runtime.streams import Purpose, stream
 from c2l.runtime.threads import prepare_cpu
 from c2l.synth.stream import drawings
-from c2l.training.pool import Pictures, Pool, drawing_size
+from c2l.training.drawing_pool import Pictures, Pool, drawing_size
 from c2l.training.run import REPLACE, close_run, undone_on_failure
 from c2l.training.state import State
-from c2l.training.views import prefetch
+from c2l.training.view_sources import prefetch
 
 Indices = NDArray[np.int64]
 STAGE = "teach"

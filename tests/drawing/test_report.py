@@ -236,6 +236,16 @@ def test_curves_omit_terms_that_are_off_or_not_finite(tmp_path: Path) -> None:
     assert "nan" not in "".join(str(attrs.get("d")) for _, attrs in page.tags)
 
 
+def test_every_term_of_the_loss_has_a_curve(tmp_path: Path) -> None:
+    terms = ["loss_figure", "loss_view", *(f"loss_new_{n}" for n in range(6))]
+    metrics = [{"kind": "step", "step": s, **dict.fromkeys(terms, s + 1.0)} for s in range(3)]
+    page = page_of(tmp_path / "r.html", ReportContent(title="t", metrics=metrics))
+    for name in ("clustering", "figures, in the warm-up", *(f"new {n}" for n in range(6))):
+        assert name in page.text
+    lines = [str(attrs["class"]) for tag, attrs in page.tags if tag == "path" and "d" in attrs]
+    assert sum(name.startswith("line") for name in lines) == len(terms)
+
+
 def test_steps_that_restart_are_drawn_in_file_order(tmp_path: Path) -> None:
     metrics = [{"kind": "step", "epoch": e, "step": s, "loss": 1.0} for e in (0, 1) for s in (0, 1)]
     page = page_of(tmp_path / "r.html", ReportContent(title="t", metrics=metrics))

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from c2l.artifacts.features import read_features
 from c2l.errors import BadInputError, UsageError
-from c2l.model.network import load_backbone, read_layer
+from c2l.model.build import load_backbone, read_layer
 from c2l.nn import torchvision_maps
 from c2l.nn.architectures import build_backbone, timm_names, torchvision_names
 from c2l.nn.backbone import MEAN, STAGES, STD

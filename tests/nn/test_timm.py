@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from c2l.artifacts.features import read_features
 from c2l.errors import BadInputError, UsageError
-from c2l.model.network import load_backbone
+from c2l.model.build import load_backbone
 from c2l.nn.backbone import remove_randomness
 from c2l.nn.network import ParsingNetwork
 from c2l.nn.pyramid import FeaturePyramid

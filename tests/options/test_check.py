@@ -61,7 +61,12 @@ def test_a_value_that_cannot_be_is_named_with_what_was_expected(
 
 
 @pytest.mark.parametrize(
-    "values", [{"lr": 1}, {"split": None}, {"image_size": AUTO}, {"epochs": 0}]
+    "values",
+    [
+        *({"lr": 1}, {"split": None}, {"image_size": AUTO}, {"epochs": 0}),
+        # No new run starts so, but one of before is read.
+        {"init": "c.h5", "warmup": 2},
+    ],
 )
 def test_values_that_can_be_pass(values: dict[str, Any]) -> None:
     FitOptions(**values).check()

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from c2l.data.images import read_rgb
-from c2l.model.network import build_network
+from c2l.model.build import build_network
 from c2l.nn.augment import geometric, photometric
 from c2l.nn.network import ParsingNetwork
 from c2l.nn.views import view_parameters

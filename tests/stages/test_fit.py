@@ -19,8 +19,8 @@ import torch
 from conftest import FIT, HEADS, PHOTOS, RUN_C2L, Cli, run_python, stop_after
 from safetensors.numpy import load_file
 
+from c2l.model.build import build_network
 from c2l.model.loading import load_predictor
-from c2l.model.network import build_network
 from c2l.options import FitOptions, recorded
 from c2l.runtime.streams import epoch_order
 from c2l.training.loop import Trainer
@@ -299,6 +299,41 @@ def test_centroids_of_another_shape_cannot_start_a_run(
     assert "-k 4" in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("switches", "code", "said"),
+    [
+        (("--warmup", "1"), 2, "before the warm-up"),
+        (("--seed", "1"), 3, "of a network of the seed 0"),
+        (("--checkpoint", "trained"), 3, "of a network of other weights"),
+    ],
+)
+def test_centroids_of_other_features_cannot_start_a_run(
+    cli: Cli,
+    few: Path,
+    clusters: Path,
+    trained: Path,
+    tmp_path: Path,
+    switches: tuple[str, ...],
+    code: int,
+    said: str,
+) -> None:
+    words = [trained if word == "trained" else word for word in switches]
+    outcome = cli("fit", few, "-o", tmp_path / "r", *FIT, "--init", clusters, *words)
+    assert outcome.code == code
+    assert said in outcome.err
+    assert os.listdir(tmp_path) == []
+
+
+def test_centroids_of_a_trained_networks_features_start_a_run_from_both(
+    cli: Cli, few: Path, trained: Path, tmp_path: Path
+) -> None:
+    store, found = tmp_path / "f.h5", tmp_path / "c.h5"
+    cli.ok("extract", few, "-o", store, *PHOTOS, "--checkpoint", trained, "--seed", "2")
+    cli.ok("cluster", store, "-o", found, "-k", "3")
+    start = ("--checkpoint", trained, "--init", found)
+    cli.ok("fit", few, "-o", tmp_path / "r", *FIT, "--epochs", "1", *start)
+
+
 @pytest.mark.parametrize("dim", [16, 24])
 def test_heads_alone_leave_the_backbone_as_it_was_and_can_have_other_channels(
     cli: Cli, people: Path, store: Path, tmp_path: Path, dim: int
@@ -313,6 +348,10 @@ def test_heads_alone_leave_the_backbone_as_it_was_and_can_have_other_channels(
     assert tensors["model.projection.weight"].shape == (dim, 16, 1, 1)
     read = load_predictor(run, torch.device("cpu"), None)
     assert read.scores(np.zeros((1, 64, 64, 3), np.uint8)).shape == (1, 3, 16, 16)
+    # Its pyramid was never trained, and what was trained is for other features.
+    started = cli("fit", people, "-o", tmp_path / "x", *FIT, "--checkpoint", run)
+    assert started.code == 3
+    assert "stored features" in started.err
 
 
 def test_heads_need_both_views(cli: Cli, people: Path, layer4: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from c2l.artifacts.clusters import Clusters, write_clusters
-from c2l.model.network import build_network
+from c2l.model.build import build_network
 from c2l.options import FitOptions
 from c2l.runtime.streams import epoch_order
 from c2l.training import loop

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 
 from c2l.options import TeachOptions
 from c2l.runtime.signals import StopRequest
-from c2l.training.pool import Pool, drawing_size
+from c2l.training.drawing_pool import Pool, drawing_size
 from c2l.training.teacher import Seen, learning_rate, mirrored, side_at, taught_labels
 
 OPTIONS = TeachOptions(draw_size=48, pool=6, batch_size=4, reuse=2.0, workers=1)

@@ -44,23 +44,24 @@ class Target:
     weights: Tensor | None
 
 
-def clustering_losses(features_BCHW: Tensor, targets: Sequence[Target]) -> list[Tensor]:
-    """Cross-entropy of pixels against frozen centroids: L_clust of Eq. 7, one loss per target.
+def cluster_logits(features_BCHW: Tensor, targets: Sequence[Target]) -> tuple[Tensor, ...]:
+    """Inner products of the pixels' features with the centroids of each target.
 
-    Logits are inner products with the centroids. One matrix product computes them for all
-    targets with pixels as rows, so channels-last features are not copied.
+    One matrix product computes them for all targets with pixels as rows, so channels-last
+    features are not copied.
 
     Args:
         features_BCHW: (B, C, H, W) normalised features y.
-        targets: the target of the same view and, with the cross-view loss, of the other view.
+        targets: of K clusters each.
 
     Returns:
-        One float32 scalar per target.
+        (B * H * W, K) float32 per target.
     """
     points_PC = features_BCHW.permute(0, 2, 3, 1).flatten(0, 2).float()
     logits = points_PC @ torch.cat([target.centroids for target in targets]).T
-    each = torch.split(logits, [len(target.centroids) for target in targets], dim=1)
-    return [
-        F.cross_entropy(one, target.labels.flatten().long(), target.weights)
-        for one, target in zip(each, targets, strict=True)
-    ]
+    return torch.split(logits, [len(target.centroids) for target in targets], dim=1)
+
+
+def clustering_loss(logits_PK: Tensor, target: Target) -> Tensor:
+    """Cross-entropy of pixels against frozen centroids: L_clust of Eq. 7, a float32 scalar."""
+    return F.cross_entropy(logits_PK, target.labels.flatten().long(), target.weights)

@@ -6,11 +6,12 @@ import functools
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from c2l.nn.losses import Target, clustering_losses
+from c2l.nn.clustering_loss import Target, cluster_logits, clustering_loss
 from c2l.nn.network import ParsingNetwork
 from c2l.nn.part import part_contrastive_loss
 from c2l.options import FitOptions
@@ -19,7 +20,7 @@ from c2l.runtime.device import precision
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch in both views, as far as a term may look at it.
+    """What a term of the loss can use: both views of a batch.
 
     Attributes:
         net: with the modules S and C.
@@ -37,18 +38,29 @@ class Batch:
     code: Sequence[Tensor]
     targets: Sequence[Target]
 
+    def targets_of(self, view: int) -> Sequence[Target]:
+        """The targets that a view is trained on: its own, with ``--cross-view`` both views'."""
+        return self.targets if self.options.cross_view else self.targets[view : view + 1]
+
+    @cached_property
+    def logits(self) -> list[tuple[Tensor, ...]]:
+        """Inner products of y with the centroids, computed once for all terms.
+
+        Of each view, for each of ``targets_of`` it: (B * h * w, K) float32.
+        """
+        return [cluster_logits(y, self.targets_of(view)) for view, y in enumerate(self.y)]
+
 
 def view_loss(batch: Batch) -> Tensor:
     """L_view (Eq. 7): each view against its own labels, with ``--cross-view`` the other's too.
 
     A mean over views and labels, as PiCIE's program has it.
     """
-    losses: list[Tensor] = []
-    for view, y in enumerate(batch.y):
-        own = slice(view, view + 1)
-        losses += clustering_losses(
-            y, batch.targets[slice(None) if batch.options.cross_view else own]
-        )
+    losses = [
+        clustering_loss(logits, target)
+        for view, of_view in enumerate(batch.logits)
+        for logits, target in zip(of_view, batch.targets_of(view), strict=True)
+    ]
     return torch.stack(losses).mean()
 
 
@@ -67,7 +79,7 @@ def part_loss(batch: Batch) -> Tensor:
 
 
 def code_loss(batch: Batch) -> Tensor:
-    """L_c (Eq. 4): the sparse code of both views; 0 without one."""
+    """L_c (Eq. 4): the sparse code in S, a mean over the views; 0 without one."""
     first, second = batch.code
     return (first + second) / 2
 
@@ -78,19 +90,23 @@ class Term:
 
     Attributes:
         name: in the metrics, as ``loss_NAME`` and ``gradient_NAME``.
-        weight: from the run's options.
+        option: field of the run's options that holds its weight; None for the weight 1.
         function: the term itself, a float32 scalar.
     """
 
     name: str
-    weight: Callable[[FitOptions], float]
+    option: str | None
     function: Callable[[Batch], Tensor]
+
+    def weight(self, options: FitOptions) -> float:
+        """Its weight in a run."""
+        return float(getattr(options, self.option)) if self.option else 1.0
 
 
 TERMS = (
-    Term("view", lambda options: 1.0, view_loss),
-    Term("part", lambda options: options.part_weight, part_loss),
-    Term("code", lambda options: options.pixel_weight, code_loss),
+    Term("view", None, view_loss),
+    Term("part", "part_weight", part_loss),
+    Term("code", "pixel_weight", code_loss),
 )
 
 
@@ -110,9 +126,10 @@ class Loss:
 
 
 def loss_of(batch: Batch) -> Loss:
-    """L_total of a batch (Eq. 8)."""
-    terms = {term.name: term.function(batch) for term in TERMS}
-    weighted = {term.name: term.weight(batch.options) * terms[term.name] for term in TERMS}
+    """L_total of a batch (Eq. 8); a term of weight 0 is not computed."""
+    weights = {term: term.weight(batch.options) for term in TERMS}
+    terms = {term.name: term.function(batch) for term, weight in weights.items() if weight}
+    weighted = {term.name: weights[term] * terms[term.name] for term in TERMS if weights[term]}
     return Loss(terms, weighted, functools.reduce(operator.add, weighted.values()))
 
 

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from c2l.nn.losses import Target
+from c2l.nn.clustering_loss import Target
 from c2l.nn.part import PartContrastiveModule, part_contrastive_loss
 from c2l.options import FitOptions
-from c2l.training import losses
-from c2l.training.losses import Batch, Term, gradient_norms, loss_of
+from c2l.training import terms
+from c2l.training.terms import Batch, Term, gradient_norms, loss_of
 
 OPTIONS = FitOptions(amp="off", part_weight=0.5, pixel_weight=0.3)
 
@@ -25,6 +25,10 @@ class Network:
 
     def __init__(self, part: PartContrastiveModule | None = None) -> None:
         self.part = part
+
+
+def fail(_: Batch) -> Tensor:
+    raise AssertionError("computed")
 
 
 def batch(options: FitOptions = OPTIONS, part: PartContrastiveModule | None = None) -> Batch:
@@ -79,12 +83,34 @@ def test_the_loss_is_the_sum_of_the_terms_times_their_weights() -> None:
 
 def test_a_term_is_added_by_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     before = loss_of(batch())
-    square = Term("square", lambda options: options.tau, lambda made: made.m[0].square().mean())
-    monkeypatch.setattr(losses, "TERMS", (*losses.TERMS, square))
+    square = Term("square", "tau", lambda made: made.m[0].square().mean())
+    monkeypatch.setattr(terms, "TERMS", (*terms.TERMS, square))
     after = loss_of(batch())
-    assert list(after.terms) == ["view", "part", "code", "square"]
+    assert list(after.terms) == [*before.terms, "square"]
     expected = before.total + OPTIONS.tau * batch().m[0].square().mean()
     torch.testing.assert_close(after.total, expected)
+
+
+def test_a_term_of_weight_0_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [replace(term, function=fail) if term.option else term for term in terms.TERMS]
+    monkeypatch.setattr(terms, "TERMS", rows)
+    loss = loss_of(batch(replace(OPTIONS, part_weight=0.0, pixel_weight=0.0)))
+    assert list(loss.terms) == list(loss.weighted) == ["view"]
+    torch.testing.assert_close(loss.total, loss.terms["view"])
+
+
+@pytest.mark.parametrize("cross_view", [True, False])
+def test_a_term_sees_the_logits_of_every_target_that_a_view_is_trained_on(
+    cross_view: bool,
+) -> None:
+    made = batch(replace(OPTIONS, cross_view=cross_view))
+    for view, logits in enumerate(made.logits):
+        seen = made.targets if cross_view else [made.targets[view]]
+        assert list(made.targets_of(view)) == seen
+        for values, target in zip(logits, seen, strict=True):
+            expected = torch.einsum("bchw,kc->bhwk", made.y[view], target.centroids)
+            torch.testing.assert_close(values, expected.flatten(0, 2))
+    assert made.logits is made.logits
 
 
 def test_gradients_of_terms_have_their_norms_and_leave_the_graph_for_the_step() -> None:
