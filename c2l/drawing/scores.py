@@ -20,6 +20,7 @@ _TRIVIAL = {
     "kmeans-rgb+2xy": "k-means, colour and place",
     "centre-third": "Middle third of the columns",
     "place-and-colour": "Each photo's place and colour",
+    "ordered-parts": "Each photo's figure, parts in order",
     "xy-border": "Place and border rule",
 }
 _KINDS = {"hungarian": "Hungarian"}

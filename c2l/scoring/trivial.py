@@ -18,6 +18,7 @@ from c2l.data.masks import resize_labels
 from c2l.data.named import classes_by_name
 from c2l.data.reading import read_in_batches
 from c2l.figure.model import figure_evidence, figure_parts, part_labels
+from c2l.figure.ordered import ORDERED, ordered_labels
 from c2l.figure.place import Places
 from c2l.options import EvalOptions
 from c2l.runtime.device import to_batch
@@ -36,8 +37,9 @@ Counts = NDArray[np.int64]
 # Most images that the trivial predictors are fitted to, evenly spread over the data set.
 BASELINE_IMAGES = 200
 FIGURE = "place-and-colour"
-# The names of the ids of the rows that name what they find.
-_NAMES = {FIGURE: PARTS}
+FINE_FIGURE = "ordered-parts"
+# Where these have classes of their own, ``FINE_FIGURE`` means something.
+_FINE = ("hair", "upper-clothes", "pants", "left-shoe")
 
 
 def by_class(raw: Counts, merge: Merge) -> Counts:
@@ -51,12 +53,15 @@ def by_class(raw: Counts, merge: Merge) -> Counts:
 def named_rows(merge: Merge) -> dict[str, NDArray[np.int64]]:
     """(K,) class of each id of the rows that name what they find.
 
-    They are scored as a predictor of these names is, and left out where a name has no class.
+    They are scored as a predictor of these names is, and left out where the classes are others.
     """
-    found = {row: classes_by_name(names, merge) for row, names in _NAMES.items()}
-    return {
-        row: np.array(own, dtype=np.int64) for row, own in found.items() if own and min(own) >= 0
-    }
+    rows = {FIGURE: classes_by_name(PARTS, merge), FINE_FIGURE: classes_by_name(ORDERED, merge)}
+    if -1 in (rows[FIGURE] or (-1,)):
+        del rows[FIGURE]
+    fine = rows[FINE_FIGURE]
+    if fine is None or len({fine[ORDERED.index(name)] for name in _FINE} - {-1, 0}) < len(_FINE):
+        del rows[FINE_FIGURE]
+    return {row: np.array(own, dtype=np.int64) for row, own in rows.items()}
 
 
 def matchings(
@@ -178,13 +183,19 @@ class TrivialEvaluation:
             for name, (_, trivial_matching) in self.results().items()
         }
 
-    def _figures(
-        self, images: Sequence[NDArray[np.uint8]]
-    ) -> dict[str, Sequence[NDArray[np.uint8]]]:
+    def _figures(self, images: Sequence[NDArray[np.uint8]]) -> dict[str, list[NDArray[np.uint8]]]:
         """The ids of each photo's pixels, by row."""
         size = (images[0].shape[0], images[0].shape[1])
-        parts = figure_parts(to_batch(np.stack(images), torch.device("cpu")), self._places)
-        return {FIGURE: [part_labels(one, size).numpy() for one in parts]}
+        photos = to_batch(np.stack(images), torch.device("cpu"))
+        parts = figure_parts(photos, self._places)
+        found: dict[str, list[NDArray[np.uint8]]] = {}
+        if FIGURE in self._named:
+            found[FIGURE] = [part_labels(one, size).numpy() for one in parts]
+        if FINE_FIGURE in self._named:
+            # One by one, since the colour codes of a photo take 8 MiB.
+            pairs = zip(photos[:, None], parts[:, None], strict=True)
+            found[FINE_FIGURE] = [ordered_labels(*pair)[0].numpy() for pair in pairs]
+        return found
 
     def _matching(self, name: str, raw: Counts) -> NDArray[np.int64]:
         if name in self._named:

@@ -10,8 +10,9 @@ import pytest
 from conftest import Cli
 from PIL import Image
 
-from c2l.data.labels import folder_space, load_merge, published_space
-from c2l.scoring.trivial import FIGURE, named_rows
+from c2l.data.labels import folder_space, load_merge, merge_names, published_space
+from c2l.figure.ordered import ORDERED
+from c2l.scoring.trivial import FIGURE, FINE_FIGURE, named_rows
 
 PHOTOS, SIZE, COLUMN, HALF = 14, 64, 13, 7
 ATR = published_space("atr").names
@@ -44,6 +45,29 @@ def test_parts_are_scored_by_the_names_of_a_merge_of_ones_own(tmp_path: Path) ->
     assert named_rows(load_merge(str(path), folder_space([2])))[FIGURE].tolist() == [0, 2, 1]
     assert named_rows(load_merge(None, folder_space([1])))[FIGURE].tolist() == [0, 1, 1]
     assert named_rows(load_merge(None, folder_space([2]))) == {}
+
+
+@pytest.mark.parametrize(
+    ("space", "merges"), [("atr", ("fine", "parts", "identity")), ("ccp", ("fine",))]
+)
+def test_ordered_parts_are_scored_under_fine_classes_only(
+    space: str, merges: tuple[str, ...]
+) -> None:
+    labels = published_space(space)
+    found = {
+        name for name in merge_names(labels) if FINE_FIGURE in named_rows(load_merge(name, labels))
+    }
+    assert found == {*merges}
+
+
+def test_ordered_parts_take_the_classes_of_their_names() -> None:
+    merge = load_merge("fine", published_space("ccp"))
+    of = named_rows(merge)[FINE_FIGURE].tolist()
+    named = {name: merge.classes[own] for name, own in zip(ORDERED, of, strict=True)}
+    assert {named[name] for name in ORDERED if "arm" in name or "leg" in name} == {"skin"}
+    assert (named["face"], named["left-shoe"], named["right-shoe"]) == ("skin", "shoes", "shoes")
+    same = ("background", "hair", "upper-clothes", "pants")
+    assert [named[name] for name in same] == [*same]
 
 
 def people_at(path: Path, column: int, *, broken: int = 0) -> Path:

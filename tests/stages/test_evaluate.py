@@ -199,6 +199,8 @@ def test_scoring_again_under_other_labels_is_the_same_as_scoring_afresh(
         assert stored[name] == expected[name], name
     # Of the trivial rows only what means the same under any labels carries over.
     assert list(stored["baselines"]) == ["everything-background"]
+    assert "ordered-parts" in expected["baselines"]
+    assert not PERSON_ROWS & expected["baselines"].keys()
     for name, row in stored["baselines"].items():
         assert row == expected["baselines"][name]
     assert {"kmeans-rgb", "place-and-colour", "per_image"} < set(stored["left_out"])
