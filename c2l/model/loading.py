@@ -126,9 +126,11 @@ def _from_run(path: Path, device: torch.device) -> Predictor:
     if config.get("stage", "fit") == "teach":
         options = options_from(TeachOptions, config.get("options", {}), path)
         modules, clusters, method = None, 0, "drawings"
+        size = options.test_size or options.image_size
     else:
         options = effective(options_from(FitOptions, config.get("options", {}), path))
         modules, clusters, method = options, options.clusters, options.method
+        size = options.image_size
     net, _ = build_network(
         replace(options, weights="none"),
         modules,
@@ -144,7 +146,7 @@ def _from_run(path: Path, device: torch.device) -> Predictor:
         raise BadInputError(found.file, f"does not fit its run: {first}") from None
     classifier = _classifier(stored, found.file, device)
     return Predictor(
-        Encoder(net.to(device).eval(), classifier.layer, options.image_size, options.amp, device),
+        Encoder(net.to(device).eval(), classifier.layer, size, options.amp, device),
         classifier,
         stored.groups,
         None if stored.shares is None else Sharpen(stored.shares.to(device)),

@@ -37,6 +37,13 @@ class TeachOptions(CommonOptions, NetworkOptions, CheckpointOptions):
         minimum=0,
         maximum=4096,
     )
+    test_size: int = option(
+        0,
+        "Side as which the predictor sees photos; 0 takes --image-size.",
+        group="Data",
+        minimum=0,
+        maximum=4096,
+    )
     batch_size: int = option(32, "Drawings per batch.", group="Data", minimum=1, flags=("-b",))
     draw_size: int = option(
         192,

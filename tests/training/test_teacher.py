@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from conftest import FIT, RUN_C2L, TEACH, Cli, run_python
 from PIL import Image
 from safetensors.numpy import load_file
 
+from c2l.artifacts.predictor import read_predictor, write_predictor
 from c2l.options import TeachOptions
 from c2l.runtime.signals import StopRequest
 from c2l.training.drawing_pool import Pool, drawing_size
@@ -205,3 +207,8 @@ def test_the_export_stands_for_itself_with_half_of_the_bytes(
     assert whole.names == half.names
     np.testing.assert_allclose(half.scores, whole.scores, atol=0.02)
     assert (half.labels == whole.labels).mean() > 0.95
+    content = read_predictor(file)
+    larger = tmp_path / "larger.safetensors"
+    write_predictor(larger, replace(content, config={**content.config, "test_size": 96}))
+    assert load(larger).parse(photo).scores.shape[1:] == (24, 24)
+    assert load(larger, image_size=64).parse(photo).scores.shape[1:] == half.scores.shape[1:]
