@@ -31,7 +31,7 @@ from c2l.scoring.baselines import (
 )
 from c2l.scoring.bootstrap import bootstrap_difference
 from c2l.scoring.confusion import confusion_matrix
-from c2l.scoring.matching import hungarian, identity_matching
+from c2l.scoring.matching import UNMATCHED, hungarian, identity_matching
 
 Counts = NDArray[np.int64]
 # Most images that the trivial predictors are fitted to, evenly spread over the data set.
@@ -55,13 +55,13 @@ def named_rows(merge: Merge) -> dict[str, NDArray[np.int64]]:
 
     They are scored as a predictor of these names is, and left out where the classes are others.
     """
-    rows = {FIGURE: classes_by_name(PARTS, merge), FINE_FIGURE: classes_by_name(ORDERED, merge)}
-    if -1 in (rows[FIGURE] or (-1,)):
-        del rows[FIGURE]
-    fine = rows[FINE_FIGURE]
-    if fine is None or len({fine[ORDERED.index(name)] for name in _FINE} - {-1, 0}) < len(_FINE):
-        del rows[FINE_FIGURE]
-    return {row: np.array(own, dtype=np.int64) for row, own in rows.items()}
+    parts, fine = classes_by_name(PARTS, merge), classes_by_name(ORDERED, merge)
+    rows = {}
+    if parts and UNMATCHED not in parts:
+        rows[FIGURE] = np.array(parts, dtype=np.int64)
+    if fine and len({fine[ORDERED.index(name)] for name in _FINE} - {UNMATCHED, 0}) == len(_FINE):
+        rows[FINE_FIGURE] = np.array(fine, dtype=np.int64)
+    return rows
 
 
 def matchings(
@@ -86,7 +86,7 @@ def matchings(
             found[row] = named[row]
         elif same and row.startswith("kmeans"):
             found[row] = hungarian(by_class(raw, merge))
-        elif same or row == EVERYTHING_BACKGROUND:
+        elif row == EVERYTHING_BACKGROUND or (same and row in (CENTRE_THIRD, XY_BORDER)):
             found[row] = identity_matching(len(raw), len(merge.classes))
     return found
 

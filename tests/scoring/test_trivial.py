@@ -12,7 +12,8 @@ from PIL import Image
 
 from c2l.data.labels import folder_space, load_merge, merge_names, published_space
 from c2l.figure.ordered import ORDERED
-from c2l.scoring.trivial import FIGURE, FINE_FIGURE, named_rows
+from c2l.schema import PARTS
+from c2l.scoring.trivial import FIGURE, FINE_FIGURE, matchings, named_rows
 
 PHOTOS, SIZE, COLUMN, HALF = 14, 64, 13, 7
 ATR = published_space("atr").names
@@ -48,7 +49,13 @@ def test_parts_are_scored_by_the_names_of_a_merge_of_ones_own(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("space", "merges"), [("atr", ("fine", "parts", "identity")), ("ccp", ("fine",))]
+    ("space", "merges"),
+    [
+        ("atr", ("fine", "parts", "identity")),
+        ("ccp", ("fine",)),
+        ("lip", ("fine", "identity")),
+        ("person-background", ()),
+    ],
 )
 def test_ordered_parts_are_scored_under_fine_classes_only(
     space: str, merges: tuple[str, ...]
@@ -68,6 +75,34 @@ def test_ordered_parts_take_the_classes_of_their_names() -> None:
     assert (named["face"], named["left-shoe"], named["right-shoe"]) == ("skin", "shoes", "shoes")
     same = ("background", "hair", "upper-clothes", "pants")
     assert [named[name] for name in same] == [*same]
+
+
+def test_stored_rows_mean_nothing_under_classes_of_other_names() -> None:
+    rng = np.random.default_rng(0)
+    sizes = {"everything-background": 3, "centre-third": 3, "kmeans-xy": 3, FIGURE: 3}
+    stored = {row: rng.integers(9, size=(count, 18)) for row, count in sizes.items()}
+    stored["of another version"] = stored[FIGURE]
+    of = {}
+    for name in ("upper-lower", "person", "parts"):
+        found = matchings(stored, load_merge(name, published_space("atr")), PARTS)
+        of[name] = {row: own.tolist() for row, own in found.items()}
+    assert of["upper-lower"].keys() == sizes.keys()
+    assert of["upper-lower"]["centre-third"] == of["upper-lower"][FIGURE] == [0, 1, 2]
+    nothing = {"everything-background": [0, 1, -1]}
+    assert of["person"] == {**nothing, "centre-third": [0, 1, 1], FIGURE: [0, 1, 1]}
+    assert of["parts"] == {"everything-background": [0, 1, 2]}
+    # Rows made for two classes do not know upper from lower, but the figure does.
+    two = {"centre-third": stored[FIGURE][:2], FIGURE: stored[FIGURE]}
+    person = ("background", "person")
+    finer, again = (
+        matchings(two, load_merge(name, published_space("atr")), person)
+        for name in ("upper-lower", "person")
+    )
+    assert finer.keys() == {FIGURE}
+    assert {row: own.tolist() for row, own in again.items()} == {
+        "centre-third": [0, 1],
+        FIGURE: [0, 1, 1],
+    }
 
 
 def people_at(path: Path, column: int, *, broken: int = 0) -> Path:
