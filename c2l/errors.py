@@ -64,6 +64,12 @@ class ForeignError(BadInputError):
     """A file or folder of another program."""
 
 
+class LockedInputError(BadInputError):
+    """An input that another program has open for writing."""
+
+    exit_code = ExitCode.LOCKED
+
+
 class ConfigDiffersError(C2LError):
     """A run resumed with options other than those it was started with."""
 

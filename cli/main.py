@@ -7,18 +7,24 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from c2l import __version__
-from c2l.errors import C2LError, ExitCode, OutOfMemoryError
+from c2l.errors import C2LError, ExitCode
+from c2l.runtime.memory import out_of_memory, process_limits
+from c2l.runtime.signals import heard
 from c2l.runtime.text import printable
 
 from .commands import COMMANDS, SETTINGS
 from .grouped import TableGroup
+from .limited import SHORTAGES
+from .start import leave
+from .streams import ReaderGoneError, StdoutError
 
 
 @click.group(cls=TableGroup, table=COMMANDS, context_settings=SETTINGS)
@@ -44,18 +50,12 @@ class _Leave(BaseException):
     """
 
 
-def _leave(number: int, _: Any) -> None:
-    """Unwind the stack where something is being written; else leave at once.
-
-    An exception in the middle of an import can abort the process: the C++ of some libraries
-    calls Python there and expects none.
-    """
-    name = signal.Signals(number).name
+def _leave(number: int, frame: Any) -> None:
+    """Unwind the stack where something is being written; else leave at once."""
     locks = sys.modules.get("c2l.artifacts.locks")
     if getattr(locks, "HELD", None):
-        raise _Leave(name)
-    os.write(2, f"c2l: interrupted ({name}); nothing was written\n".encode())
-    os._exit(ExitCode.INTERRUPTED)
+        raise _Leave(signal.Signals(number).name)
+    leave(number, frame)
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def _listening() -> Iterator[None]:
     """Let these signals unwind the stack, so that half-written files are removed."""
     previous: dict[signal.Signals, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+        for number in heard():
             if signal.getsignal(number) == signal.SIG_DFL:
                 previous[number] = signal.signal(number, _leave)
     try:
@@ -74,26 +74,32 @@ def _listening() -> Iterator[None]:
 
 
 @contextmanager
-def _memory_told() -> Iterator[None]:
-    """Turn the ways in which memory runs out into one error; torch is not imported for it."""
+def _shortage_told() -> Iterator[None]:
+    """Turn the ways in which a process gets no more memory into one error."""
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
-        what = str(error).split("\n", 1)[0]
-        gpu = type(error).__name__ == "OutOfMemoryError"
-        if not (gpu or isinstance(error, MemoryError) or "can't allocate memory" in what):
+    except (*SHORTAGES, RuntimeError, OSError) as error:
+        if not _is_shortage(error):
             raise
-        raise OutOfMemoryError(
-            f"not enough memory on the {'GPU' if gpu else 'machine'}{': ' if what else ''}{what}",
-            hint="free memory and repeat the command, fit and teach with --resume; or lower "
-            "--batch-size or --image-size, which for fit and teach takes a new run",
-        ) from None
+        on_gpu = type(error).__name__ == "OutOfMemoryError"
+        what = str(error).split("\n", 1)[0]
+        raise out_of_memory(what, "GPU" if on_gpu else "machine") from None
 
 
-def _tell(text: str) -> None:
-    """A line on stderr; the exit code counts where nobody reads it any more."""
-    with suppress(OSError):
-        click.echo(text, err=True)
+def _is_shortage(error: Exception) -> bool:
+    """Whether it is for want of memory or threads; torch is not imported to know its types."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if isinstance(error, RuntimeError):
+        *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+        if frame.f_globals["__name__"] == "threading":
+            return True
+        # Of these, torch has no type.
+        return "can't allocate memory" in str(error) or str(error) == "std::bad_alloc"
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in (errno.ENOMEM, errno.EAGAIN)
+    # A library that could not be loaded: where memory is limited, that is why.
+    return any(process_limits())
 
 
 def run(arguments: list[str] | None = None) -> None:
@@ -103,35 +109,24 @@ def run(arguments: list[str] | None = None) -> None:
         arguments: without it, the process's own.
     """
     try:
-        with _listening(), _memory_told():
+        with _listening(), _shortage_told():
             code: Any = main.main(args=arguments, prog_name="c2l", standalone_mode=False)
-            if sys.stdout:
-                sys.stdout.flush()
+            sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else ExitCode.OK)
-    except SystemExit:
-        # click has seen that the reader of stdout went away, and leaves with 1.
-        if type(sys.stdout).__name__.endswith("PacifyFlushWrapper"):
-            os._exit(ExitCode.OK)
-        raise
+    except ReaderGoneError:
+        os._exit(ExitCode.OK)
     except C2LError as error:
-        _tell(f"c2l: error: {printable(error.message)}")
+        click.echo(f"c2l: error: {printable(error.message)}", err=True)
         if error.hint:
-            _tell(f"  next: {printable(error.hint)}")
+            click.echo(f"  next: {printable(error.hint)}", err=True)
+        if isinstance(error, StdoutError):
+            # Its buffer cannot be flushed on the way out either.
+            os._exit(error.exit_code)
         sys.exit(error.exit_code)
     except (click.exceptions.Abort, _Leave) as left:
-        _tell(f"c2l: interrupted ({str(left) or 'SIGINT'}); no half-written output is left")
+        said = str(left) or "SIGINT"
+        click.echo(f"c2l: interrupted ({said}); no half-written output is left", err=True)
         sys.exit(ExitCode.INTERRUPTED)
     except click.ClickException as error:
         error.show()
         sys.exit(ExitCode.USAGE)
-    except BrokenPipeError:
-        # The reader of stdout went away (a pager, head): not an error of ours.
-        sys.stderr.close()
-        os._exit(ExitCode.OK)
-    except OSError as error:
-        # What writes files names them; what is left is stdout.
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        _tell(f"c2l: error: stdout cannot be written: {error.strerror}")
-        # Its buffer cannot be flushed on the way out either.
-        os._exit(ExitCode.IO_ERROR)

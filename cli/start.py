@@ -1,34 +1,38 @@
-"""The entry point: a signal that comes while the commands are imported ends it with 130."""
+"""The entry point: makes the surroundings of a process safe, then imports the commands."""
 
 from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from typing import Any
+
+from c2l.runtime.signals import heard
 
 INTERRUPTED = 130
 
 
-def _leave(number: int, _: Any) -> None:
+def leave(number: int, _: Any) -> None:
     """Nothing is begun yet; an exception in the middle of an import can abort the process."""
-    name = signal.Signals(number).name
-    os.write(2, f"c2l: interrupted ({name}); nothing was written\n".encode())
+    text = f"c2l: interrupted ({signal.Signals(number).name}); nothing was written\n"
+    with suppress(OSError):
+        os.write(2, text.encode())
     os._exit(INTERRUPTED)
 
 
 def run() -> None:
-    """Import the commands, then run the one that is named."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-    # What is ignored, as by nohup, stays so.
-    before = {n: signal.getsignal(n) for n in numbers}
-    waiting = [n for n in numbers if before[n] not in (signal.SIG_IGN, None)]
-    for number in waiting:
-        signal.signal(number, _leave)
-    from .main import run as run_command
+    """Import the commands, then run the one that is named; a signal before that is 130."""
+    before = {number: signal.signal(number, leave) for number in heard()}
+    from .limited import supervised
+    from .streams import mend
 
-    for number in waiting:
-        signal.signal(number, before[number])
-    run_command()
+    mend()
+    with supervised():
+        from .main import run as run_command
+
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        run_command()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import h5py
 
 from c2l import schema
+from c2l.artifacts.in_use import locked_input
 from c2l.artifacts.lineage import Source, from_json
 from c2l.artifacts.outputs import HDF5
 from c2l.artifacts.seal import content_digest
@@ -33,7 +35,12 @@ def reading(path: Path, *, hint: str | None = None) -> Iterator[None]:
         yield
     except (BadInputError, OutputError):
         raise
+    except BlockingIOError:
+        raise locked_input(path) from None
     except _DAMAGE as error:
+        if isinstance(error, OSError) and error.errno:
+            problem = f"cannot be read: {os.strerror(error.errno)}"
+            raise BadInputError(path, problem) from None
         raise BadInputError(path, f"damaged: {error}", hint=hint) from None
 
 
@@ -70,7 +77,9 @@ def open_artifact(path: Path, kind: str, *, hint: str | None = None) -> Iterator
 
     Raises:
         BadInputError: missing, truncated, not HDF5, of another kind or version, incomplete,
-            damaged, holding links, virtual or external data, or crashing the library.
+            damaged, holding links, virtual or external data, or crashing the library; marked as
+            open for writing.
+        LockedInputError: another program has it open for writing.
     """
     try:
         if first_bytes(path) != HDF5:

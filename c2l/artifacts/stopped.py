@@ -18,7 +18,7 @@ from c2l.artifacts.hdf5_output import Output
 from c2l.artifacts.rows import RowReader, write_row
 from c2l.artifacts.untrusted.child import KilledError
 from c2l.artifacts.untrusted.structure import check_structure
-from c2l.errors import BadInputError, ConfigDiffersError
+from c2l.errors import BadInputError, ConfigDiffersError, LockedInputError
 from c2l.runtime.files import output_errors, partial_sibling
 
 # They do not change a row: each photo is known by its hash.
@@ -45,6 +45,7 @@ def take_over(stale: Path, fresh: Output, output: Path, *, anew: bool = False) -
         ConfigDiffersError: it was made under other options, which are named.
         OutputError: the fresh store cannot be written.
         KilledError: the process that tried it out was killed from outside.
+        LockedInputError: another program has it open for writing.
     """
     try:
         with tried_out(stale, unfinished=True) as old:
@@ -61,7 +62,7 @@ def take_over(stale: Path, fresh: Output, output: Path, *, anew: bool = False) -
             if fresh(lambda file: _components(old) != _components(file)):
                 return "its principal components were of other photos"
             _copy(stale, old, fresh, output)
-    except KilledError:
+    except (KilledError, LockedInputError):
         # No reason to drop what is there.
         if not anew:
             raise

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+
+from c2l.errors import OutOfMemoryError
 
 # The kernel's list of this process's control groups, and the folder of their limits.
 OWN_GROUPS = Path("/proc/self/cgroup")
@@ -28,7 +29,7 @@ def granted_memory() -> int:
     Slurm.
     """
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min([machine, *_group_limits(), *_resource_limits(), *_slurm_limits()])
+    return min([machine, *_group_limits(), *process_limits(), *_slurm_limits()])
 
 
 def _group_limits() -> Iterator[int]:
@@ -53,11 +54,31 @@ def _group_limits() -> Iterator[int]:
                 yield int(limit)
 
 
-def _resource_limits() -> Iterator[int]:
+def process_limits() -> Iterator[int]:
+    """Bytes of address space and of data that this process may have (``ulimit -v``, ``-d``)."""
     for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
         soft, _ = resource.getrlimit(kind)
         if soft != resource.RLIM_INFINITY:
             yield soft
+
+
+def out_of_memory(what: str, place: str = "machine") -> OutOfMemoryError:
+    """The error for memory that ran out.
+
+    Args:
+        what: what it was that could not be had, or empty.
+        place: of the memory.
+    """
+    limit = min(process_limits(), default=0)
+    hint = (
+        "free memory and repeat the command, fit and teach with --resume; or lower --batch-size or "
+        "--image-size, which for fit and teach takes a new run"
+    )
+    if limit:
+        hint = f"raise the limit of {limit >> 20} MiB (ulimit -v), or {hint}"
+    return OutOfMemoryError(
+        f"not enough memory on the {place}{': ' if what else ''}{what}", hint=hint
+    )
 
 
 def _slurm_limits() -> Iterator[int]:
@@ -80,6 +101,8 @@ def keep_freed_memory() -> bool:
     Returns:
         Whether this was set: not without glibc, nor if the environment configures malloc.
     """
+    import ctypes  # takes as long as all else that a command starts with
+
     tuned = "glibc.malloc." in os.environ.get("GLIBC_TUNABLES", "")
     if tuned or any(name in os.environ for name in MALLOC_VARIABLES):
         return False

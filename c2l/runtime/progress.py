@@ -28,7 +28,7 @@ class Console:
 
         A closed terminal or pipe is not an error: the work continues.
         """
-        if level <= self.level:
+        if level <= self.level and sys.stderr:
             with contextlib.suppress(OSError, ValueError):
                 print(text, file=sys.stderr, flush=True)
 
@@ -132,7 +132,7 @@ def progress(
     title: str, total: int, unit: str = "images", *, brief: bool = False
 ) -> Iterator[Progress]:
     """Show the progress of ``total`` steps while the block runs; for arguments see ``Progress``."""
-    on_terminal = console.level >= 1 and sys.stderr.isatty()
+    on_terminal = console.level >= 1 and sys.stderr is not None and sys.stderr.isatty()
     counter = (_ProgressBar if on_terminal else Progress)(title, total, unit, brief=brief)
     try:
         yield counter

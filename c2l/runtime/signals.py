@@ -8,18 +8,23 @@ from types import FrameType, TracebackType
 from c2l.errors import StoppedError
 from c2l.runtime.progress import console
 
-STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+
+
+def heard() -> list[signal.Signals]:
+    """The signals that may stop this process: what is ignored, as by nohup, stays so."""
+    return [n for n in STOPPING if signal.getsignal(n) not in (signal.SIG_IGN, None)]
 
 
 class StopRequest:
-    """While active, TERM, INT, USR1 and USR2 set a flag; a second INT stops at once."""
+    """While active, INT, TERM, HUP, USR1 and USR2 set a flag; a second INT stops at once."""
 
     def __init__(self) -> None:
         self.received: str | None = None
         self._previous: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> StopRequest:
-        for number in STOPPING:
+        for number in heard():
             self._previous[number] = signal.signal(number, self._handle)
         return self
 

@@ -18,7 +18,7 @@ from c2l.artifacts.registry import FORMATS, marker_of, read_leftover, read_link
 from c2l.artifacts.stopped import COPIED, leftover
 from c2l.data.dataset import open_dataset
 from c2l.data.records import Choices
-from c2l.errors import BadInputError, ForeignError
+from c2l.errors import BadInputError, ForeignError, LockedInputError
 from c2l.runtime.files import first_bytes
 
 DONE, PARTIAL, STALE, WRITTEN, BROKEN = "done", "partial", "stale", "being written", "broken"
@@ -60,6 +60,9 @@ def status(folder: Path) -> list[Entry]:
     for path in _found(folder):
         try:
             link = _read(path)
+        except LockedInputError as error:
+            entries.append(Entry(shown(path), "", WRITTEN, error.message, ""))
+            continue
         except BadInputError as error:
             entries.append(
                 Entry(shown(path), "", BROKEN, error.message, f"c2l inspect {quoted(path)}")

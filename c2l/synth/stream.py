@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
-import signal
 import threading
 import time
 from collections import deque
@@ -102,8 +101,8 @@ def ahead(function: Callable[[T], R], items: Iterable[T], *, workers: int) -> It
 
 
 def _begin(parent: int) -> None:
-    """Prepare a worker: it ends with its parent, leaves Ctrl-C to it, and keeps freed memory."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Prepare a worker: it ends with its parent, leaves signals to it, and keeps freed memory."""
+    os.setsid()  # a signal of the terminal, or to the whole group, is for the parent
     keep_freed_memory()  # a tenth of a drawing's time
 
     def watch() -> None:

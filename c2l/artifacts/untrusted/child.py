@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import c2l
+from c2l.artifacts.in_use import locked_input
 from c2l.errors import BadInputError, ExitCode, OutputError
 
 # -I -S leave out the user's settings and the site's start-up files; what is needed is named.
@@ -97,6 +98,7 @@ def run_limited(
     Raises:
         BadInputError: the function refused the file, or the child crashed or took too much.
         KilledError: the child was killed from outside.
+        LockedInputError: another program has the file open for writing.
         OutputError: what the function writes cannot be written.
     """
     request = {
@@ -124,6 +126,8 @@ def run_limited(
         raise BadInputError(path, problem, hint=crash_hint) from None
     if done.returncode == ExitCode.BAD_INPUT:
         raise BadInputError(path, json.loads(done.stdout), hint=hint)
+    if done.returncode == ExitCode.LOCKED:
+        raise locked_input(path)
     if done.returncode == ExitCode.IO_ERROR:
         raise OutputError(json.loads(done.stdout), hint="free some space, or set TMPDIR")
     if done.returncode == -signal.SIGXCPU:
@@ -157,6 +161,8 @@ def answer(request: dict[str, Any]) -> None:
         code, said = ExitCode.BAD_INPUT, error.problem
     except OutputError as error:
         code, said = ExitCode.IO_ERROR, error.message
+    except BlockingIOError:
+        code = ExitCode.LOCKED
     except MemoryError:
         most = f"{limits.memory_bytes >> 20} MiB"
         code, said = ExitCode.BAD_INPUT, f"reading it takes more than {most}"

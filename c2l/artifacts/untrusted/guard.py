@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from c2l.artifacts.in_use import require_closed
 from c2l.artifacts.untrusted.child import Limits, run_limited
 from c2l.errors import BadInputError
 from c2l.runtime.files import Identity, identity
@@ -43,12 +44,15 @@ def require_safe(path: Path, *, hint: str | None = None, unfinished: bool = Fals
         unfinished: whether its writer was stopped, so that rows may be missing.
 
     Raises:
-        BadInputError: the child refused the file, crashed, or took too long.
+        BadInputError: the child refused the file, crashed, or took too long; or the file is
+            marked as open for writing.
+        LockedInputError: another program has it open for writing.
         KilledError: the child was killed from outside.
     """
     key = identity(path)
     if not path.is_file():
         raise BadInputError(path, "is not a regular file", hint=hint)
+    require_closed(path, unfinished=unfinished)
     if _trusting or key in _passed:
         return
     _try(path, hint, UNFINISHED if unfinished else COMPLETE)
