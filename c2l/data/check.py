@@ -17,11 +17,11 @@ from c2l.data.audit import CURE, other_palettes
 from c2l.data.dataset import records_of
 from c2l.data.examine import EMPTY_MASK, Finding, examine, id_problems
 from c2l.data.inventory import Inventory, Remark
-from c2l.data.labelled import IdsFound, require_one_kind
 from c2l.data.labels import LabelSpace, folder_space, load_merge, published_space
 from c2l.data.names import shown
 from c2l.data.records import Choices, Record
 from c2l.data.reports import Report
+from c2l.data.scoring_input import IdsFound, require_one_kind
 from c2l.data.spaces import Meaning
 from c2l.data.splitcheck import report_twins, report_unlabelled
 from c2l.data.taking import take_inventory
@@ -75,7 +75,7 @@ class CheckReport:
 
     Attributes:
         root: the folder that was named.
-        layout: "atr", "ccp", "lip" or "folder".
+        layout: the name of a row of ``LAYOUTS``, or "folder".
         split: the split whose files were read, or None for all.
         line: photos, masks and files left out, in one line.
         label_space: name of the label space, or None where nobody named the labels.
@@ -272,8 +272,8 @@ def _read_all(records: tuple[Record, ...], workers: int, progress: Progress | No
 
 
 def _fill(result: CheckReport, tally: _Tally) -> None:
-    result.height = _spread(tally.heights)
-    result.width = _spread(tally.widths)
+    result.height = _extent(tally.heights)
+    result.width = _extent(tally.widths)
     result.formats = dict(sorted(tally.formats.items()))
     result.modes = dict(sorted(tally.modes.items()))
 
@@ -388,7 +388,7 @@ def _count(records: Iterable[Record]) -> SplitCount:
     return SplitCount(len(masks), sum(masks), len(masks) - sum(masks))
 
 
-def _spread(lengths: Sequence[int]) -> Spread | None:
+def _extent(lengths: Sequence[int]) -> Spread | None:
     if not lengths:
         return None
     return Spread(min(lengths), statistics.median_low(lengths), max(lengths))

@@ -50,7 +50,7 @@ class Inventory:
 
     Attributes:
         root: the folder.
-        layout: "atr", "ccp", "lip" or "folder".
+        layout: the name of a row of ``LAYOUTS``, or "folder".
         records: all photos, sorted by name.
         splits: the splits, sorted by name.
         meaning: what the ids in the masks mean.

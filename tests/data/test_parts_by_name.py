@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from c2l.data.labels import LabelSpace, folder_space, load_merge, published_space
-from c2l.data.named import classes_by_name
+from c2l.data.parts_by_name import classes_by_name
 from c2l.errors import BadInputError
 from c2l.schema import PARTS
 from c2l.scoring.confusion import confusion_matrix
