@@ -248,7 +248,7 @@ def _opening(
         root=str(found.root),
         layout=found.layout,
         split=split,
-        line=found.line(records),
+        line=found.line(None if split is None else records),
         label_space=None,
         labels_by=found.meaning.said,
         images=_count(records),
@@ -335,9 +335,8 @@ def _explain_labels(
     if binary:
         notes.append(Remark(found.root, f"masks are 0 and 255: 255 is read as {_second(meaning)}"))
     pixels = result.pixels
-    if pixels is not None and pixels.too_many():
-        problem = f"more than a small share of the pixels would not be scored: {pixels.said()}"
-        problems.append(Remark(found.root, problem, "name the labels: --labels NAME|FILE"))
+    if pixels is not None and (excess := pixels.excess()):
+        problems.append(Remark(found.root, excess, "name the labels: --labels NAME|FILE"))
     shown_classes = [name for name, count in result.classes.items() if count]
     if len(shown_classes) == 1 and tally.ids.ids and not tally.ids.full:
         problem = f"every labelled pixel is {shown_classes[0]}: a score needs two classes"

@@ -62,7 +62,7 @@ def open_dataset(
     """
     found = take_inventory(Path(root), choices or Choices(), stop_at_first)
     records = found.records if split is None else records_of(found, split, stop_at_first)
-    line = found.line(records)
+    line = found.line(None if split is None else records)
     if labelled_only:
         records = tuple(record for record in records if record.mask is not None)
         for remark in found.ambiguous[:1]:

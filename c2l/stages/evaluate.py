@@ -205,10 +205,10 @@ def _require_scored(
             f"{only}: a score needs two classes",
             hint="choose another --merge or split, or see the masks: c2l data check DIR",
         )
-    if pixels.too_many() and not options.allow_unscored:
+    if (excess := pixels.excess()) and not options.allow_unscored:
         raise BadInputError(
             root,
-            f"more than a small share of the {said}",
+            excess,
             hint="name the labels by --labels NAME|FILE, or accept it by --allow-unscored",
         )
 
