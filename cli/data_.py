@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -100,35 +101,53 @@ def check(call: Call[CheckOptions], folder: Path) -> int:
 command.add_command(synth)
 command.add_command(check)
 
-# Lines of a kind that are shown; --json has all.
+# Remarks of a kind that are shown; --json has all.
 SHOWN = 4
-WIDTH = 100
+# Of the words before a remark, and of lines where there is no terminal.
+MARGIN, WIDTH = 6, 100
+LONGEST_TITLE = 24
 
 
 def _print(report: dict[str, Any]) -> None:
-    click.echo(f"{printable(report['root'])}: layout {report['layout']}, {report['line']}")
-    for name, count in report["splits"].items():
-        _row(f"split {name}", f"{count['images']} ({count['labelled']} labelled)")
-    if report["unlisted"]:
-        _row("in no split", str(report["unlisted"]))
-    if report["texts"]:
-        _row("texts read", ", ".join(report["texts"]))
-    for side in ("height", "width"):
-        if spread := report[side]:
-            _row(side, f"{spread['min']} to {spread['max']}, median {spread['median']} pixels")
-    _row("formats", ", ".join(f"{n} {k}" for k, n in report["formats"].items()) or "none read")
-    if report["merge"]:
-        _row("labels", report["labels_by"])
-        _row("pixels", _shares(report["labels"]))
-        _row(f"classes of {report['merge']}", _shares(report["classes"]))
-        if not_scored := _unscored(report["pixels"]):
-            _row("not scored", not_scored)
-    _remarks("left", _by_folder(report["left_out"]))
+    click.echo(f"{printable(report['root'])}: layout {report['layout']}")
+    rows = _rows(report)
+    width = min(max(len(title) for title, _ in rows), LONGEST_TITLE) + 2
+    for title, text in rows:
+        _wrap(printable(title, lines=False).ljust(width), text, width)
+    wrong = {remark["file"] for remark in report["problems"]}
+    left = [one for one in report["left_out"] if one["file"] not in wrong]
+    _remarks("left", _by_folder(left))
     _remarks("note", report["notes"])
     _remarks("WRONG", report["problems"])
     count = len(report["problems"])
     many = "1 problem" if count == 1 else f"{count} problems"
     click.echo(many if count else "nothing wrong")
+
+
+def _rows(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """What is there, by title."""
+    from c2l.data.labels import IDENTITY
+
+    rows = [("files", report["line"])]
+    for name, count in report["splits"].items():
+        rows.append((f"split {name}", f"{count['images']} ({count['labelled']} labelled)"))
+    if report["unlisted"]:
+        rows.append(("in no split", str(report["unlisted"])))
+    if report["texts"]:
+        rows.append(("texts read", ", ".join(report["texts"])))
+    for side in ("height", "width"):
+        if extent := report[side]:
+            text = f"{extent['min']} to {extent['max']}, median {extent['median']} pixels"
+            rows.append((side, text))
+    formats = ", ".join(f"{n} {k}" for k, n in report["formats"].items())
+    rows.append(("formats", formats or "none read"))
+    if report["merge"]:
+        rows += [("labels", report["labels_by"]), ("pixels", _shares(report["labels"]))]
+        if report["merge"] != IDENTITY:
+            rows.append(("classes", f"{report['merge']}: {_shares(report['classes'])}"))
+        if not_scored := _unscored(report["pixels"]):
+            rows.append(("not scored", not_scored))
+    return rows
 
 
 def _by_folder(left_out: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -145,11 +164,17 @@ def _by_folder(left_out: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return remarks
 
 
-def _row(title: str, text: str) -> None:
-    first, rest = f"{title:<12}  ", " " * 14
-    for line in textwrap.wrap(printable(text, lines=False), WIDTH - len(first)) or [""]:
-        click.echo(first + line)
-        first = rest
+def _wrap(first: str, text: str, margin: int) -> None:
+    """A text in the width of the terminal; names of files are never broken."""
+    lines = textwrap.wrap(
+        printable(text, lines=False),
+        max(shutil.get_terminal_size((WIDTH, 24)).columns, 2 * margin),
+        initial_indent=first,
+        subsequent_indent=" " * margin,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    click.echo("\n".join(lines or [first.rstrip()]))
 
 
 def _shares(pixels: dict[str, int]) -> str:
@@ -165,14 +190,17 @@ def _unscored(pixels: dict[str, Any] | None) -> str:
 
 
 def _remarks(word: str, remarks: list[dict[str, Any]]) -> None:
-    """Of remarks that differ in nothing but names and numbers, the first few."""
-    kinds: dict[str, list[dict[str, Any]]] = {}
+    """Of remarks that differ in nothing but names and numbers, the first few, and what to do."""
+    kinds: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for remark in remarks:
-        kinds.setdefault(re.sub(r"\d+|'[^']*'|\S+/\S+", "#", remark["problem"]), []).append(remark)
-    for group in kinds.values():
+        kind = re.sub(r"\d+|'[^']*'|\S+/\S+", "#", remark["problem"])
+        kinds.setdefault((kind, remark.get("hint") or ""), []).append(remark)
+    for (_, hint), group in kinds.items():
         shown = group if len(group) <= SHOWN + 1 else group[:SHOWN]
         for remark in shown:
-            hint = f" ({remark['hint']})" if remark.get("hint") else ""
-            click.echo(f"{word:<5} {printable(remark['file'])}: {remark['problem']}{hint}")
+            _wrap(word.ljust(MARGIN), f"{remark['file']}: {remark['problem']}", MARGIN)
         if len(shown) < len(group):
-            click.echo(f"{word:<5} and {len(group) - len(shown)} more like these: --json lists all")
+            more = f"and {len(group) - len(shown)} more like these: --json lists all"
+            _wrap(word.ljust(MARGIN), more, MARGIN)
+        if hint:
+            _wrap(" " * MARGIN, f"next: {hint}", MARGIN)

@@ -9,7 +9,7 @@ from typing import Any
 
 from c2l import schema
 from c2l.artifacts import drawn
-from c2l.artifacts.lineage import Source, command, quoted, shown
+from c2l.artifacts.lineage import Source, as_written, command, quoted
 from c2l.artifacts.untrusted.types import require_options
 from c2l.options import changed, roles
 
@@ -97,7 +97,7 @@ class Link:
             if name in given:
                 given[name] = self.named(role) or given[name]
         arguments = [self.named(role) or role.upper() for role in self.takes]
-        line = command(self.format.stage, arguments, Path(shown(self.path)), given)
+        line = command(self.format.stage, arguments, Path(as_written(self.path)), given)
         return " ".join([line, *self.extra, *more])
 
     def named(self, role: str) -> str | None:
@@ -108,7 +108,7 @@ class Link:
         where = found.located(self.path)
         if where == drawn.shipped():
             return drawn.NAME
-        return shown(where.parent if where.name == schema.PREDICTOR else where)
+        return as_written(where.parent if where.name == schema.PREDICTOR else where)
 
     def beside(self, name: str) -> str:
         """An output beside it, as a word of a command line, under a name that is free."""

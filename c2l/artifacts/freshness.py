@@ -12,8 +12,8 @@ from c2l.artifacts.registry import read_link
 from c2l.artifacts.sums import KnownSums
 from c2l.data.dataset import Dataset, open_dataset
 from c2l.data.decoding import inputs_digest
-from c2l.data.labelled import joined_sha256
 from c2l.data.records import Choices
+from c2l.data.scoring_input import joined_sha256
 from c2l.errors import BadInputError
 from c2l.runtime.files import sha256_file
 from c2l.runtime.progress import progress

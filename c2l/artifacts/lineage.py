@@ -102,10 +102,10 @@ def command(
 
 def quoted(path: Path) -> str:
     """The same as a word of a shell's command line."""
-    return shlex.quote(shown(path))
+    return shlex.quote(as_written(path))
 
 
-def shown(path: Path) -> str:
+def as_written(path: Path) -> str:
     """A path as a user in the working folder would write it, where that is shorter."""
     relative = os.path.relpath(path)
     if relative.startswith("-"):

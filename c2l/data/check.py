@@ -17,11 +17,11 @@ from c2l.data.audit import CURE, other_palettes
 from c2l.data.dataset import records_of
 from c2l.data.examine import EMPTY_MASK, Finding, examine, id_problems
 from c2l.data.inventory import Inventory, Remark
-from c2l.data.labelled import IdsFound, require_one_kind
 from c2l.data.labels import LabelSpace, folder_space, load_merge, published_space
 from c2l.data.names import shown
 from c2l.data.records import Choices, Record
 from c2l.data.reports import Report
+from c2l.data.scoring_input import IdsFound, require_one_kind
 from c2l.data.spaces import Meaning
 from c2l.data.splitcheck import report_twins, report_unlabelled
 from c2l.data.taking import take_inventory
@@ -75,7 +75,7 @@ class CheckReport:
 
     Attributes:
         root: the folder that was named.
-        layout: "atr", "ccp", "lip" or "folder".
+        layout: the name of a row of ``LAYOUTS``, or "folder".
         split: the split whose files were read, or None for all.
         line: photos, masks and files left out, in one line.
         label_space: name of the label space, or None where nobody named the labels.
@@ -248,7 +248,7 @@ def _opening(
         root=str(found.root),
         layout=found.layout,
         split=split,
-        line=found.line(records),
+        line=found.line(None if split is None else records),
         label_space=None,
         labels_by=found.meaning.said,
         images=_count(records),
@@ -272,8 +272,8 @@ def _read_all(records: tuple[Record, ...], workers: int, progress: Progress | No
 
 
 def _fill(result: CheckReport, tally: _Tally) -> None:
-    result.height = _spread(tally.heights)
-    result.width = _spread(tally.widths)
+    result.height = _extent(tally.heights)
+    result.width = _extent(tally.widths)
     result.formats = dict(sorted(tally.formats.items()))
     result.modes = dict(sorted(tally.modes.items()))
 
@@ -335,9 +335,8 @@ def _explain_labels(
     if binary:
         notes.append(Remark(found.root, f"masks are 0 and 255: 255 is read as {_second(meaning)}"))
     pixels = result.pixels
-    if pixels is not None and pixels.too_many():
-        problem = f"more than a small share of the pixels would not be scored: {pixels.said()}"
-        problems.append(Remark(found.root, problem, "name the labels: --labels NAME|FILE"))
+    if pixels is not None and (excess := pixels.excess()):
+        problems.append(Remark(found.root, excess, "name the labels: --labels NAME|FILE"))
     shown_classes = [name for name, count in result.classes.items() if count]
     if len(shown_classes) == 1 and tally.ids.ids and not tally.ids.full:
         problem = f"every labelled pixel is {shown_classes[0]}: a score needs two classes"
@@ -388,7 +387,7 @@ def _count(records: Iterable[Record]) -> SplitCount:
     return SplitCount(len(masks), sum(masks), len(masks) - sum(masks))
 
 
-def _spread(lengths: Sequence[int]) -> Spread | None:
+def _extent(lengths: Sequence[int]) -> Spread | None:
     if not lengths:
         return None
     return Spread(min(lengths), statistics.median_low(lengths), max(lengths))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from c2l.data.decoding import evenly
 from c2l.data.images import FORMATS, MAX_PIXELS, open_image, read_rgb, read_size
 from c2l.errors import BadInputError
 
@@ -30,12 +31,6 @@ _COLOUR_STEP = 8
 _COPY_SIDE, _COPY_DIFFERENCE = 16, 10.0
 
 
-def spread(files: Sequence[Path], most: int = _SAMPLE) -> list[Path]:
-    """At most that many of some files, evenly spread."""
-    chosen = np.linspace(0, len(files) - 1, min(len(files), most)).round().astype(int)
-    return [files[i] for i in chosen]
-
-
 def maskness(files: Sequence[Path], *, headers_only: bool = False) -> float | None:
     """How surely some files of one kind are masks: the median of a sample of them.
 
@@ -46,7 +41,8 @@ def maskness(files: Sequence[Path], *, headers_only: bool = False) -> float | No
     Returns:
         ``PHOTO`` to ``INDEXED``; None where no file of the sample can be judged.
     """
-    found = [_maskness(path, headers_only=headers_only) for path in spread(files)]
+    sample = (files[i] for i in evenly(len(files), _SAMPLE))
+    found = [_maskness(path, headers_only=headers_only) for path in sample]
     known = sorted(value for value in found if value is not None)
     return known[(len(known) - 1) // 2] if known else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from c2l.data.inventory import UNREAD_LIST, Inventory, Remark
 from c2l.data.names import shown
@@ -12,6 +13,7 @@ from c2l.data.reports import Report, stop_at_first
 from c2l.data.spaces import Meaning
 from c2l.data.taking import take_inventory
 from c2l.errors import BadInputError
+from c2l.runtime.progress import console
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Dataset:
 
     Attributes:
         root: the folder (or the single image) that was named.
-        layout: "atr", "ccp", "lip" or "folder".
+        layout: the name of a row of ``LAYOUTS``, or "folder".
         split: the split, or None for everything.
         records: the photos, sorted by name.
         meaning: what the ids in the masks mean.
@@ -60,7 +62,7 @@ def open_dataset(
     """
     found = take_inventory(Path(root), choices or Choices(), stop_at_first)
     records = found.records if split is None else records_of(found, split, stop_at_first)
-    line = found.line(records)
+    line = found.line(None if split is None else records)
     if labelled_only:
         records = tuple(record for record in records if record.mask is not None)
         for remark in found.ambiguous[:1]:
@@ -84,6 +86,30 @@ def open_dataset(
         line if split is None else f"split {split}: {line}",
         tuple(found.notes),
     )
+
+
+def open_images(
+    data: Path, options: Any, *, split: str | None = None, labelled_only: bool = False
+) -> Dataset:
+    """A data set, or one of its splits, by the choices among a stage's options; says what it is.
+
+    Args:
+        data: the folder, or an image file.
+        options: of a stage; ``Choices.of`` takes what it knows.
+        split: the split; the one among the options where none is given.
+        labelled_only: leave out photos that have no mask.
+
+    Raises:
+        BadInputError: as ``open_dataset``.
+    """
+    split = getattr(options, "split", None) if split is None else split
+    dataset = open_dataset(
+        data, split=split, labelled_only=labelled_only, choices=Choices.of(options)
+    )
+    console.print(f"{shown(data)}: {dataset.line}")
+    for note in dataset.notes:
+        console.print(f"note: {shown(note.path)}: {note.problem}")
+    return dataset
 
 
 def records_of(found: Inventory, split: str, report: Report) -> tuple[Record, ...]:

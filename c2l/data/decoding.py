@@ -1,9 +1,11 @@
-"""Photos decoded in order by threads, broken ones left out where asked."""
+"""Reads the files of a data set in order by threads, broken ones left out where asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,8 @@ from c2l.errors import BadInputError
 from c2l.runtime.files import sha256_file, unchanged
 from c2l.runtime.pool import ordered_map
 from c2l.runtime.progress import console
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -63,37 +67,66 @@ class Skips:
             console.print(f"{len(self.reasons)} of {images} images were left out")
 
 
-def decode(records: Sequence[Record], size: int, workers: int, skips: Skips) -> Iterator[Decoded]:
-    """Decode images in order with a bounded look-ahead; broken ones are skipped or an error."""
+@dataclass(frozen=True)
+class _Broken:
+    """An image that could not be read."""
 
-    def one(item: tuple[int, Record]) -> Decoded | tuple[str, BadInputError]:
+    name: str
+    error: BadInputError
+
+
+def read_all(
+    read: Callable[[int, Record], T], records: Sequence[Record], workers: int, skips: Skips
+) -> Iterator[T]:
+    """What ``read`` gives of each image and its place, in order, by threads that look ahead.
+
+    Raises:
+        BadInputError: a broken file under ``--on-error fail``.
+    """
+
+    def careful(item: tuple[int, Record]) -> T | _Broken:
         index, record = item
         try:
-            with unchanged(record.image):
-                pixels, original = record.photo(size)
-                digest = sha256_file(record.image)
-            return Decoded(index, pixels, original, digest)
+            return read(index, record)
         except BadInputError as error:
-            return record.name, error
+            return _Broken(record.name, error)
         except OSError as error:
-            return record.name, BadInputError(record.image, f"cannot be read: {error.strerror}")
+            problem = f"cannot be read: {error.strerror}"
+            return _Broken(record.name, BadInputError(record.image, problem))
 
-    for result in ordered_map(one, enumerate(records), workers=workers):
-        if isinstance(result, Decoded):
-            yield result
+    for found in ordered_map(careful, enumerate(records), workers=workers):
+        if isinstance(found, _Broken):
+            skips.add(found.name, found.error)
         else:
-            skips.add(*result)
+            yield found
 
 
-def batched(items: Iterator[Decoded], size: int) -> Iterator[list[Decoded]]:
-    """Group decoded images into batches; the last one may be smaller."""
-    batch: list[Decoded] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
+def read_in_batches(
+    read: Callable[[Record], T],
+    records: Sequence[Record],
+    size: int,
+    workers: int,
+    skips: Skips,
+) -> Iterator[list[T]]:
+    """The same of each image alone, in batches."""
+    return batched(read_all(lambda _, record: read(record), records, workers, skips), size)
+
+
+def decode(records: Sequence[Record], size: int, workers: int, skips: Skips) -> Iterator[Decoded]:
+    """The same decoded at (size, size), with the hash of the file."""
+
+    def read(index: int, record: Record) -> Decoded:
+        with unchanged(record.image):
+            pixels, original = record.photo(size)
+            return Decoded(index, pixels, original, sha256_file(record.image))
+
+    return read_all(read, records, workers, skips)
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Group items into lists of one size; the last one may be smaller."""
+    items = iter(items)
+    while batch := list(islice(items, size)):
         yield batch
 
 

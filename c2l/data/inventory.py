@@ -50,7 +50,7 @@ class Inventory:
 
     Attributes:
         root: the folder.
-        layout: "atr", "ccp", "lip" or "folder".
+        layout: the name of a row of ``LAYOUTS``, or "folder".
         records: all photos, sorted by name.
         splits: the splits, sorted by name.
         meaning: what the ids in the masks mean.
@@ -86,7 +86,12 @@ class Inventory:
         return members(source.path, PhotoNames.of(below, source.prefix), report)
 
     def line(self, records: Sequence[Record] | None = None) -> str:
-        """One line: how many photos, with masks, and files left out with the reasons."""
+        """One line: how many photos, with masks, and files left out with the reasons.
+
+        Args:
+            records: of a split; files are left out of the whole folder.
+        """
+        of = "" if records is None else " of the whole folder"
         records = self.records if records is None else records
         count, masks = len(records), sum(record.mask is not None for record in records)
         left = sum(one.files for one in self.left)
@@ -103,7 +108,7 @@ class Inventory:
         ]
         if len(ranked) > _MOST_REASONS:
             parts.append(f"{len(ranked) - _MOST_REASONS} other reasons")
-        return f"{said}{left} file{'s' * (left != 1)} left out ({'; '.join(parts)})"
+        return f"{said}{left} file{'s' * (left != 1)}{of} left out ({'; '.join(parts)})"
 
 
 def _named(group: list[LeftOut]) -> str:

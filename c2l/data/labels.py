@@ -1,6 +1,6 @@
 """What the label ids of a mask mean: label spaces, joined by merges into the classes scored.
 
-Both are data files in ``merges/``. A merge file of one's own reads::
+Both are data files in ``merges/``. A user's own merge file reads::
 
     label_space = "atr"            # or labels = ["sky", "person"], or neither: the data's own
     classes = ["background", "upper", "lower"]
@@ -11,8 +11,10 @@ Both are data files in ``merges/``. A merge file of one's own reads::
     upper = ["hat", 4]             # names or ids, mixed at will
     lower = ["skirt", "pants"]
 
-    [atr]                          # optional: where predictors name ATR's labels otherwise
-    upper = ["face"]
+    [from_atr]                     # optional: the class of ATR's labels that the data lack,
+    background = ["bag"]           # for predictors that name these; all others go by name
+
+Without ``classes`` and ``assign``, each label is a class.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -41,7 +43,7 @@ IDENTITY = "identity"
 FOLDER_SPACE = "folder"
 OWN_LABELS = "own"  # listed by the user, in a merge file or a folder's labels.txt
 
-_KEYS = ("label_space", "labels", "classes", "assign", "ignore", "rest", "atr")
+_KEYS = ("label_space", "labels", "classes", "assign", "ignore", "rest", "from_atr")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ class Merge:
         classes: class names; class 0 is the background.
         table: 256 entries, raw id -> class index, or 255 for what is ignored.
         forgotten: ids of labels that the merge does not name: ignored, which may be meant so.
-        atr: class by ATR's label, for predictors that name these, where names alone do not tell.
+        from_atr: class by those of ATR's labels whose names do not tell it, for predictors that
+            name these.
     """
 
     name: str
@@ -70,7 +73,7 @@ class Merge:
     classes: tuple[str, ...]
     table: tuple[int, ...]
     forgotten: tuple[int, ...] = ()
-    atr: dict[str, str] = field(default_factory=dict)
+    from_atr: dict[str, str] = field(default_factory=dict)
 
     def apply(self, mask: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
         """Class indices of a mask.
@@ -165,18 +168,21 @@ class _Builder:
             if key not in _KEYS:
                 raise self._error(f"unknown key '{key}'; expected {', '.join(_KEYS)}")
         space = self._space(data)
-        classes = self._classes(data)
-        table, forgotten = self._table(data, space, classes)
-        atr = self._atr(data, classes)
-        return Merge(self.name, space.name, classes, table, forgotten, atr)
+        if data.keys() <= {"label_space", "labels", "from_atr"}:
+            merge = replace(_identity(space), name=self.name)
+        else:
+            classes = self._classes(data)
+            table, forgotten = self._table(data, space, classes)
+            merge = Merge(self.name, space.name, classes, table, forgotten)
+        return replace(merge, from_atr=self._from_atr(data, merge.classes))
 
-    def _atr(self, data: dict[str, Any], classes: tuple[str, ...]) -> dict[str, str]:
-        rows = data.get("atr", {})
+    def _from_atr(self, data: dict[str, Any], classes: tuple[str, ...]) -> dict[str, str]:
+        rows = data.get("from_atr", {})
         if not isinstance(rows, dict):
-            raise self._error("key 'atr': expected a table of class = [labels of ATR]")
+            raise self._error("key 'from_atr': expected a table of class = [labels of ATR]")
         atr, found = published_space("atr"), dict[str, str]()
         for name, labels in rows.items():
-            key = f"atr.{name}"
+            key = f"from_atr.{name}"
             self._class_index(key, name, classes)
             taken: dict[int, str] = {}
             self._take(taken, key, labels, atr)

@@ -1,7 +1,7 @@
-"""The layouts in which data sets are published, one row each: a new one is a new row.
+"""The layouts in which data sets are published, one row each.
 
 A layout says where photos, masks and lists of splits lie; what the ids in the masks mean is
-another question, answered in ``c2l.data.spaces``.
+another question, answered in ``c2l.data.spaces``. CONTRIBUTING.md says how to add one.
 """
 
 from __future__ import annotations
@@ -36,12 +36,15 @@ class Layout:
 
     Attributes:
         name: as commands and artifacts have it.
-        places: the folders of photos; the layout is recognised by the first that exists.
+        places: the folders of photos; a folder has the layout where any of them exists.
         needs_masks: whether a folder of masks must be there too.
         lists: folders whose text files all are lists of splits.
-        space: the published label space of the data sets in this layout.
-        attested_by: what proves that the labels are those of ``space``: file stems as
-            published (most photos match), or folders that nothing else has.
+        space: the published label space of the data sets in this layout, a key of
+            ``merges/spaces.toml``. Folders are easily alike, so it is taken only where
+            ``stems``, ``folders`` or the ids in the masks prove it.
+        stems: matches the names of the published photos, without folders and suffixes; proves
+            ``space`` where it fits more than half of the photos.
+        folders: those that no other data set has; one that holds a file proves ``space``.
     """
 
     name: str
@@ -108,6 +111,7 @@ def _lip(split: str, *names: str) -> Place:
 
 FOLDER = Layout("folder", (Place(("images",), _FOLDER_MASKS), Place(("",), _FOLDER_MASKS)))
 
+# The first that fits is taken, so stricter rows stand before those that fit more folders.
 LAYOUTS = (
     Layout(
         "atr",

@@ -70,9 +70,8 @@ class PhotoNames:
         """The photo that a line names: all of it, or its first column."""
         if found := self.known.get(key(line)):
             return found
-        for column in _columns(line):
-            return self.known.get(key(column.removeprefix("/")))
-        return None
+        columns = _columns(line)
+        return self.known.get(key(columns[0].removeprefix("/"))) if columns else None
 
     def only(self, line: str) -> bool:
         """Whether a line holds the name of a photo, and no more than names of its masks."""

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from c2l.data.contents import FEW_COLOURS, FEW_VALUES, PHOTO, are_smaller_copies, maskness, spread
+from c2l.data.contents import FEW_COLOURS, FEW_VALUES, PHOTO, are_smaller_copies, maskness
+from c2l.data.decoding import evenly
 from c2l.data.names import MASK_WORDS, key, means_mask, split_kind, undecorated
 from c2l.data.walk import File
 
@@ -20,6 +21,8 @@ _MOST_SERIES = 64
 # Shares of a series' stems that another one has, from which it may be made from it (a copy, or a
 # mask in colours), or is worth a word.
 _COPIED, _REPEATED = 0.8, 0.9
+# Of many series, or of many pairs of files, those that are looked at.
+_FEW = 3
 _LOSSY = (".jpg", ".jpeg", ".jfif", ".jpe", ".webp")
 
 
@@ -61,7 +64,7 @@ class Series:
         return (self.maskness or PHOTO) + 0.5 * self.named_mask
 
     @property
-    def shown(self) -> str:
+    def pattern(self) -> str:
         """The series in a message."""
         return f"{self.folder or '.'}/*{''.join(f'_{w}' for w in self.words)}{self.suffix}"
 
@@ -161,7 +164,7 @@ def _masks_of(series: list[Series], is_mask: Callable[[Series], bool]) -> list[S
             kinds[one.words, one.suffix, name if one.named_mask else ""].append(one)
     found = []
     for kind in kinds.values():
-        sample = [kind[i] for i in _few(len(kind))]
+        sample = [kind[i] for i in evenly(len(kind), _FEW)]
         if all(is_mask(one) for one in sample):
             found += kind
         elif any(is_mask(one) for one in sample):
@@ -194,13 +197,9 @@ def _take_copies(
             if len(shared) < _COPIED * len(one.files):
                 continue
             pairs = [(one.files[core].path, other.files[core].path) for core in shared]
-            if are_smaller_copies([pairs[i] for i in _few(len(pairs))]):
+            if are_smaller_copies([pairs[i] for i in evenly(len(pairs), _FEW)]):
                 result.copies += one.files.values()
                 del photos[id(one)]
-
-
-def _few(count: int) -> list[int]:
-    return sorted({0, count // 2, count - 1})
 
 
 def _take_lonely(
@@ -223,8 +222,8 @@ def _looks_like_mask(one: Series) -> bool:
         return (one.maskness or PHOTO) >= FEW_COLOURS
     if one.suffix in _LOSSY:
         return False
-    sample = spread([file.path for file in one.files.values()])
-    return (maskness(sample, headers_only=True) or PHOTO) >= FEW_VALUES
+    files = [file.path for file in one.files.values()]
+    return (maskness(files, headers_only=True) or PHOTO) >= FEW_VALUES
 
 
 def _note_repeats(
@@ -243,7 +242,7 @@ def _note_repeats(
             if shared > 1 and shared >= _REPEATED * len(one.files):
                 noted.add(id(one))
                 first = next(iter(one.files.values()))
-                about = f"{len(one.files)} pictures {one.shown} have the names of {other.shown}"
+                about = f"{len(one.files)} pictures {one.pattern} have the names of {other.pattern}"
                 problem = f"{about} and look like photos too; they are taken as photos"
                 result.doubts.append((first, problem))
                 break

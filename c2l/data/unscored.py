@@ -98,20 +98,29 @@ class Pixels:
 
     def said(self) -> str:
         """What is not scored, in one line; empty where everything is."""
+        said = self._reasons()
+        return f"pixels not scored: {said}" if said else ""
+
+    def _reasons(self) -> str:
         parts = [
             (self.ignore, "ignored (255)"),
             (sum(self.outside.values()), f"outside the label space (ids {_names(self.outside)})"),
             (sum(self.merged_away.values()), f"ignored by the merge ({_names(self.merged_away)})"),
             (sum(self.forgotten.values()), f"not named by the merge ({_names(self.forgotten)})"),
         ]
-        said = [f"{_percent(n, self.all)} {why}" for n, why in parts if n]
-        return f"pixels not scored: {', '.join(said)}" if said else ""
+        return ", ".join(f"{_percent(n, self.all)} {why}" for n, why in parts if n)
 
-    def too_many(self) -> bool:
-        """Whether more than a small share drops out that nobody asked to leave out."""
+    def excess(self) -> str:
+        """What drops out that nobody asked to leave out; empty where it is a small share."""
         foreign = sum(self.outside.values()) + sum(self.forgotten.values())
-        limits = ((foreign, MOST_FOREIGN), (foreign + self.ignore, MOST_UNSCORED))
-        return any(count > share * self.all for count, share in limits)
+        for count, most, what in (
+            (foreign, MOST_FOREIGN, "are of labels that are not known"),
+            (foreign + self.ignore, MOST_UNSCORED, "would not be scored"),
+        ):
+            if count > most * self.all:
+                share = f"{_percent(count, self.all)} of the pixels {what}"
+                return f"{share}, at most {100 * most:.0f} % may: {self._reasons()}"
+        return ""
 
 
 def _percent(count: int, total: int) -> str:

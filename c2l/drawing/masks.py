@@ -43,7 +43,7 @@ def write_legend(
     entries: Sequence[tuple[int, str, Sequence[int]]],
     made_from: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the meaning of the ids in a folder of masks as JSON.
+    """Write the legend of the ids in a folder of masks as JSON.
 
     Args:
         path: the output.
@@ -67,7 +67,7 @@ def write_legend(
 
 
 @dataclass(frozen=True)
-class Meaning:
+class Legend:
     """What the ids in the written masks mean.
 
     Attributes:
@@ -89,6 +89,6 @@ class Meaning:
         return [(i, n, palette[3 * i : 3 * i + 3]) for i, n in enumerate(self.names)]
 
     @property
-    def legend(self) -> list[tuple[str, Sequence[int]]]:
+    def overlay(self) -> list[tuple[str, Sequence[int]]]:
         """Name and colour of each id."""
         return [(n, tuple(map(int, c))) for n, c in zip(self.names, self.colours, strict=True)]

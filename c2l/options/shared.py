@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from c2l.errors import UsageError
 from c2l.options.fields import Options, option
+
+
+def label_spaces() -> list[str]:
+    """The published label spaces, found without a TOML parser, which takes long to import."""
+    file = Path(__file__).parents[1] / "data" / "merges" / "spaces.toml"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return [line.split(" = [")[0] for line in lines if " = [" in line]
 
 
 def on_error_option() -> Any:
@@ -70,7 +78,7 @@ class LabelOptions(Options):
 
     labels: str | None = option(
         None,
-        "What the ids in masks mean: atr, ccp, lip, person-background, or a file of names.",
+        f"What the ids in masks mean: {', '.join(label_spaces())}, or a file of names.",
         group="Data",
         metavar="NAME|FILE",
         reads="file",

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from c2l.data.dataset import Dataset
-from c2l.data.decoding import Skips, evenly
-from c2l.data.labelled import Labelled, none_read, raw_ids
+from c2l.data.decoding import Skips, evenly, read_in_batches
 from c2l.data.labels import Merge
 from c2l.data.masks import resize_labels
-from c2l.data.named import classes_by_name
-from c2l.data.reading import read_in_batches
+from c2l.data.parts_by_name import classes_by_name
+from c2l.data.scoring_input import Labelled, none_read, raw_ids
 from c2l.figure.model import figure_evidence, figure_parts, part_labels
 from c2l.figure.ordered import ORDERED, ordered_labels
 from c2l.figure.place import Places

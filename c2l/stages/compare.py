@@ -33,7 +33,7 @@ DERIVED = {"guess", *(f"{name}_sha256" for name in roles(FitOptions))}
 
 
 @dataclass(frozen=True)
-class Scored:
+class EvalFile:
     """One eval.json.
 
     Attributes:
@@ -151,7 +151,7 @@ def write_comparison(
             partial.write_text(text, encoding="utf-8")
 
 
-def _read(path: Path, name: str) -> Scored:
+def _read(path: Path, name: str) -> EvalFile:
     scores = read_scores(path)
     lineage = scores.get("lineage", {})
     made = lineage.get("made_from")
@@ -177,7 +177,7 @@ def _read(path: Path, name: str) -> Scored:
         "label merge": [scores["classes"], scores.get("merge_table")],
         "label space": scores["label_space"]["names"],
     }
-    return Scored(path, name, scores, seed, settings, scored_on)
+    return EvalFile(path, name, scores, seed, settings, scored_on)
 
 
 def _photos_sha256(lineage: dict[str, Any]) -> str | None:
@@ -195,7 +195,7 @@ def _differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     return [key for key in {**one, **other} if one.get(key) != other.get(key)]
 
 
-def _require_alike(scored: Sequence[Scored], *, mixed: bool) -> list[str]:
+def _require_alike(scored: Sequence[EvalFile], *, mixed: bool) -> list[str]:
     """In what the scoring differs from that of the first file: nothing, unless ``mixed``."""
     first, found = scored[0], []
     for one in scored[1:]:
@@ -211,19 +211,19 @@ def _require_alike(scored: Sequence[Scored], *, mixed: bool) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _scoring(one: Scored) -> str:
+def _scoring(one: EvalFile) -> str:
     split = one.scored_on["split"]
     labels = f"labels {one.scores.get('merge')} of {one.scores['label_space']['name']}"
     where = f"split {split}" if split else "no split"
     return f"{one.scores.get('images')} photos of {where}, {labels}"
 
 
-def _rows(scored: Sequence[Scored]) -> list[Row]:
+def _rows(scored: Sequence[EvalFile]) -> list[Row]:
     """Files of one name, and unnamed ones of the same settings, in the order of the files."""
     given: dict[str, set[str]] = {}
     for one in scored:
         given.setdefault(one.key, set()).update({one.name} - {""})
-    groups: dict[tuple[str, str], list[Scored]] = {}
+    groups: dict[tuple[str, str], list[EvalFile]] = {}
     for one in scored:
         # An unnamed file belongs to the row that others of the same settings name.
         name = one.name or (min(given[one.key]) if len(given[one.key]) == 1 else "")
@@ -232,7 +232,7 @@ def _rows(scored: Sequence[Scored]) -> list[Row]:
     return [_row(name or next(derived), group) for (name, _), group in groups.items()]
 
 
-def _row(name: str, group: Sequence[Scored]) -> Row:
+def _row(name: str, group: Sequence[EvalFile]) -> Row:
     """One row, whose runs must differ in the seed and in nothing else."""
     first, seeds = group[0], {group[0].seed: group[0]}
     for one in group[1:]:
@@ -261,7 +261,7 @@ def _row(name: str, group: Sequence[Scored]) -> Row:
     return Row(name, by_seed, tuple(one.path for one in group))
 
 
-def _names(firsts: Sequence[Scored]) -> list[str]:
+def _names(firsts: Sequence[EvalFile]) -> list[str]:
     """A name for each row: its method, and the settings that tell rows of one method apart."""
     methods = [
         method_name(
@@ -280,7 +280,7 @@ def _names(firsts: Sequence[Scored]) -> list[str]:
     return names
 
 
-def _where(one: Scored) -> dict[str, Any]:
+def _where(one: EvalFile) -> dict[str, Any]:
     """What tells rows of different scoring apart."""
     return {"merge": one.scores.get("merge"), "split": one.scored_on["split"]}
 
@@ -294,7 +294,7 @@ def _fact(key: str, value: Any) -> str:
     return f"{word} {str(value)[:8] if word.endswith('sha256') else value}"
 
 
-def _trivial(scored: Sequence[Scored]) -> list[Row]:
+def _trivial(scored: Sequence[EvalFile]) -> list[Row]:
     """What trains nothing, once for each seed of the scoring."""
     found: dict[str, dict[int, dict[str, Any]]] = {}
     for one in scored:

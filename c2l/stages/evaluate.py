@@ -16,19 +16,18 @@ from c2l.artifacts.lineage import DATA, LABELS, MERGE, PREDICTOR, SCORES, Source
 from c2l.artifacts.outputs import JSON, claim, inputs_of
 from c2l.artifacts.scores import read_scores
 from c2l.data.dataset import Dataset
-from c2l.data.decoding import Skips, inputs_digest
-from c2l.data.labelled import (
+from c2l.data.decoding import Skips, inputs_digest, read_in_batches
+from c2l.data.labels import LabelSpace, Merge, load_merge
+from c2l.data.parts_by_name import classes_by_name
+from c2l.data.scoring_input import (
     Labels,
     dropped_ids,
-    labelled,
     none_read,
+    open_labelled,
     raw_ids,
     read_labelled,
     settle,
 )
-from c2l.data.labels import LabelSpace, Merge, load_merge
-from c2l.data.named import classes_by_name
-from c2l.data.reading import read_in_batches
 from c2l.data.unscored import Pixels
 from c2l.errors import BadInputError, UsageError
 from c2l.model.loading import load_predictor
@@ -77,7 +76,7 @@ def plan(artifact: Path, data: Path | None, options: EvalOptions) -> dict[str, A
     options.check()
     images = 0
     if data is not None:
-        images = len(labelled(data, options, options.split).records)
+        images = len(open_labelled(data, options, options.split).records)
     elif artifact.suffix != ".json":
         raise UsageError("DATA is missing: a data set with masks is needed")
     return {"images": images, "disk_bytes": 100_000, "device": str(pick_device(options.device))}
@@ -125,7 +124,7 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
     if data is None:
         raise UsageError("DATA is missing: a data set with masks is needed")
     prepare_cpu()
-    dataset = labelled(data, options, options.split)
+    dataset = open_labelled(data, options, options.split)
     labels = settle(dataset)
     space = labels.space
     console.print(f"labels: {labels.said}")
@@ -206,10 +205,10 @@ def _require_scored(
             f"{only}: a score needs two classes",
             hint="choose another --merge or split, or see the masks: c2l data check DIR",
         )
-    if pixels.too_many() and not options.allow_unscored:
+    if (excess := pixels.excess()) and not options.allow_unscored:
         raise BadInputError(
             root,
-            f"more than a small share of the {said}",
+            excess,
             hint="name the labels by --labels NAME|FILE, or accept it by --allow-unscored",
         )
 
@@ -321,7 +320,7 @@ def _matched_elsewhere(
     confusion: Counts,
 ) -> dict[str, Any]:
     """The matching fitted on another split, applied to the scored one."""
-    dataset = labelled(data, options, options.match_split)
+    dataset = open_labelled(data, options, options.match_split)
     labels = replace(labels, odd=settle(dataset).odd)
     elsewhere = _confusions(predictor, dataset, labels, merge, options, "match").per_image
     matching = hungarian(elsewhere.sum(0))

@@ -21,9 +21,8 @@ from c2l.artifacts.drawn import located
 from c2l.artifacts.feature_writer import FeatureWriter, StoreLayout, write_features
 from c2l.artifacts.lineage import DATA, PREDICTOR, WEIGHTS, Source, as_json, source
 from c2l.artifacts.outputs import HDF5, claim, inputs_of, refuse_existing
-from c2l.data.dataset import Dataset
+from c2l.data.dataset import Dataset, open_images
 from c2l.data.decoding import Decoded, Skips, batched, decode, inputs_digest
-from c2l.data.reading import open_images
 from c2l.data.records import Record
 from c2l.errors import BadInputError, UsageError
 from c2l.model.build import build_network, read_layer

@@ -18,7 +18,7 @@ from typing import Any
 from c2l import schema
 from c2l.artifacts.outputs import hold
 from c2l.artifacts.runs import Run
-from c2l.data.reading import open_images
+from c2l.data.dataset import open_images
 from c2l.errors import BadInputError, C2LError, UsageError
 from c2l.model.in_force import in_force
 from c2l.options import FitOptions

@@ -19,15 +19,14 @@ from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, as_json, source
 from c2l.artifacts.outputs import claim, inputs_of, refuse_existing
 from c2l.artifacts.runs import Run
 from c2l.artifacts.scores import ranked, read_scores
-from c2l.data.dataset import Dataset
-from c2l.data.decoding import Skips, evenly, inputs_digest
-from c2l.data.labelled import settle
+from c2l.data.dataset import Dataset, open_images
+from c2l.data.decoding import Skips, evenly, inputs_digest, read_in_batches
 from c2l.data.labels import Merge
 from c2l.data.masks import read_mask, resize_labels
-from c2l.data.reading import open_images, read_in_batches
 from c2l.data.records import Record
+from c2l.data.scoring_input import settle
 from c2l.drawing.content import ReportContent, Rival, Tile
-from c2l.drawing.masks import Meaning, write_indexed_png, write_legend
+from c2l.drawing.masks import Legend, write_indexed_png, write_legend
 from c2l.drawing.overlay import overlay, reduced
 from c2l.drawing.palette import part_colours, pascal_palette
 from c2l.drawing.report import write_report
@@ -55,8 +54,8 @@ def plan(artifact: Path, images: Path, options: RenderOptions) -> dict[str, Any]
     """What ``--dry-run`` says; overlays as PNG take about two bytes a pixel."""
     options.check()
     dataset = open_images(images, options)
-    records = _spread(dataset.records, options.limit)
-    sample = [r.size() for r in _spread(records, 16)]
+    records = _evenly(dataset.records, options.limit)
+    sample = [r.size() for r in _evenly(records, 16)]
     pixels = sum(h * w for h, w in sample) * len(records) // len(sample)
     return {
         "images": len(records),
@@ -97,7 +96,7 @@ def render(
         raise UsageError(f"{output}: was not written by render, so --overwrite will not remove it")
     prepare_cpu()
     dataset = open_images(images, options)
-    records = _spread(dataset.records, options.limit)
+    records = _evenly(dataset.records, options.limit)
     device = pick_device(options.device)
     predictor = load_predictor(artifact, device, options.weights, options.image_size)
     if predictor.clusters > schema.IGNORE:
@@ -106,30 +105,30 @@ def render(
         )
     scores = _read_scores(options.scores, predictor)
     others = [_rival(name, path) for name, path in rivals]
-    meaning = _meaning(predictor, scores)
+    legend = _legend(predictor, scores)
     with (
         claim(output, overwrite=overwrite, inputs=inputs),
         replacing_folder(output) as partial,
     ):
-        made_from = _made_from(predictor, dataset, options, rivals, meaning)
-        drawn, made_from = _draw_all(predictor, records, partial, meaning, options, made_from)
-        chosen = {r.name for r in _spread(records, options.sheet)}
+        made_from = _made_from(predictor, dataset, options, rivals, legend)
+        drawn, made_from = _draw_all(predictor, records, partial, legend, options, made_from)
+        chosen = {r.name for r in _evenly(records, options.sheet)}
         tiles = [(record, mask) for record, mask in drawn if record.name in chosen]
         with output_errors(output):
-            _write_sheet(tiles, partial / "sheet.png", meaning, options)
-        truth = _truth_drawer(dataset, scores, meaning, options)
-        tile = partial_call(_tile, truth, meaning, options)
+            _write_sheet(tiles, partial / "sheet.png", legend, options)
+        truth = _truth_drawer(dataset, scores, legend, options)
+        tile = partial_call(_tile, truth, legend, options)
         pictures = (tile(*one, "") for one in tiles)
-        content = _content(predictor, artifact, dataset, scores, meaning, pictures, others, options)
+        content = _content(predictor, artifact, dataset, scores, legend, pictures, others, options)
         if truth is not None:
             content = replace(content, **_extremes(scores, drawn, tile))
         write_report(partial / "report.html", content)
         made_from["files"] = sha256_folder(partial)
-        write_legend(partial / "masks" / schema.LEGEND, meaning.entries, made_from)
+        write_legend(partial / "masks" / schema.LEGEND, legend.entries, made_from)
     return output
 
 
-def _spread(records: Sequence[Record], limit: int) -> list[Record]:
+def _evenly(records: Sequence[Record], limit: int) -> list[Record]:
     return [records[i] for i in evenly(len(records), limit or len(records))]
 
 
@@ -147,7 +146,7 @@ def _read_scores(path: str | None, predictor: Predictor) -> dict[str, Any] | Non
     return scores
 
 
-def _meaning(predictor: Predictor, scores: dict[str, Any] | None) -> Meaning:
+def _legend(predictor: Predictor, scores: dict[str, Any] | None) -> Legend:
     """Ids as classes where a matching names the clusters, else as clusters."""
     table, named_by = np.arange(256, dtype=np.uint8), "nothing: a cluster a name"
     if scores is not None:
@@ -166,14 +165,14 @@ def _meaning(predictor: Predictor, scores: dict[str, Any] | None) -> Meaning:
         if predictor.named:
             merged = predictor.groups is not None
             named_by = "the label-free merge" if merged else "the predictor itself"
-    return Meaning(table, names, part_colours(len(names)), named_by)
+    return Legend(table, names, part_colours(len(names)), named_by)
 
 
 def _draw_all(
     predictor: Predictor,
     records: list[Record],
     folder: Path,
-    meaning: Meaning,
+    legend: Legend,
     options: RenderOptions,
     made_from: dict[str, Any],
 ) -> tuple[list[tuple[Record, Path]], dict[str, Any]]:
@@ -183,13 +182,13 @@ def _draw_all(
     skips = Skips(options.on_error)
 
     def write(record: Record, full: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:
-        mask = meaning.table[labels]
+        mask = legend.table[labels]
         relative = Path(record.name).with_suffix(".png")
         with output_errors(folder):
             for kind in ("masks", "overlays"):
                 (folder / kind / relative).parent.mkdir(parents=True, exist_ok=True)
         write_indexed_png(folder / "masks" / relative, mask, palette)
-        drawn = _overlay(full, mask, meaning, options)
+        drawn = _overlay(full, mask, legend, options)
         with output_errors(folder):
             _save_picture(folder / "overlays" / relative, drawn)
 
@@ -226,7 +225,7 @@ def _made_from(
     dataset: Dataset,
     options: RenderOptions,
     rivals: Sequence[tuple[str, Path]],
-    meaning: Meaning,
+    legend: Legend,
 ) -> dict[str, Any]:
     """What the legend says of the pictures' inputs, but for the digest of the photos."""
     found = [
@@ -236,9 +235,9 @@ def _made_from(
     if options.scores:
         found.append(source(SCORES, Path(options.scores), sha256_file(Path(options.scores))))
     others = [f"--rival {shlex.quote(f'{name}={path.absolute()}')}" for name, path in rivals]
-    drawn = {name: list(colour) for name, colour in meaning.legend}
+    drawn = {name: list(colour) for name, colour in legend.overlay}
     return {
-        "named_by": meaning.named_by,
+        "named_by": legend.named_by,
         "overlay_rgb": drawn,
         "options": recorded(options),
         "rivals": others,
@@ -247,10 +246,10 @@ def _made_from(
 
 
 def _overlay(
-    image: NDArray[np.uint8], mask: NDArray[np.uint8], meaning: Meaning, options: RenderOptions
+    image: NDArray[np.uint8], mask: NDArray[np.uint8], legend: Legend, options: RenderOptions
 ) -> NDArray[np.uint8]:
-    background = meaning.names[0] == schema.PARTS[0]
-    return overlay(image, mask, meaning.colours, options.opacity, background=background)
+    background = legend.names[0] == schema.PARTS[0]
+    return overlay(image, mask, legend.colours, options.opacity, background=background)
 
 
 def _save_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
@@ -272,15 +271,15 @@ def _both(size: int) -> Callable[[Record], Sized]:
 
 
 def _write_sheet(
-    tiles: list[tuple[Record, Path]], path: Path, meaning: Meaning, options: RenderOptions
+    tiles: list[tuple[Record, Path]], path: Path, legend: Legend, options: RenderOptions
 ) -> None:
     def pairs() -> Iterator[tuple[str, list[NDArray[np.uint8]]]]:
         for record, mask_path in tiles:
             photo, mask = _panel(record, mask_path)
-            drawn = _overlay(photo, mask, meaning, options)
+            drawn = _overlay(photo, mask, legend, options)
             yield record.name, [photo, drawn]
 
-    contact_sheet(pairs(), SHEET_COLUMNS, TILE_WIDTH, legend=meaning.legend).save(path)
+    contact_sheet(pairs(), SHEET_COLUMNS, TILE_WIDTH, legend=legend.overlay).save(path)
 
 
 def _panel(record: Record, mask_path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -290,7 +289,7 @@ def _panel(record: Record, mask_path: Path) -> tuple[NDArray[np.uint8], NDArray[
 
 
 def _truth_drawer(
-    dataset: Dataset, scores: dict[str, Any] | None, meaning: Meaning, options: RenderOptions
+    dataset: Dataset, scores: dict[str, Any] | None, legend: Legend, options: RenderOptions
 ) -> Any:
     """Draws an image's labels under the merge that was scored; None where there is none."""
     masks = tuple(record for record in dataset.records if record.mask is not None)
@@ -311,7 +310,7 @@ def _truth_drawer(
         if record.mask is None:
             return None
         mask = resize_labels(merge.apply(labels.ids(record.labels())), photo.shape[:2])
-        return _overlay(photo, mask, meaning, options)
+        return _overlay(photo, mask, legend, options)
 
     return draw
 
@@ -326,7 +325,7 @@ def _content(
     artifact: Path,
     dataset: Dataset,
     scores: dict[str, Any] | None,
-    meaning: Meaning,
+    legend: Legend,
     tiles: Iterator[Tile],
     rivals: list[Rival],
     options: RenderOptions,
@@ -341,10 +340,10 @@ def _content(
             ("photos", str(dataset.root)),
             ("split", dataset.split or "all"),
             ("clusters", predictor.classifier.classes),
-            ("parts", ", ".join(meaning.names[:8])),
-            ("masks named by", meaning.named_by),
+            ("parts", ", ".join(legend.names[:8])),
+            ("masks named by", legend.named_by),
         ],
-        legend=meaning.legend,
+        legend=legend.overlay,
         tiles=tiles,
         scores=scores,
         rivals=rivals,
@@ -366,10 +365,10 @@ def _learned_from(method: str) -> str:
 
 
 def _tile(
-    draw_truth: Any, meaning: Meaning, options: RenderOptions, record: Record, mask: Path, note: str
+    draw_truth: Any, legend: Legend, options: RenderOptions, record: Record, mask: Path, note: str
 ) -> Tile:
     photo, found = _panel(record, mask)
-    drawn = _overlay(photo, found, meaning, options)
+    drawn = _overlay(photo, found, legend, options)
     labels = draw_truth(record, photo) if draw_truth is not None else None
     return Tile(record.name, photo, drawn, labels, note)
 

@@ -11,7 +11,7 @@ from typing import Any
 from c2l import schema
 from c2l.artifacts.chain import Link
 from c2l.artifacts.freshness import Freshness
-from c2l.artifacts.lineage import DATA, FEATURES, quoted, shown
+from c2l.artifacts.lineage import DATA, FEATURES, as_written, quoted
 from c2l.artifacts.locks import writer_of
 from c2l.artifacts.outputs import FORMAT_NAME
 from c2l.artifacts.registry import FORMATS, marker_of, read_leftover, read_link
@@ -61,11 +61,11 @@ def status(folder: Path) -> list[Entry]:
         try:
             link = _read(path)
         except LockedInputError as error:
-            entries.append(Entry(shown(path), "", WRITTEN, error.message, ""))
+            entries.append(Entry(as_written(path), "", WRITTEN, error.message, ""))
             continue
         except BadInputError as error:
             entries.append(
-                Entry(shown(path), "", BROKEN, error.message, f"c2l inspect {quoted(path)}")
+                Entry(as_written(path), "", BROKEN, error.message, f"c2l inspect {quoted(path)}")
             )
             continue
         if link is not None:
@@ -118,7 +118,7 @@ def _read(path: Path) -> Link | None:
 
 
 def _entry(link: Link, links: list[Link], stale: set[Path], fresh: Freshness) -> Entry:
-    stage, path = link.format.stage, shown(link.path)
+    stage, path = link.format.stage, as_written(link.path)
     writer = writer_of(link.path)
     if writer:
         return Entry(path, stage, WRITTEN, writer, "")
@@ -126,7 +126,7 @@ def _entry(link: Link, links: list[Link], stale: set[Path], fresh: Freshness) ->
     for source in link.sources:
         where = source.located(link.path)
         if {where, where.parent} & stale:
-            problems.append(f"its {source.role} {shown(where)} is stale itself")
+            problems.append(f"its {source.role} {as_written(where)} is stale itself")
     why = "; ".join(p for p in problems if p)
     if why:
         if not all(os.path.exists(source.located(link.path)) for source in link.sources):

@@ -14,8 +14,7 @@ from c2l import schema
 from c2l.artifacts.clusters import Clusters, read_clusters
 from c2l.artifacts.drawn import located
 from c2l.artifacts.lineage import CENTROIDS, DATA, FEATURES, PREDICTOR, WEIGHTS, Source, source
-from c2l.data.dataset import Dataset
-from c2l.data.reading import open_images
+from c2l.data.dataset import Dataset, open_images
 from c2l.errors import BadInputError, UsageError
 from c2l.figure.model import FIGURE_VERSION
 from c2l.model.build import build_network

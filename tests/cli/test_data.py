@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 from conftest import Cli
+from drawn import mask, photos, save
 from PIL import Image
 
 from c2l.data.labels import published_space
@@ -34,8 +37,31 @@ def test_the_synthetic_set_is_counted_by_split_and_label(cli: Cli, people: Path)
 def test_a_check_in_words_ends_with_its_verdict(cli: Cli, people: Path) -> None:
     said = cli.ok("data", "check", people, "--split", "val", "--merge", "upper-lower").out
     assert "layout atr" in said
-    assert "classes of upper-lower" in said
+    assert re.search(r"^classes +upper-lower: background \d", said, re.MULTILINE)
     assert said.splitlines()[-1] == "nothing wrong"
+    # Every label as its own class is no merge to speak of.
+    assert "classes" not in cli.ok("data", "check", people, "--merge", "identity").out
+
+
+def test_a_check_in_words_keeps_to_the_width_and_says_each_thing_once(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos(tmp_path / "images")
+    (tmp_path / "masks").mkdir()
+    for number in range(6):
+        save(tmp_path / "masks" / f"p{number}.jpg", mask(number) * 100)
+    (tmp_path / "notes.md").touch()
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = cli("data", "check", tmp_path).out.splitlines()
+    assert all(len(line) <= 80 for line in lines[1:])
+    wrong = [line for line in lines if line.startswith("WRONG")]
+    assert len(wrong) == 5  # the first four, and how many more
+    assert wrong[4] == "WRONG and 2 more like these: --json lists all"
+    assert [line for line in lines if "next:" in line] == [
+        "      next: save label ids as PNG; JPEG changes them"
+    ]
+    # What is wrong with a mask says that it is left out.
+    assert [line for line in lines if line.startswith("left")] == ["left  notes.md: of other kinds"]
 
 
 def test_what_is_wrong_is_listed_file_by_file(cli: Cli, people: Path, tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from scipy.io import savemat
 
 from c2l.data.check import CheckReport, check_dataset
 from c2l.data.dataset import open_dataset
-from c2l.data.labelled import labelled
 from c2l.data.records import Choices
+from c2l.data.scoring_input import open_labelled
 from c2l.errors import BadInputError
 from c2l.options import EvalOptions
 
@@ -170,7 +170,7 @@ def test_a_mask_that_fits_two_photos_is_no_ones(tmp_path: Path) -> None:
     assert "fits a/0.jpg and b/0.jpg equally well" in report.problems[0].problem
     assert len(open_dataset(tmp_path).records) == 6  # they can be trained on
     with pytest.raises(BadInputError, match="equally well"):
-        labelled(tmp_path, EvalOptions(), None)
+        open_labelled(tmp_path, EvalOptions(), None)
 
 
 def test_of_two_kinds_of_masks_the_one_of_labels_is_taken_or_none(tmp_path: Path) -> None:
@@ -449,9 +449,13 @@ def test_lists_are_found_in_other_places_and_forms(tmp_path: Path, place: str, t
     masks(tmp_path / "masks")
     (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / place).write_text(text, newline="")
+    (tmp_path / "notes.md").touch()
     found = open_dataset(tmp_path, split="val")
     assert [r.name for r in found.records] == ["p0.jpg", "p2.jpg"]
-    assert check_dataset(tmp_path).texts == [place]
+    left_out = "left out (1 of other kinds: notes.md)"
+    assert found.line == f"split val: 2 photos, 2 with masks, 1 file of the whole folder {left_out}"
+    report = check_dataset(tmp_path)
+    assert (report.texts, report.line) == ([place], f"6 photos, 6 with masks, 1 file {left_out}")
 
 
 @pytest.mark.parametrize("name", ["val.json", "splits/val.yaml", "meta/test.npz"])

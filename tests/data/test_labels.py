@@ -13,9 +13,11 @@ from c2l.data.labels import (
     folder_space,
     load_merge,
     merge_names,
+    published_names,
     published_space,
 )
 from c2l.errors import BadInputError
+from c2l.options.shared import label_spaces
 
 ATR = published_space("atr")
 CCP = published_space("ccp")
@@ -34,9 +36,22 @@ def ids_of(merge: Merge, name: str) -> list[int]:
     return [i for i, value in enumerate(merge.table) if value == index]
 
 
+@pytest.mark.parametrize("name", published_names())
+def test_a_published_space_has_distinct_labels_and_the_usual_merges(name: str) -> None:
+    space = published_space(name)
+    assert len(set(space.names)) == len(space.names)
+    merges = merge_names(space)
+    assert {"person", *(("upper-lower", "fine") if len(space.names) > 2 else ())} <= {*merges}
+    for which in merges:
+        assert load_merge(which, space).forgotten == ()
+
+
+def test_the_help_names_the_published_spaces() -> None:
+    assert label_spaces() == list(published_names())
+
+
 def test_the_published_spaces_have_their_published_sizes_and_names() -> None:
     assert [len(space.names) for space in (ATR, CCP, LIP)] == [18, 59, 20]
-    assert all(len(set(space.names)) == len(space.names) for space in (ATR, CCP, LIP))
     assert (ATR.names[0], ATR.names[4], ATR.names[17]) == ("background", "upper-clothes", "scarf")
     assert (CCP.names[0], CCP.names[41], CCP.names[58]) == ("null", "skin", "wedges")
     assert (LIP.names[7], LIP.names[19]) == ("coat", "right-shoe")

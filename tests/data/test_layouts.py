@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from c2l.data.dataset import Dataset, open_dataset
-from c2l.data.labelled import labelled
 from c2l.data.labels import load_merge
+from c2l.data.scoring_input import open_labelled
 from c2l.errors import BadInputError
 from c2l.options import EvalOptions
 
@@ -198,7 +198,7 @@ def test_broken_label_names_are_refused(tmp_path: Path, text: str) -> None:
     touch(tmp_path, "a.jpg", "masks/a.png")
     (tmp_path / "labels.json").write_text(text, encoding="latin-1")
     with pytest.raises(BadInputError, match=r"labels\.json"):
-        labelled(tmp_path, EvalOptions(), None)
+        open_labelled(tmp_path, EvalOptions(), None)
     # What does not need the names does not fail by them.
     assert names(open_dataset(tmp_path)) == ["a.jpg"]
 

@@ -8,23 +8,25 @@ import numpy as np
 import pytest
 from conftest import FIT, Cli
 from drawn import mask, masks, photo, photos, save
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from c2l.data.check import CheckReport, check_dataset
 from c2l.data.dataset import open_dataset
-from c2l.data.labels import load_merge, published_space
+from c2l.data.labels import load_merge, published_names, published_space
+from c2l.data.layouts import LAYOUTS, Layout
 from c2l.data.records import Choices
-from c2l.data.spaces import chosen_space, read_names
+from c2l.data.spaces import chosen_space, find_meaning, read_names
 from c2l.errors import BadInputError
 
-LAYOUTS = {
-    "atr": ("JPEGImages", "SegmentationClass"),
-    "lip": ("train_images", "train_segmentations"),
-    "ccp": ("photos", "annotations/pixel-level"),
-}
+# A folder of photos and one of masks, where there are several the one that proves least.
+PLACES = {one.name: (one.places[0].photos[0], one.places[0].masks[-1]) for one in LAYOUTS}
+# Names of photos as published.
+PUBLISHED = [("atr", "dataset10k_{}"), ("atr", "997_{}"), ("lip", "10{}_48300")]
 
 
 def make(root: Path, layout: str = "atr", name: str = "p{}") -> Path:
-    of_photos, of_masks = LAYOUTS[layout]
+    of_photos, of_masks = PLACES[layout]
     photos(root / of_photos, f"{name}.jpg")
     masks(root / of_masks, f"{name}.png")
     return root
@@ -43,21 +45,23 @@ def write(path: Path, text: str | bytes) -> Path:
 # A published space is claimed only where something proves it.
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", PLACES)
 @pytest.mark.parametrize("place", ["labels.txt", "class_names.txt", "labels.json", "beside"])
 def test_names_in_the_data_set_win_over_its_layout(tmp_path: Path, layout: str, place: str) -> None:
     make(tmp_path, layout)
     if place == "labels.json":
         write(tmp_path / place, '["background", "skin", "clothes"]')
     else:
-        beside = f"{LAYOUTS[layout][1]}/classes.txt"
+        beside = f"{PLACES[layout][1]}/classes.txt"
         write(tmp_path / (beside if place == "beside" else place), "background\nskin\nclothes\n")
     report = check_dataset(tmp_path)
     assert (report.layout, report.label_space, report.problems) == (layout, "own", [])
     assert list(report.labels) == ["background", "skin", "clothes"]
 
 
-@pytest.mark.parametrize("layout", ["atr", "lip"])
+@pytest.mark.parametrize(
+    "layout", [one.name for one in LAYOUTS if one.space and PLACES[one.name][1] not in one.folders]
+)
 def test_folders_alone_prove_no_labels(tmp_path: Path, layout: str) -> None:
     report = check_dataset(make(tmp_path, layout))
     assert (report.layout, report.label_space, report.merge) == (layout, None, "identity")
@@ -65,9 +69,19 @@ def test_folders_alone_prove_no_labels(tmp_path: Path, layout: str) -> None:
     assert "nobody names them" in report.labels_by
 
 
-@pytest.mark.parametrize(
-    ("layout", "name"), [("atr", "dataset10k_{}"), ("atr", "997_{}"), ("lip", "10{}_48300")]
-)
+@pytest.mark.parametrize("layout", [one for one in LAYOUTS if one.stems], ids=lambda one: one.name)
+@given(data=st.data())
+@settings(max_examples=10, deadline=None, derandomize=True, database=None)
+def test_the_names_of_half_of_the_photos_prove_nothing(layout: Layout, data: st.DataObject) -> None:
+    stems = data.draw(st.lists(st.from_regex(layout.stems, fullmatch=True), min_size=2, max_size=3))
+    others = ["holiday"] * (len(stems) - 1)
+    found = find_meaning(layout, [], [], [*stems, *others]).space
+    assert found is not None
+    assert found.name == layout.space
+    assert find_meaning(layout, [], [], [*stems, *others, "holiday"]).space is None
+
+
+@pytest.mark.parametrize(("layout", "name"), PUBLISHED)
 def test_published_names_of_photos_prove_the_published_labels(
     tmp_path: Path, layout: str, name: str
 ) -> None:
@@ -242,7 +256,7 @@ def test_person_and_background_are_known_by_their_names(tmp_path: Path, text: st
     assert list(report.classes) == ["background", "person"]
 
 
-@pytest.mark.parametrize("space", ["atr", "ccp", "lip", "person-background"])
+@pytest.mark.parametrize("space", published_names())
 def test_every_published_space_knows_the_person(space: str) -> None:
     labels = published_space(space)
     merge = load_merge("person", labels)

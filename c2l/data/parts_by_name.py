@@ -16,8 +16,10 @@ def classes_by_name(names: Sequence[str], merge: Merge) -> list[int] | None:
     """The class of each name.
 
     A name stands for one or more of ATR's labels: ``arms`` for both arms, ``upper`` for all of the
-    upper body. It takes the class of its own name, else the one class that all of its labels
-    have; the merge's file says which these are (``atr``), by ATR's own merges else.
+    upper body. It takes the class of its own name, or else the one class that all of its labels
+    have. The class of a label is what ``from_atr`` in the merge's file says, or else the class of
+    its name, or else its part of the body by ATR's own ``upper-lower``: what ``from_atr`` leaves
+    out counts there.
 
     Args:
         names: parts, or ATR's labels, the left and the right of a pair as one or two.
@@ -31,7 +33,7 @@ def classes_by_name(names: Sequence[str], merge: Merge) -> list[int] | None:
     if not set(names) <= labels.keys():
         return None
     of = _class_of_labels(merge, labels)
-    told = {n: merge.classes.index(c) for n, c in merge.atr.items()}
+    told = {n: merge.classes.index(c) for n, c in merge.from_atr.items()}
     if _person(merge, labels):
         told = {BAG: 0} | told
     # A part of the body is what most of it is, whatever is said of a label in it.
@@ -40,7 +42,7 @@ def classes_by_name(names: Sequence[str], merge: Merge) -> list[int] | None:
     for name in names:
         classes = [{row.get(label, UNMATCHED) for label in labels[name]} for row in rows]
         found.append(next((own.pop() for own in classes if len(own) == 1), UNMATCHED))
-        if name in merge.classes and name not in merge.atr:
+        if name in merge.classes and name not in merge.from_atr:
             found[-1] = merge.classes.index(name)
     return found if 0 in found and max(found) > 0 else None
 

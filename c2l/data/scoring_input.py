@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from c2l import schema
 from c2l.data.audit import CURE, oddity, other_palettes
-from c2l.data.dataset import Dataset
+from c2l.data.dataset import Dataset, open_images
 from c2l.data.labels import LabelSpace, folder_space
 from c2l.data.masks import Mask, read_mask
-from c2l.data.reading import open_images
 from c2l.data.records import Record
 from c2l.data.spaces import PERSON_SPACE, Meaning
 from c2l.errors import BadInputError
@@ -78,7 +77,7 @@ def joined_sha256(parts: Sequence[str]) -> str:
     return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
-def labelled(data: Path, options: Any, split: str | None) -> Dataset:
+def open_labelled(data: Path, options: Any, split: str | None) -> Dataset:
     """The photos of a data set that have masks.
 
     Raises:
