@@ -64,8 +64,11 @@ class TeachOptions(CommonOptions, NetworkOptions, CheckpointOptions):
         group="Data",
         minimum=1.0,
     )
-    sides: bool = option(
-        False, "Tell the left and the right of arms, legs and shoes apart.", group="Data"
+    left_right: bool = option(
+        False,
+        "Tell the left and the right of arms, legs and shoes apart.",
+        group="Data",
+        formerly="sides",
     )
     weights: str = option(
         "none",
