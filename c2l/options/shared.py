@@ -234,7 +234,7 @@ class NetworkOptions(Options):
                 f"--gradients-input works with random weights, not with --weights {self.weights}",
                 hint="add --weights none, or leave out --gradients-input",
             )
-        if self.backbone.startswith("timm:") and self.weights == "imagenet":
+        if ":" in self.backbone and self.weights == "imagenet":
             raise UsageError(
                 f"--backbone {self.backbone} takes --weights none or a file",
                 hint="download its weights once, then name the file: --weights FILE",
