@@ -60,7 +60,7 @@ ASSIGNMENTS_VIEW1: Final = "assignments_view1"
 ASSIGNMENTS_VIEW2: Final = "assignments_view2"
 COUNTS_VIEW1: Final = "counts_view1"
 COUNTS_VIEW2: Final = "counts_view2"
-GROUP_SHARES: Final = "group_shares"  # (K, 3) float32: ground, upper, lower in each cluster
+GROUP_SHARES: Final = "group_shares"  # (K, 3) float32: background, upper, lower
 GROUPS: Final = "groups"  # (K,) uint8: part of each cluster after the label-free merge
 
 # The key of a JSON artifact (or of a safetensors file's own metadata) that holds the SHA-256 of

@@ -101,10 +101,10 @@ def _check_backbone(context: click.Context, parameter: click.Parameter, value: s
     # The default is known to exist, and asking would load torch.
     if value == parameter.default:
         return value
-    from c2l.model.build import backbone_names, check_backbone
+    from c2l.nn.architectures import backbone_names, require_known
 
     if value == "list":
         click.echo("\n".join(backbone_names()))
         context.exit()
-    check_backbone(value)
+    require_known(value)
     return value

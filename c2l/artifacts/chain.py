@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from c2l import schema
 from c2l.artifacts import drawn
 from c2l.artifacts.lineage import Source, as_written, command, quoted
 from c2l.artifacts.untrusted.types import require_options
-from c2l.options import changed, roles
+from c2l.options import changed, known, roles
 
 # Given an artifact's path, returns what is wrong with its content, or None.
 Check = Callable[[Path], str | None]
@@ -90,8 +90,7 @@ class Link:
     def command(self, *more: str) -> str:
         """The command that makes it again, as a shell takes it; ``more`` is appended."""
         kind = self.format.options
-        known = {f.name for f in fields(kind)}
-        given = changed(kind(**{k: v for k, v in self.options.items() if k in known}))
+        given = changed(kind(**known(kind, self.options)))
         # A relative path leads elsewhere from another working folder.
         for name, role in roles(kind).items():
             if name in given:

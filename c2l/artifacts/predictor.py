@@ -23,7 +23,7 @@ HINT = "make one with: c2l fit DATA -o RUN"
 VERSION = "2"
 NETWORK, CLASSIFIER = "model.", "classifier."
 # What the metadata says of the groups.
-NONE, PARTS, GROUND = "none", "parts", "ground"
+NONE, BY_PART, GROUND = "none", "parts", "ground"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class StoredPredictor:
         names: of its classes, empty where they are clusters.
         tensors: of the classifier by name.
         groups: of its classes, where they were merged without labels.
-        shares: (K, 3) float32 share of ground, upper and lower in each class, where predictions
+        shares: (K, 3) float32 share of background, upper and lower in each class, where predictions
             are sharpened to the photo's own colours.
         config: the options of the run.
         stage: the command that made it, whose options they are.
@@ -85,7 +85,7 @@ def write_predictor(path: Path, predictor: StoredPredictor) -> None:
     tensors |= {f"{CLASSIFIER}{name}": value for name, value in predictor.tensors.items()}
     groups = NONE
     if predictor.groups is not None:
-        groups = PARTS if predictor.groups.parts else GROUND
+        groups = BY_PART if predictor.groups.parts else GROUND
         tensors[schema.GROUPS] = torch.from_numpy(predictor.groups.of)
     if predictor.shares is not None:
         tensors[schema.GROUP_SHARES] = predictor.shares
@@ -127,7 +127,7 @@ def read_predictor(path: Path) -> StoredPredictor:
             tensors = {_RENAMED.get(name, name): value for name, value in tensors.items()}
         groups = None
         if about["groups"] != NONE:
-            groups = Groups(tensors[schema.GROUPS].numpy(), about["groups"] == PARTS)
+            groups = Groups(tensors[schema.GROUPS].numpy(), about["groups"] == BY_PART)
         return StoredPredictor(
             network=_section(tensors, NETWORK),
             classifier=about["classifier"],
@@ -159,11 +159,11 @@ def _described_version_1(config: dict[str, Any]) -> dict[str, str]:
     """The metadata of version 2 for a file of version 1, from the options of its run."""
     mixture = config.get("final_clusters") == "mixture"
     merge = config.get("merge_clusters", "none")
-    groups = {"border": PARTS, "figure": PARTS, "ground": GROUND}.get(merge, NONE)
+    groups = {"border": BY_PART, "figure": BY_PART, "ground": GROUND}.get(merge, NONE)
     return {
         "classifier": "mixture" if mixture else "centroids",
         "names": json.dumps(schema.PARTS if mixture else ()),
-        "groups": PARTS if mixture else groups,
+        "groups": BY_PART if mixture else groups,
         "sharpened": json.dumps(bool(config.get("sharpen"))),
     }
 

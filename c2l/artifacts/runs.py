@@ -20,7 +20,7 @@ from c2l.artifacts.checkpoints import (
 )
 from c2l.artifacts.untrusted.types import RUN_KINDS, require_kinds
 from c2l.errors import BadInputError, ConfigDiffersError, UsageError
-from c2l.options import Options, decisive_options
+from c2l.options import Options, decisive_options, known
 from c2l.runtime.files import output_errors, partial_sibling, replacing_folder, sha256_file, sync
 from c2l.runtime.json_files import LARGEST_JSON, digest_of, flat, read_json, unseal, write_json
 
@@ -176,7 +176,8 @@ class Run:
         Raises:
             ConfigDiffersError: names the keys with both values.
         """
-        began = vars(type(options)()) | self.config.get("options", {})
+        kind = type(options)
+        began = vars(kind()) | known(kind, self.config.get("options", {}))
         mine = flat(self.config | {"options": began})
         theirs = flat(config | {"options": decisive_options(options)})
         differing = [k for k in theirs if mine.get(k) != theirs[k]]

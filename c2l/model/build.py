@@ -16,7 +16,7 @@ from c2l.artifacts.drawn import located
 from c2l.artifacts.predictor import read_predictor
 from c2l.artifacts.tensors import declared_format, load_pickled_tensors, load_tensors
 from c2l.errors import BadInputError, UsageError
-from c2l.nn.architectures import build_backbone, require_known, timm_names, torchvision_names
+from c2l.nn.architectures import build_backbone
 from c2l.nn.backbone import Backbone
 from c2l.nn.network import ParsingNetwork, build_pixel_module
 from c2l.nn.part import PartContrastiveModule
@@ -59,20 +59,6 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
-
-
-def backbone_names() -> list[str]:
-    """Every backbone that can be named here; timm's where it is installed."""
-    return torchvision_names() + timm_names()
-
-
-def check_backbone(name: str) -> None:
-    """Refuse a backbone that does not exist.
-
-    Raises:
-        UsageError: an unknown name, with those like it; or timm is missing.
-    """
-    require_known(name)
 
 
 def load_backbone(options: NetworkOptions, *, seed: int) -> tuple[Backbone, Weights]:

@@ -71,8 +71,8 @@ class Classifier(ABC):
             (P, K) float32.
         """
 
-    def side_shares(self, scores_BKhw: Tensor, shares_K3: Tensor) -> Tensor:
-        """Share of ground, upper and lower at each pixel, (B, 3, h, w).
+    def part_shares(self, scores_BKhw: Tensor, shares_K3: Tensor) -> Tensor:
+        """Share of background, upper and lower at each pixel, (B, 3, h, w).
 
         Args:
             scores_BKhw: from ``scores``.
@@ -153,7 +153,7 @@ class Mixture(Classifier):
     def scores(self, features_PC: Tensor) -> Tensor:
         return torch.addmm(self.bias, F.normalize(features_PC, dim=1), self.weights.T)
 
-    def side_shares(self, scores_BKhw: Tensor, shares_K3: Tensor) -> Tensor:
+    def part_shares(self, scores_BKhw: Tensor, shares_K3: Tensor) -> Tensor:
         """The posterior, which ``shares_K3``, the identity, leaves as it is."""
         return scores_BKhw.softmax(1)
 

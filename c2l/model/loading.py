@@ -17,9 +17,10 @@ from c2l.artifacts.predictor import Groups, StoredPredictor, read_predictor
 from c2l.artifacts.registry import read_link
 from c2l.artifacts.runs import Run
 from c2l.errors import BadInputError, UsageError
-from c2l.model.build import SAFE, build_network, check_backbone, effective
+from c2l.model.build import SAFE, build_network, effective
 from c2l.model.classifier import CLASSIFIERS, Centroids, Classifier, Factors
 from c2l.model.predictor import Encoder, Origin, Predictor, Sharpen
+from c2l.nn.architectures import require_known
 from c2l.nn.network import ParsingNetwork
 from c2l.options import ExtractOptions, FitOptions, NetworkOptions, Options, TeachOptions, stored
 from c2l.runtime.files import sha256_file, unchanged
@@ -67,7 +68,7 @@ def options_from(kind: type[T], values: dict[str, Any], path: Path) -> T:
     try:
         options = stored(kind, values)
         if isinstance(options, NetworkOptions):
-            check_backbone(options.backbone)
+            require_known(options.backbone)
         return options
     except UsageError as error:
         raise BadInputError(path, f"its stored configuration does not fit: {error}") from None

@@ -65,30 +65,30 @@ class Sharpen:
     """Fits predictions of the parts to each photo's own colours.
 
     Attributes:
-        shares: (K, 3) float32 share of ground, upper and lower in each class.
+        shares: (K, 3) float32 share of background, upper and lower in each class.
     """
 
     shares: Tensor
 
     def labels(
-        self, images_BHW3: Images, sides_B3hw: Tensor, sizes: Sequence[tuple[int, int]]
+        self, images_BHW3: Images, parts_B3hw: Tensor, sizes: Sequence[tuple[int, int]]
     ) -> list[Images]:
         """Parts, 0 to 2, of every pixel at each photo's own size.
 
         Args:
             images_BHW3: (B, S, S, 3) uint8.
-            sides_B3hw: share of ground, upper and lower at each pixel.
+            parts_B3hw: share of background, upper and lower at each pixel.
             sizes: (height, width) of each photo.
         """
         return [
-            part_labels(side, size).cpu().numpy()
-            for side, size in zip(self.sides(images_BHW3, sides_B3hw), sizes, strict=True)
+            part_labels(parts, size).cpu().numpy()
+            for parts, size in zip(self.parts(images_BHW3, parts_B3hw), sizes, strict=True)
         ]
 
-    def sides(self, images_BHW3: Images, sides_B3hw: Tensor) -> Iterator[Tensor]:
+    def parts(self, images_BHW3: Images, parts_B3hw: Tensor) -> Iterator[Tensor]:
         """The sharpened shares of each photo in turn, (3, S, S) float32."""
-        for first in range(0, len(sides_B3hw), SHARP_PHOTOS):
-            maps = sides_B3hw[first : first + SHARP_PHOTOS]
+        for first in range(0, len(parts_B3hw), SHARP_PHOTOS):
+            maps = parts_B3hw[first : first + SHARP_PHOTOS]
             pixels = to_batch(images_BHW3[first : first + SHARP_PHOTOS], maps.device)
             yield from sharpen_parts(pixels, maps)
 
@@ -191,8 +191,8 @@ class Predictor:
         """
         scores = self.scores(images_BHW3)
         if self.sharpen is not None:
-            sides = self.classifier.side_shares(scores, self.sharpen.shares)
-            return torch.stack(list(self.sharpen.sides(images_BHW3, sides)))
+            parts = self.classifier.part_shares(scores, self.sharpen.shares)
+            return torch.stack(list(self.sharpen.parts(images_BHW3, parts)))
         if self.groups is None:
             return scores
         found = scores.new_full((len(scores), self.clusters, *scores.shape[2:]), -torch.inf)
@@ -214,8 +214,8 @@ class Predictor:
         """
         scores = self.scores(images_BHW3)
         if self.sharpen is not None:
-            sides = self.classifier.side_shares(scores, self.sharpen.shares)
-            return self.sharpen.labels(images_BHW3, sides, sizes)
+            parts = self.classifier.part_shares(scores, self.sharpen.shares)
+            return self.sharpen.labels(images_BHW3, parts, sizes)
         results = []
         dtype = torch.uint8 if self.classifier.classes <= 256 else torch.uint16
         for score, size in zip(scores, sizes, strict=True):

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from c2l.errors import UsageError
 from c2l.options.fields import option
-from c2l.options.shared import MERGE_THRESHOLD, CommonOptions, KMeansOptions
+from c2l.options.shared import CommonOptions, KMeansOptions, merge_threshold_option
+from c2l.schema import PARTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class ClusterOptions(CommonOptions, KMeansOptions):
         group="Clusters",
         choices=("none", "border"),
     )
-    merge_threshold: float = option(0.5, MERGE_THRESHOLD, group="Clusters", minimum=0.0)
+    merge_threshold: float = merge_threshold_option()
 
     def check(self) -> None:
         """Refuse what cannot work.
@@ -44,9 +45,9 @@ class ClusterOptions(CommonOptions, KMeansOptions):
             UsageError: with the way out.
         """
         super().check()
-        if self.merge_clusters != "none" and self.clusters < 3:
+        if self.merge_clusters != "none" and self.clusters < len(PARTS):
             raise UsageError(
-                f"--merge-clusters {self.merge_clusters} needs 3 clusters or more, "
+                f"--merge-clusters {self.merge_clusters} needs {len(PARTS)} clusters or more, "
                 f"not {self.clusters}",
-                hint="add -k 3, or leave out --merge-clusters",
+                hint=f"add -k {len(PARTS)}, or leave out --merge-clusters",
             )

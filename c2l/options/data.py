@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from c2l.options.fields import Options, option
-from c2l.options.shared import FileOptions, LabelOptions, seed_option, split_option, workers_option
+from c2l.options.shared import (
+    FileOptions,
+    LabelOptions,
+    merge_option,
+    seed_option,
+    split_option,
+    workers_option,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +35,5 @@ class CheckOptions(FileOptions, LabelOptions):
     """Options of ``data check``."""
 
     split: str | None = split_option()
-    merge: str | None = option(
-        None,
-        "Also count the classes of this label merge: upper-lower, fine, person, or a TOML file.",
-        group="Data",
-        metavar="NAME|FILE",
-        reads="file",
-        role="label merge",
-    )
+    merge: str | None = merge_option("Also count", group="Data")
     workers: int = workers_option()

@@ -60,7 +60,8 @@ def option(
             that artifacts hold), ``repeated`` (False: left out of the command that makes an
             artifact again), ``reads`` (the value may name an input: a "path", a "file" where one
             has that name, or a "folder" that may also lie in the data set), ``role`` (what that
-            input is to the artifact, as ``artifacts.lineage`` has it).
+            input is to the artifact, as ``artifacts.lineage`` has it), ``formerly`` (the option's
+            name in older artifacts).
     """
     return field(
         default=default, metadata={"help": text, "group": group, "choices": choices, **extra}
@@ -193,13 +194,19 @@ def resolved(options: Options) -> dict[str, Any]:
     return {f.name: getattr(options, f.name) for f in fields(options)}
 
 
+def known(kind: type[Options], values: dict[str, Any]) -> dict[str, Any]:
+    """The values of an artifact that a stage takes as options, by their present names."""
+    names = {f.name: (f.name, f.metadata.get("formerly")) for f in fields(kind)}
+    return {name: values[old] for name, olds in names.items() for old in olds if old in values}
+
+
 def stored(kind: type[T], values: dict[str, Any]) -> T:
     """Options that were stored with an artifact, checked; unknown ones are left out.
 
     Raises:
         UsageError: names the option that cannot be, or that was never chosen.
     """
-    found, kinds = {}, types_of(kind)
+    found, kinds, values = {}, types_of(kind), known(kind, values)
     for item in fields(kind):
         try:
             if item.name in values:

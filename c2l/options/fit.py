@@ -8,19 +8,23 @@ from typing import ClassVar
 from c2l.errors import UsageError
 from c2l.options.fields import AUTO, Options, option
 from c2l.options.shared import (
-    MERGE_THRESHOLD,
     CheckpointOptions,
     CommonOptions,
     ImageOptions,
     KMeansOptions,
     NetworkOptions,
+    batch_size_option,
+    image_size_option,
+    merge_threshold_option,
+    preset_option,
 )
+from c2l.schema import PARTS
 
 # Merges whose groups are the parts background, upper and lower; and those that look at figures.
 NAMED_MERGES = ("border", "figure")
 FIGURE_MERGES = ("figure", "ground")
-# The parts that a merge to named parts or a mixture finds.
-PART_COUNT = 3
+# How many parts a merge to named parts or a mixture finds.
+PART_COUNT = len(PARTS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,19 +82,13 @@ class FitOptions(
     """Options of ``fit``."""
 
     stage: ClassVar[str] = "fit"
-    image_size: int = option(
+    image_size: int = image_size_option(
         AUTO,
         "Resize images to a square of this many pixels; auto takes 320 on a GPU, 128 on a CPU.",
-        group="Data",
-        minimum=32,
-        maximum=4096,
     )
-    batch_size: int = option(
+    batch_size: int = batch_size_option(
         AUTO,
         "Images per batch; auto takes as many as memory allows, up to 96 on a GPU and 32 on a CPU.",
-        group="Data",
-        minimum=1,
-        flags=("-b",),
     )
     cache_dir: str | None = option(
         None,
@@ -127,17 +125,7 @@ class FitOptions(
         reads="path",
         role="features",
     )
-    preset: str | None = option(
-        None,
-        "Take the options of a published protocol, paper or picie, or of a TOML file; other "
-        "options win.",
-        group="Method",
-        metavar="NAME|FILE",
-        reads="file",
-        identity=False,
-        recorded=True,
-        repeated=False,
-    )
+    preset: str | None = preset_option(stage)
     method: str = option(
         "c2l",
         "C2L, or its baseline PiCIE, which has neither module.",
@@ -174,7 +162,7 @@ class FitOptions(
         group="Clusters",
         choices=("none", "border", "figure", "ground"),
     )
-    merge_threshold: float = option(0.5, MERGE_THRESHOLD, group="Clusters", minimum=0.0)
+    merge_threshold: float = merge_threshold_option()
     sharpen: bool = option(
         True, "Fit predictions to each photo's own colours and edges.", group="Clusters"
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from c2l.options.evaluate import batch_size_option, moved_weights_option, seen_size_option
 from c2l.options.fields import option
 from c2l.options.shared import (
     CommonOptions,
     FileOptions,
     LabelOptions,
+    batch_size_option,
+    moved_weights_option,
     on_error_option,
+    seen_size_option,
     split_option,
 )
 
@@ -24,7 +26,7 @@ class ParseOptions(CommonOptions, FileOptions):
         0, "Draw this many images, evenly spread; 0 draws all.", group="Data", minimum=0
     )
     image_size: int = seen_size_option()
-    batch_size: int = batch_size_option()
+    batch_size: int = batch_size_option(32)
     on_error: str = on_error_option()
     opacity: float = option(
         0.55, "Opacity of the overlays.", group="Pictures", minimum=0.0, maximum=1.0

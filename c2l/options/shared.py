@@ -1,4 +1,8 @@
-"""Options that several stages take."""
+"""Options that several stages take.
+
+A function gives one option, which each stage puts where its help wants it; a class holds options
+that are always taken together, most of them by code that knows the class and not the stage.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import Any
 
 from c2l.errors import UsageError
 from c2l.options.fields import Options, option
+from c2l.options.presets import preset_names
 
 
 def label_spaces() -> list[str]:
@@ -39,14 +44,98 @@ def seed_option() -> Any:
     return option(0, "Seed of every random choice.", group="Running", minimum=0, maximum=2**31 - 1)
 
 
-def workers_option() -> Any:
-    """The threads that decode images."""
+def workers_option(what: str = "Threads that decode images") -> Any:
+    """How many threads or processes work beside the one that trains or predicts."""
     return option(
         0,
-        "Threads that decode images; 0 takes SLURM_CPUS_PER_TASK, or else all cores.",
+        f"{what}; 0 takes SLURM_CPUS_PER_TASK, or else all cores.",
         group="Running",
         minimum=0,
         identity=False,
+    )
+
+
+def preset_option(stage: str) -> Any:
+    """The preset of a stage that has some."""
+    return option(
+        None,
+        f"Take the options of a preset, {' or '.join(preset_names(stage))}, or of a TOML file; "
+        "other options take precedence.",
+        group="Method",
+        metavar="NAME|FILE",
+        reads="file",
+        identity=False,
+        recorded=True,
+        repeated=False,
+    )
+
+
+def image_size_option(default: int, text: str, *, minimum: int = 32) -> Any:
+    """The side of the square that the network sees."""
+    return option(default, text, group="Data", minimum=minimum, maximum=4096)
+
+
+def seen_size_option() -> Any:
+    """The size at which a trained network sees photos."""
+    return option(
+        0,
+        "Side in pixels of the square as which the network sees photos; 0 takes that of its "
+        "training.",
+        group="Data",
+        minimum=0,
+        maximum=4096,
+    )
+
+
+def batch_size_option(default: int, text: str = "Images per batch.") -> Any:
+    """The batch; it decides the result only where a stage trains."""
+    return option(default, text, group="Data", minimum=1, flags=("-b",))
+
+
+def weights_option(default: str) -> Any:
+    """The weights that a backbone starts from."""
+    return option(
+        default,
+        "Weights of the backbone: imagenet, none (random), drawn, or a .safetensors or .pth file.",
+        group="Start",
+        metavar="WHICH",
+        reads="file",
+        role="weights",
+    )
+
+
+def moved_weights_option() -> Any:
+    """The weights of a clusters file's network, where they have moved."""
+    return option(
+        None,
+        "Read the weights of a clusters file's network here, if they have moved.",
+        group="Data",
+        metavar="FILE",
+        reads="path",
+        role="weights",
+    )
+
+
+def merge_option(verb: str, *, group: str) -> Any:
+    """The label merge whose classes a stage looks at."""
+    return option(
+        None,
+        f"{verb} the classes of this label merge: upper-lower, fine, person, or a TOML file.",
+        group=group,
+        metavar="NAME|FILE",
+        reads="file",
+        role="label merge",
+    )
+
+
+def merge_threshold_option() -> Any:
+    """How ``--merge-clusters border`` decides."""
+    return option(
+        0.5,
+        "With border, a cluster is background if its share of the border is at least this many "
+        "times its share of all pixels.",
+        group="Clusters",
+        minimum=0.0,
     )
 
 
@@ -112,14 +201,8 @@ class ImageOptions(FileOptions):
     """Which images are read, and how."""
 
     split: str | None = split_option()
-    image_size: int = option(
-        320,
-        "Resize images to a square of this many pixels.",
-        group="Data",
-        minimum=32,
-        maximum=4096,
-    )
-    batch_size: int = option(96, "Images per batch.", group="Data", minimum=1, flags=("-b",))
+    image_size: int = image_size_option(320, "Resize images to a square of this many pixels.")
+    batch_size: int = batch_size_option(96)
     on_error: str = on_error_option()
 
 
@@ -127,14 +210,7 @@ class ImageOptions(FileOptions):
 class NetworkOptions(Options):
     """The network that turns an image into dense features (section 4.2)."""
 
-    weights: str = option(
-        "imagenet",
-        "Weights of the backbone: imagenet, none (random), drawn, or a .safetensors or .pth file.",
-        group="Start",
-        metavar="WHICH",
-        reads="file",
-        role="weights",
-    )
+    weights: str = weights_option("imagenet")
     backbone: str = option(
         "resnet18",
         "Backbone: a CNN or Swin of torchvision, or timm:NAME with the extra c2l[timm]; "
@@ -166,7 +242,7 @@ class NetworkOptions(Options):
                 f"--gradients-input works with random weights, not with --weights {self.weights}",
                 hint="add --weights none, or leave out --gradients-input",
             )
-        if self.backbone.startswith("timm:") and self.weights == "imagenet":
+        if ":" in self.backbone and self.weights == "imagenet":
             raise UsageError(
                 f"--backbone {self.backbone} takes --weights none or a file",
                 hint="download its weights once, then name the file: --weights FILE",
@@ -219,10 +295,3 @@ class CheckpointOptions(Options):
     keep: int = option(
         2, "Number of checkpoints to keep.", group="Checkpoints", minimum=2, identity=False
     )
-
-
-# How --merge-clusters border decides.
-MERGE_THRESHOLD = (
-    "With border, a cluster is background if its share of the border is at least this many times "
-    "its share of all pixels."
-)

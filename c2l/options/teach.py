@@ -7,7 +7,16 @@ from typing import ClassVar
 
 from c2l.errors import UsageError
 from c2l.options.fields import option
-from c2l.options.shared import CheckpointOptions, CommonOptions, NetworkOptions
+from c2l.options.shared import (
+    CheckpointOptions,
+    CommonOptions,
+    NetworkOptions,
+    batch_size_option,
+    image_size_option,
+    preset_option,
+    weights_option,
+    workers_option,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,19 +24,9 @@ class TeachOptions(CommonOptions, NetworkOptions, CheckpointOptions):
     """Options of ``teach``."""
 
     stage: ClassVar[str] = "teach"
-    workers: int = option(
-        0,
-        "Processes that draw ahead; 0 takes SLURM_CPUS_PER_TASK, or else all cores.",
-        group="Running",
-        minimum=0,
-        identity=False,
-    )
-    image_size: int = option(
-        128,
-        "Side in pixels of the square that the network sees.",
-        group="Data",
-        minimum=64,
-        maximum=4096,
+    workers: int = workers_option("Processes that draw ahead")
+    image_size: int = image_size_option(
+        128, "Side in pixels of the square that the network sees.", minimum=64
     )
     start_size: int = option(
         0,
@@ -44,7 +43,7 @@ class TeachOptions(CommonOptions, NetworkOptions, CheckpointOptions):
         minimum=0,
         maximum=4096,
     )
-    batch_size: int = option(32, "Drawings per batch.", group="Data", minimum=1, flags=("-b",))
+    batch_size: int = batch_size_option(32, "Drawings per batch.")
     draw_size: int = option(
         192,
         "Draw pictures of this many pixels squared, and keep them as squares of this side.",
@@ -64,27 +63,14 @@ class TeachOptions(CommonOptions, NetworkOptions, CheckpointOptions):
         group="Data",
         minimum=1.0,
     )
-    sides: bool = option(
-        False, "Tell the left and the right of arms, legs and shoes apart.", group="Data"
+    left_right: bool = option(
+        False,
+        "Tell the left and the right of arms, legs and shoes apart.",
+        group="Data",
+        formerly="sides",
     )
-    weights: str = option(
-        "none",
-        "Weights of the backbone: none (random), imagenet, drawn, or a .safetensors or .pth file.",
-        group="Start",
-        metavar="WHICH",
-        reads="file",
-        role="weights",
-    )
-    preset: str | None = option(
-        None,
-        "Take the options of a preset, drawn, or of a TOML file; other options win.",
-        group="Method",
-        metavar="NAME|FILE",
-        reads="file",
-        identity=False,
-        recorded=True,
-        repeated=False,
-    )
+    weights: str = weights_option("none")
+    preset: str | None = preset_option(stage)
     steps: int = option(6000, "Optimiser steps.", group="Method", minimum=1)
     lr: float = option(1e-3, "Highest learning rate of AdamW.", group="Method", minimum=0.0)
     warmup_steps: int = option(

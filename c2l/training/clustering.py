@@ -145,25 +145,25 @@ class FigureMixture:
     """A Gaussian mixture whose first responsibilities are the photos' own figures.
 
     Args:
-        sides: images' indices to (B, K, h', w') probabilities of each component.
-        iterations: of expectation maximisation after the first fit, which is to the sides.
+        part_probs: images' indices to (B, K, h', w') probabilities of each component.
+        iterations: of expectation maximisation after the first fit, which is to these.
     """
 
     name = "mixture"
 
-    def __init__(self, sides: Callable[[Indices], Tensor], iterations: int) -> None:
-        self._sides, self._iterations = sides, iterations
+    def __init__(self, part_probs: Callable[[Indices], Tensor], iterations: int) -> None:
+        self._part_probs, self._iterations = part_probs, iterations
         self._sums: MixtureSums | None = None
 
     def add(self, group: Indices, features_BCHW: Tensor) -> None:
-        """Sum the points by the figure's sides."""
+        """Sum the points by the figure's parts."""
         points = features_BCHW.permute(0, 2, 3, 1).flatten(0, 2)
-        sides = self._sides(group).to(features_BCHW.device)
-        given = F.interpolate(sides, features_BCHW.shape[2:], mode="area")
+        probs = self._part_probs(group).to(features_BCHW.device)
+        probs = F.interpolate(probs, features_BCHW.shape[2:], mode="area")
         if self._sums is None:
-            self._sums = MixtureSums(given.shape[1], points.shape[1], points.device)
-        given = (given / given.sum(1, True)).permute(0, 2, 3, 1).flatten(0, 2)
-        self._sums.add(points, given)
+            self._sums = MixtureSums(probs.shape[1], points.shape[1], points.device)
+        probs = (probs / probs.sum(1, True)).permute(0, 2, 3, 1).flatten(0, 2)
+        self._sums.add(points, probs)
 
     def fit(self, batches: Iterable[Tensor]) -> Fitted:
         """Expectation maximisation over all points."""

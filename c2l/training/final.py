@@ -37,7 +37,7 @@ class Merging:
     def __init__(self, options: FitOptions, figures: FigureCache | None) -> None:
         self._options, self._figures = options, figures
         self._positions = PositionStatistics(options.clusters)
-        self._sides = FigureStatistics(options.clusters)
+        self._overlap = FigureStatistics(options.clusters)
 
     def add(self, group: Indices, labels: NDArray[np.uint8]) -> None:
         """Count some images' clusters, (B, h, w)."""
@@ -45,7 +45,7 @@ class Merging:
             return
         self._positions.add(labels)
         if self._figures is not None:
-            self._sides.add(labels, self._figures.parts(group).cpu().numpy())
+            self._overlap.add(labels, self._figures.parts(group).cpu().numpy())
 
     def groups(self) -> Groups | None:
         """The group of each cluster; None keeps them apart."""
@@ -56,18 +56,18 @@ class Merging:
         elif options.merge_clusters == "border":
             of = merge_by_border(self._positions, options.merge_threshold)
         elif options.merge_clusters == "figure":
-            of = merge_by_figure(self._sides)
+            of = merge_by_figure(self._overlap)
         elif options.merge_clusters == "ground":
-            of = merge_background(self._sides)
+            of = merge_background(self._overlap)
         return None if of is None else Groups(of, parts=names_parts(options))
 
     def shares(self) -> NDArray[np.float32] | None:
-        """(K, 3) share of ground, upper and lower in each cluster, with ``--sharpen``."""
+        """(K, 3) share of background, upper and lower in each cluster, with ``--sharpen``."""
         if not self._options.sharpen:
             return None
         if self._options.final_clusters == "mixture":
             return np.eye(len(schema.PARTS), dtype=np.float32)
-        return self._sides.shares()
+        return self._overlap.shares()
 
 
 def store_predictor(

@@ -98,7 +98,7 @@ class Trainer:
         return 0 < self.options.max_steps <= self.state.position.step
 
     def warmup_epoch(self, epoch: int) -> None:
-        """Learn ground, upper and lower of each photo's own figure, under random crops."""
+        """Learn background, upper and lower of each photo's own figure, under random crops."""
         state, options, views = self.state, self.options, self.views
         if not isinstance(views, PhotoViews) or self.figures is None:
             raise UsageError("--warmup needs photos")
@@ -107,10 +107,10 @@ class Trainer:
             bar.begin(state.position.batch * options.batch_size)
             load = partial(views.load_warmup, epoch=epoch, figures=self.figures)
             for group, loaded in prefetch(load, self.batches_left(epoch)):
-                x, sides = views.warmup(loaded)
+                x, part_probs = views.warmup(loaded)
                 with precision(self.device, options.amp):
                     y = state.net(x)
-                loss = figure_loss(state.heads[FIGURE](y), sides)
+                loss = figure_loss(state.heads[FIGURE](y), part_probs)
                 self.step(loss, group)
                 self.log_step(epoch, {FIGURE: loss}, loss, bar, len(group))
                 state.save_or_stop(self.stop)

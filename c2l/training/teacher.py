@@ -63,7 +63,7 @@ RAREST, CORRECTION = 1e-3, 0.5
 
 def taught_labels(options: TeachOptions) -> Merge:
     """From ATR's labels, which drawings carry, to the classes that are taught."""
-    return load_merge("fine" if options.sides else "parts", published_space("atr"))
+    return load_merge("fine" if options.left_right else "parts", published_space("atr"))
 
 
 def mirrored(names: tuple[str, ...]) -> list[int]:

@@ -51,12 +51,12 @@ class LoadedPhotos:
     Attributes:
         pixels: (B, 3, S, S) uint8.
         parameters: of their views.
-        sides: (B, 3, S / 4, S / 4) float32 ground, upper and lower, in the warm-up.
+        part_probs: (B, 3, S / 4, S / 4) float32 of background, upper and lower, in the warm-up.
     """
 
     pixels: Tensor
     parameters: ViewParameters
-    sides: Tensor | None = None
+    part_probs: Tensor | None = None
 
 
 class PhotoViews:
@@ -104,10 +104,10 @@ class PhotoViews:
         Returns:
             (B, 3, S, S) float32 in [0, 1] and (B, 3, S / 4, S / 4) float32.
         """
-        if loaded.sides is None:
+        if loaded.part_probs is None:
             raise ValueError("loaded without the photos' figures")
         x = photometric(loaded.pixels, loaded.parameters, 0)
-        return geometric(x, loaded.parameters), geometric(loaded.sides, loaded.parameters)
+        return geometric(x, loaded.parameters), geometric(loaded.part_probs, loaded.parameters)
 
 
 class StoredViews:

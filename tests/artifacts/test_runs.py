@@ -16,8 +16,10 @@ from conftest import file_size_limit
 
 from c2l import schema
 from c2l.artifacts.checkpoints import STEP_FILES, Checkpoint, Position
+from c2l.artifacts.registry import read_link
 from c2l.artifacts.runs import Run
 from c2l.errors import BadInputError, ConfigDiffersError, OutputError, UsageError
+from c2l.model.loading import options_from
 from c2l.options import FitOptions, Options, TeachOptions, option, recorded
 from c2l.runtime.files import partial_sibling
 
@@ -241,6 +243,17 @@ class NewerTeachOptions(TeachOptions):
     """A later version's, with an option more."""
 
     smooth_weight: float = option(0.25, "Weight of a new term.", group="Method")
+
+
+def test_an_option_counts_under_its_former_name(tmp_path: Path) -> None:
+    stored = {k: v for k, v in recorded(TeachOptions()).items() if k != "left_right"}
+    config = {"stage": "teach", "options": stored | {"sides": True}}
+    run = Run.create(tmp_path / "run", config, overwrite=False)
+    run.require_same({}, TeachOptions(left_right=True))
+    with pytest.raises(ConfigDiffersError, match="left_right: the run has True, now False"):
+        run.require_same({}, TeachOptions())
+    assert options_from(TeachOptions, run.config["options"], run.path).left_right
+    assert "--left-right" in read_link(run.path).command()
 
 
 @pytest.mark.parametrize(

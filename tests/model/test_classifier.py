@@ -86,11 +86,11 @@ def test_the_head_gives_probabilities_from_features_of_any_length() -> None:
         Head.load(head.tensors(), ("ground", "hat"))
 
 
-def test_sides_are_those_of_the_winning_cluster_and_of_a_mixture_the_posterior() -> None:
+def test_parts_are_those_of_the_winning_cluster_and_of_a_mixture_the_posterior() -> None:
     scores = torch.randn(2, CLASSES, 4, 6, generator=torch.Generator().manual_seed(0))
     shares = F.normalize(random(CLASSES, 3, seed=4), p=1, dim=1)
-    sides = Centroids(random(CLASSES, CHANNELS), COUNTS).side_shares(scores, shares)
+    parts = Centroids(random(CLASSES, CHANNELS), COUNTS).part_shares(scores, shares)
     for b, y, x in ((0, 0, 0), (1, 3, 5), (0, 2, 4)):
-        torch.testing.assert_close(sides[b, :, y, x], shares[scores[b, :, y, x].argmax()])
-    posterior = mixture().side_shares(scores, torch.eye(3))
+        torch.testing.assert_close(parts[b, :, y, x], shares[scores[b, :, y, x].argmax()])
+    posterior = mixture().part_shares(scores, torch.eye(3))
     torch.testing.assert_close(posterior, scores.exp() / scores.exp().sum(1, keepdim=True))

@@ -24,9 +24,9 @@ from torch.nn import functional as F
 from c2l.artifacts.features import read_features
 from c2l.errors import BadInputError, UsageError
 from c2l.model.build import load_backbone, read_layer
-from c2l.nn import torchvision_maps
-from c2l.nn.architectures import build_backbone, timm_names, torchvision_names
-from c2l.nn.backbone import MEAN, STAGES, STD
+from c2l.nn import architectures, torchvision_maps
+from c2l.nn.architectures import Family, build_backbone, timm_names, torchvision_names
+from c2l.nn.backbone import MEAN, STAGES, STD, Backbone
 from c2l.nn.network import ParsingNetwork
 from c2l.nn.pyramid import FeaturePyramid, dense_side
 from c2l.nn.torchvision_maps import find_stages, published_weights
@@ -158,6 +158,24 @@ def test_unknown_names_are_refused_with_similar_names(cli: Cli, tmp_path: Path) 
         assert "--backbone list" in outcome.err
     named = cli.ok("fit", "--backbone", "list").out.splitlines()
     assert {"resnet18", "convnext_tiny", "swin_t"} <= set(named)
+
+
+def test_a_family_is_added_by_one_row(
+    cli: Cli, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = Family(lambda: ["small"], lambda name: name == "small", lambda _, **extra: own(**extra))
+
+    def own(*, gradients_input: bool) -> Backbone:
+        return build_backbone("resnet18", gradients_input=gradients_input)
+
+    monkeypatch.setitem(architectures.FAMILIES, "mine:", mine)
+    words = ("fit", few, "-o", tmp_path / "run", *FIT, "--epochs", "0", "--backbone")
+    cli.ok(*words, "mine:small")
+    assert "mine:small" in cli.ok("fit", "--backbone", "list").out.splitlines()
+    assert "similar names: mine:small" in cli(*words, "mine:smal", "--overwrite").err
+    # Nothing is published under a name with a prefix.
+    assert cli(*words, "mine:small", "--overwrite", "--weights", "imagenet").code == 2
+    assert cli(*words, "yours:small", "--overwrite").code == 2
 
 
 def test_a_mobile_network_works_in_every_stage(cli: Cli, people: Path, tmp_path: Path) -> None:

@@ -168,20 +168,20 @@ def test_more_pixels_are_taken_where_the_clusters_need_them(
     assert int(counts.sum()) == COUNT * GRID[0] * GRID[1]
 
 
-def test_the_mixture_starts_from_the_sides_and_labels_by_its_posterior(
+def test_the_mixture_starts_from_the_parts_and_labels_by_its_posterior(
     features: Tensor, tmp_path: Path
 ) -> None:
     random = torch.Generator().manual_seed(2)
     kinds = F.one_hot(features.argmax(1), CHANNELS)[..., :3].permute(0, 3, 1, 2)
     noise = torch.rand(kinds.shape, generator=random)
     # On a grid twice as fine as that of the features.
-    sides = F.interpolate(kinds + 0.2 * noise, scale_factor=2.0)
-    method = FigureMixture(lambda group: sides[torch.from_numpy(group)], 2)
+    probs = F.interpolate(kinds + 0.2 * noise, scale_factor=2.0)
+    method = FigureMixture(lambda group: probs[torch.from_numpy(group)], 2)
     found, counts, labels = cluster(method, features, tmp_path)
 
     sums = MixtureSums(3, CHANNELS, torch.device("cpu"))
     for group in GROUPS:
-        given = F.avg_pool2d(sides[group], 2)
+        given = F.avg_pool2d(probs[group], 2)
         given = (given / given.sum(1, True)).permute(0, 2, 3, 1).flatten(0, 2)
         sums.add(features[group].permute(0, 2, 3, 1).flatten(0, 2), given)
     points = [stored(features)[group].flatten(0, 1) for group in GROUPS]

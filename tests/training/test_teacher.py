@@ -91,7 +91,7 @@ def test_left_and_right_of_a_pair_are_one_class_or_change_places_in_a_mirror() -
     assert len(joined.classes) == 15
     assert mirrored(joined.classes) == list(range(15))
     assert joined.table[9] == joined.table[10] == joined.classes.index("shoes")
-    apart = taught_labels(TeachOptions(sides=True))
+    apart = taught_labels(TeachOptions(left_right=True))
     swap = {
         a: apart.classes[b] for a, b in zip(apart.classes, mirrored(apart.classes), strict=True)
     }

@@ -9,7 +9,7 @@ from types import NoneType
 from typing import Any
 
 from c2l.errors import BadInputError
-from c2l.options import Options, flag, types_of, value_of
+from c2l.options import Options, flag, known, types_of, value_of
 
 Kinds = dict[str, type | tuple[type, ...]]
 
@@ -77,7 +77,7 @@ def require_options(path: Path, kind: type[Options], values: dict[str, Any]) -> 
     Raises:
         BadInputError: names the option.
     """
-    kinds = types_of(kind)
+    kinds, values = types_of(kind), known(kind, values)
     for item in fields(kind):
         try:
             if item.name in values:
