@@ -8,8 +8,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from c2l.clustering.kmeans import MiniBatchKMeans, assign
-from c2l.model.build import build_network, effective
-from c2l.options import FitOptions
+from c2l.model.build import build_network
+from c2l.options import FitOptions, without_modules_if_picie
 from c2l.runtime.threads import prepare_cpu
 
 from .compare import Row, seconds
@@ -63,7 +63,7 @@ def _costs() -> list[Row]:
     """GFLOPs of a view of a photo, as torch counts them."""
     rows = []
     for method in ("picie", "c2l"):
-        options = effective(
+        options = without_modules_if_picie(
             FitOptions(
                 method=method, weights="none", image_size=SIZE, clusters=16, attention_stride=STRIDE
             )

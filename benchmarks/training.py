@@ -18,8 +18,8 @@ from c2l.artifacts.runs import Run
 from c2l.data.cache import PixelCache, build_cache
 from c2l.data.decoding import Skips
 from c2l.data.records import Record
-from c2l.model.build import build_network, effective
-from c2l.options import ExtractOptions, FitOptions, recorded
+from c2l.model.build import build_network
+from c2l.options import ExtractOptions, FitOptions, recorded, without_modules_if_picie
 from c2l.runtime.device import precision, to_batch
 from c2l.runtime.pool import worker_count
 from c2l.runtime.signals import StopRequest
@@ -42,7 +42,7 @@ CPU = torch.device("cpu")
 
 
 def _options(method: str, weights: Path | None, batch: int) -> FitOptions:
-    return effective(
+    return without_modules_if_picie(
         FitOptions(
             method=method,
             weights=str(weights) if weights else "none",

@@ -20,7 +20,6 @@ from c2l.options import (
     RenderOptions,
     TeachOptions,
     preset,
-    resolved,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def _options(kind: type[T], values: dict[str, Any]) -> T:
             hint = f"did you mean {near[0]}?" if near else f"options: {', '.join(known)}"
             raise UsageError(f"{kind.__name__} has no option {name!r}", hint=hint)
     if values.get("preset"):
-        values = resolved(preset(kind, values["preset"])) | values
+        values = vars(preset(kind, values["preset"])) | values
     clean = {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
     options = kind(**clean)
     options.check()

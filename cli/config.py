@@ -108,14 +108,14 @@ def _all_options(context: click.Context) -> set[str]:
     return names
 
 
-def as_toml(context: click.Context, settled: dict[str, Any]) -> str:
+def as_toml(context: click.Context, in_force: dict[str, Any]) -> str:
     """The options of a command as a file that ``--config`` takes, with where each comes from.
 
     Args:
         context: the parsed command line.
-        settled: values in force by parameter; others are as they were given.
+        in_force: values in force by parameter; others are as they were given.
     """
-    values = context.params | settled
+    values = context.params | in_force
     path = context.command_path
     lines = [f"# {path}, version {__version__}: the options in force, for {path} --config FILE"]
     lines.append(f"[{context.command.name}]")

@@ -13,13 +13,13 @@ from .shared import PATH, switch
 from .stage import Call, stage
 
 
-def _settled(options: FitOptions) -> FitOptions:
+def _in_force(options: FitOptions) -> FitOptions:
     from c2l.model.in_force import in_force
 
     return in_force(options)
 
 
-@stage("fit", writes="Run folder to write.", settle=_settled)
+@stage("fit", writes="Run folder to write.", in_force=_in_force)
 @click.argument("data", type=PATH)
 @switch("--resume", group="Checkpoints", text="Continue a stopped run.")
 @switch(

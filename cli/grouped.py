@@ -77,17 +77,17 @@ class GroupedCommand(click.Command):
     """A command with its help in groups, and its options from files and into them.
 
     Args:
-        settle: the options in force, of those that were given; for ``--print-config``.
+        in_force: gives the options in force, of those that were given; for ``--print-config``.
     """
 
     def __init__(
         self,
         *arguments: Any,
-        settle: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+        in_force: Callable[[dict[str, Any]], dict[str, Any]] = dict,
         **settings: Any,
     ) -> None:
         super().__init__(*arguments, **settings)
-        self.settle = settle
+        self.in_force = in_force
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, or print its options; ``--trust`` holds for all of it."""
@@ -98,7 +98,7 @@ class GroupedCommand(click.Command):
             return super().invoke(ctx)
         from .config import as_toml
 
-        click.echo(as_toml(ctx, self.settle(ctx.params)), nl=False)
+        click.echo(as_toml(ctx, self.in_force(ctx.params)), nl=False)
         return None
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:

@@ -27,10 +27,10 @@ def command(call: Call[ParseOptions], photos: Path) -> dict[str, Any]:
       c2l parse photo.jpg -o parts
     """
     from c2l.artifacts.drawn import NAME
-    from c2l.options import RenderOptions, resolved
+    from c2l.options import RenderOptions
     from c2l.stages.render import plan, render
 
-    artifact, options = Path(NAME), RenderOptions(**resolved(call.options))
+    artifact, options = Path(NAME), RenderOptions(**vars(call.options))
     if call.dry_run:
         return plan(artifact, photos, options)
     path = render(artifact, photos, call.output, options, overwrite=call.overwrite)

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import click
 
-from c2l.options import Options, resolved
+from c2l.options import Options
 
 from .commands import options_of
 from .grouped import CONFIG, GroupedOption
@@ -56,7 +56,7 @@ def stage(
     *,
     writes: str = "",
     plans: bool = True,
-    settle: Callable[[Any], Any] = lambda options: options,
+    in_force: Callable[[Any], Options] = lambda options: options,
 ) -> Callable[[Function], click.Command]:
     """Make a function the command of a stage.
 
@@ -67,17 +67,17 @@ def stage(
         name: of the command, a row of the table of commands.
         writes: what ``-o`` names, where the command has to have it.
         plans: whether it has ``--dry-run``.
-        settle: gives the options in force, for ``--print-config``.
+        in_force: gives the options in force, for ``--print-config``.
     """
     kind = options_of(name)
 
     def picked(values: dict[str, Any]) -> Options:
         return kind(**{f.name: values.pop(f.name) for f in fields(kind)})
 
-    def in_force(values: dict[str, Any]) -> dict[str, Any]:
+    def shown(values: dict[str, Any]) -> dict[str, Any]:
         options = picked(dict(values))
         options.check()
-        return resolved(settle(options))
+        return vars(in_force(options))
 
     def decorate(function: Function) -> click.Command:
         @functools.wraps(function)
@@ -113,7 +113,7 @@ def stage(
             command = output(writes)(command)
         elif plans:
             command = overwrite(command)
-        return grouped(name, settle=in_force)(command)
+        return grouped(name, in_force=shown)(command)
 
     return decorate
 

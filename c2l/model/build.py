@@ -22,7 +22,7 @@ from c2l.nn.network import ParsingNetwork, build_pixel_module
 from c2l.nn.part import PartContrastiveModule
 from c2l.nn.pyramid import FeaturePyramid
 from c2l.nn.torchvision_maps import published_weights
-from c2l.options import FitOptions, ModuleOptions, NetworkOptions
+from c2l.options import ModuleOptions, NetworkOptions
 from c2l.runtime.files import sha256_file, unchanged
 
 if TYPE_CHECKING:
@@ -194,13 +194,6 @@ def build_network(
         projection = nn.Conv2d(frozen_channels, network.fpn_dim, 1) if frozen_channels else None
     net = ParsingNetwork(backbone, pyramid, pixel, part, layer=layer, projection=projection)
     return net.to(memory_format=torch.channels_last), weights
-
-
-def effective(options: FitOptions) -> FitOptions:
-    """The options with the modules off for the method ``picie``."""
-    from dataclasses import replace
-
-    return replace(options, part="off", pixel="off") if options.method == "picie" else options
 
 
 def read_layer(net: ParsingNetwork, images_B3HW: Tensor, layer: str) -> Tensor:

@@ -5,9 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from c2l.artifacts.runs import Run
-from c2l.model.build import effective
 from c2l.model.loading import options_from
-from c2l.options import FitOptions, flag, is_settled, settle, settle_as
+from c2l.options import (
+    FitOptions,
+    fill_auto,
+    fill_auto_from,
+    flag,
+    has_auto,
+    without_modules_if_picie,
+)
 from c2l.runtime.device import memory_of, pick_device
 from c2l.runtime.progress import console
 
@@ -26,17 +32,17 @@ def in_force(options: FitOptions, run: Path | None = None) -> FitOptions:
     options.check()
     if run is not None:
         stored = Run.open(run).config.get("options", {})
-        options = settle_as(options, options_from(FitOptions, stored, run))
-        return effective(options)
+        options = fill_auto_from(options, options_from(FitOptions, stored, run))
+        return without_modules_if_picie(options)
     options.check_start()
-    if not is_settled(options):
+    if has_auto(options):
         device, given = pick_device(options.device), options
         memory = memory_of(device)
-        options = settle(given, gpu=device.type == "cuda", memory=memory)
+        options = fill_auto(given, gpu=device.type == "cuda", memory=memory)
         chosen = [
             f"{flag(name)} {value}"
             for name, value in vars(options).items()
             if value != getattr(given, name)
         ]
         console.print(f"chosen for {device} with {memory / 1e9:.0f} GB: {' '.join(chosen)}")
-    return effective(options)
+    return without_modules_if_picie(options)

@@ -17,12 +17,20 @@ from c2l.artifacts.predictor import Groups, StoredPredictor, read_predictor
 from c2l.artifacts.registry import read_link
 from c2l.artifacts.runs import Run
 from c2l.errors import BadInputError, UsageError
-from c2l.model.build import SAFE, build_network, effective
+from c2l.model.build import SAFE, build_network
 from c2l.model.classifier import CLASSIFIERS, Centroids, Classifier, Factors
 from c2l.model.predictor import Encoder, Origin, Predictor, Sharpen
 from c2l.nn.architectures import require_known
 from c2l.nn.network import ParsingNetwork
-from c2l.options import ExtractOptions, FitOptions, NetworkOptions, Options, TeachOptions, stored
+from c2l.options import (
+    ExtractOptions,
+    FitOptions,
+    NetworkOptions,
+    Options,
+    TeachOptions,
+    stored,
+    without_modules_if_picie,
+)
 from c2l.runtime.files import sha256_file, unchanged
 
 T = TypeVar("T", bound=Options)
@@ -129,7 +137,9 @@ def _from_run(path: Path, device: torch.device) -> Predictor:
         modules, clusters, method = None, 0, "drawings"
         size = options.test_size or options.image_size
     else:
-        options = effective(options_from(FitOptions, config.get("options", {}), path))
+        options = without_modules_if_picie(
+            options_from(FitOptions, config.get("options", {}), path)
+        )
         modules, clusters, method = options, options.clusters, options.method
         size = options.image_size
     net, _ = build_network(

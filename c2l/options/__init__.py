@@ -1,90 +1,71 @@
 """Every option of every stage with its default, written once; the standard library only.
 
-A file per stage; other rooms and Python programs import the names from here.
+A file per stage; other rooms and Python programs import the names from here. A name imported as
+itself is exported.
 """
 
-from c2l.options.auto import is_settled, settle, settle_as
-from c2l.options.cluster import ClusterOptions
-from c2l.options.compare import CompareOptions
-from c2l.options.data import CheckOptions, SynthOptions
-from c2l.options.evaluate import EvalOptions
-from c2l.options.extract import ExtractOptions
+from c2l.options.auto import (
+    fill_auto as fill_auto,
+    fill_auto_from as fill_auto_from,
+    has_auto as has_auto,
+)
+from c2l.options.cluster import (
+    ClusterOptions as ClusterOptions,
+)
+from c2l.options.compare import (
+    CompareOptions as CompareOptions,
+)
+from c2l.options.data import (
+    CheckOptions as CheckOptions,
+    SynthOptions as SynthOptions,
+)
+from c2l.options.evaluate import (
+    EvalOptions as EvalOptions,
+)
+from c2l.options.extract import (
+    ExtractOptions as ExtractOptions,
+)
 from c2l.options.fields import (
-    AUTO,
-    GROUPS,
-    Auto,
-    Options,
-    changed,
-    decisive_options,
-    flag,
-    known,
-    option,
-    recorded,
-    resolved,
-    roles,
-    stored,
-    types_of,
-    value_of,
+    AUTO as AUTO,
+    GROUPS as GROUPS,
+    Auto as Auto,
+    Options as Options,
+    changed as changed,
+    decisive_options as decisive_options,
+    flag as flag,
+    known as known,
+    option as option,
+    recorded as recorded,
+    roles as roles,
+    stored as stored,
+    types_of as types_of,
+    value_of as value_of,
 )
 from c2l.options.fit import (
-    FIGURE_MERGES,
-    FitOptions,
-    ModuleOptions,
-    method_name,
-    names_parts,
-    needs_figures,
+    FIGURE_MERGES as FIGURE_MERGES,
+    FitOptions as FitOptions,
+    ModuleOptions as ModuleOptions,
+    method_name as method_name,
+    names_parts as names_parts,
+    needs_figures as needs_figures,
+    without_modules_if_picie as without_modules_if_picie,
 )
-from c2l.options.presets import preset, preset_file, preset_names
-from c2l.options.render import ParseOptions, RenderOptions
+from c2l.options.presets import (
+    preset as preset,
+    preset_file as preset_file,
+    preset_names as preset_names,
+)
+from c2l.options.render import (
+    ParseOptions as ParseOptions,
+    RenderOptions as RenderOptions,
+)
 from c2l.options.shared import (
-    CheckpointOptions,
-    CommonOptions,
-    ImageOptions,
-    KMeansOptions,
-    NetworkOptions,
+    CheckpointOptions as CheckpointOptions,
+    CommonOptions as CommonOptions,
+    ImageOptions as ImageOptions,
+    KMeansOptions as KMeansOptions,
+    NetworkOptions as NetworkOptions,
 )
-from c2l.options.teach import TeachOptions
-
-__all__ = [
-    "AUTO",
-    "FIGURE_MERGES",
-    "GROUPS",
-    "Auto",
-    "CheckOptions",
-    "CheckpointOptions",
-    "ClusterOptions",
-    "CommonOptions",
-    "CompareOptions",
-    "EvalOptions",
-    "ExtractOptions",
-    "FitOptions",
-    "ImageOptions",
-    "KMeansOptions",
-    "ModuleOptions",
-    "NetworkOptions",
-    "Options",
-    "ParseOptions",
-    "RenderOptions",
-    "SynthOptions",
-    "TeachOptions",
-    "changed",
-    "decisive_options",
-    "flag",
-    "is_settled",
-    "known",
-    "method_name",
-    "names_parts",
-    "needs_figures",
-    "option",
-    "preset",
-    "preset_file",
-    "preset_names",
-    "recorded",
-    "resolved",
-    "roles",
-    "settle",
-    "settle_as",
-    "stored",
-    "types_of",
-    "value_of",
-]
+from c2l.options.teach import (
+    TeachOptions as TeachOptions,
+)

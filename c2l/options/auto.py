@@ -13,18 +13,18 @@ from c2l.options.fit import FitOptions
 ON_GPU: Final = (320, 1, 96)
 ON_CPU: Final = (128, 2, 32)
 SMALLEST_BATCH: Final = 4
-# Of a ResNet-18 (docs/performance.md): the program itself, and each pixel of a photo of the batch,
-# twice the bytes that were measured in bf16, since not every device has it.
+# Memory of a ResNet-18 run (docs/performance.md): a fixed part, and bytes per pixel and photo,
+# twice the bf16 measurement, for devices without bf16.
 OWN_BYTES: Final = 800 << 20
 BYTES_PER_PIXEL: Final = 3200
 
 
-def is_settled(options: FitOptions) -> bool:
-    """Whether no number is ``auto``."""
-    return not any(isinstance(value, Auto) for value in vars(options).values())
+def has_auto(options: FitOptions) -> bool:
+    """Whether a number is still ``auto``."""
+    return any(isinstance(value, Auto) for value in vars(options).values())
 
 
-def settle(options: FitOptions, *, gpu: bool, memory: int) -> FitOptions:
+def fill_auto(options: FitOptions, *, gpu: bool, memory: int) -> FitOptions:
     """The options with a number in the place of each ``auto``.
 
     A GPU takes 320 pixels, attention at stride 1 and up to 96 photos per batch; a CPU 128 pixels,
@@ -51,7 +51,7 @@ def settle(options: FitOptions, *, gpu: bool, memory: int) -> FitOptions:
     )
 
 
-def settle_as(options: FitOptions, run: FitOptions) -> FitOptions:
+def fill_auto_from(options: FitOptions, run: FitOptions) -> FitOptions:
     """The options with the number of another run in the place of each ``auto``."""
     return _filled(options, vars(run))
 

@@ -1,4 +1,14 @@
-"""What an option is: a dataclass field with its help, its bounds, and how its value is checked."""
+"""What an option is: a dataclass field with its help, its bounds, and how its value is checked.
+
+The options of a stage are called
+
+- given: as the user wrote them, a preset's among them; a number may be ``auto``;
+- in force: those that a stage runs with: checked, and with a number for each ``auto``;
+- recorded: those that an artifact holds, the decisive ones and some that explain it;
+- stored: read back from an artifact, with defaults for what it does not hold;
+- decisive: those that decide the result, which a resumed run must share;
+- changed: recorded ones that are not the default, which the command of an artifact repeats.
+"""
 
 from __future__ import annotations
 
@@ -187,11 +197,6 @@ def changed(options: Options) -> dict[str, Any]:
     defaults = type(options)()
     kept = {f.name for f in fields(options) if f.metadata.get("repeated", True)}
     return {k: v for k, v in recorded(options).items() if k in kept and v != getattr(defaults, k)}
-
-
-def resolved(options: Options) -> dict[str, Any]:
-    """All options of a stage, by name."""
-    return {f.name: getattr(options, f.name) for f in fields(options)}
 
 
 def known(kind: type[Options], values: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from c2l.errors import UsageError
@@ -259,6 +259,11 @@ class FitOptions(
                 f"--final-clusters mixture finds {PART_COUNT} parts by itself, without a merge",
                 hint=f"add {' '.join(out)}",
             )
+
+
+def without_modules_if_picie(options: FitOptions) -> FitOptions:
+    """The options with the modules off for the method that has none."""
+    return replace(options, part="off", pixel="off") if options.method == "picie" else options
 
 
 def names_parts(options: FitOptions) -> bool:

@@ -34,7 +34,7 @@ from c2l.drawing.sheet import contact_sheet
 from c2l.errors import BadInputError, UsageError
 from c2l.model.loading import load_predictor
 from c2l.model.predictor import Predictor
-from c2l.options import RenderOptions, method_name, recorded, resolved
+from c2l.options import RenderOptions, method_name, recorded
 from c2l.runtime.device import pick_device
 from c2l.runtime.files import output_errors, replacing_folder, sha256_file, sha256_folder, unchanged
 from c2l.runtime.pool import worker_count
@@ -353,7 +353,7 @@ def _content(
             "c2l": __version__,
             "predictor": str(artifact),
             "sha256": predictor.origin.sha256,
-            "settings": json.dumps(resolved(options)),
+            "settings": json.dumps(vars(options)),
         },
     )
 

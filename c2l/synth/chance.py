@@ -8,8 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from c2l.runtime.streams import Purpose
-from c2l.runtime.streams import stream as runtime_stream
+from c2l.runtime.streams import Purpose, stream as runtime_stream
 
 T = TypeVar("T")
 Rng = np.random.Generator

@@ -29,7 +29,7 @@ from c2l.data.records import Choices
 from c2l.drawing.masks import write_legend
 from c2l.errors import BadInputError, C2LError, UsageError
 from c2l.model.loading import options_from
-from c2l.options import ExtractOptions, FitOptions, Options, RenderOptions, preset, resolved, stored
+from c2l.options import ExtractOptions, FitOptions, Options, RenderOptions, preset, stored
 from c2l.runtime.files import sha256_file
 from c2l.runtime.json_files import digest_of, read_json, strict_json, write_json
 
@@ -220,13 +220,13 @@ def test_a_runs_configuration_that_changed_is_refused(trained: Path, tmp_path: P
     "options", [ExtractOptions(seed=3, split="train"), preset(FitOptions, "paper")]
 )
 def test_stored_options_come_back(options: Options) -> None:
-    values = json.loads(json.dumps(resolved(options)))
+    values = json.loads(json.dumps(vars(options)))
     assert stored(type(options), {**values, "unknown": 1}) == options
 
 
 def test_an_option_that_is_not_stored_is_the_default_unless_the_machine_would_choose_it() -> None:
     assert stored(ExtractOptions, {}) == ExtractOptions()
-    values = resolved(preset(FitOptions, "paper"))
+    values = vars(preset(FitOptions, "paper"))
     for name in ("image_size", "batch_size", "attention_stride"):
         with pytest.raises(UsageError, match=name.replace("_", "-")):
             stored(FitOptions, {k: v for k, v in values.items() if k != name})
@@ -235,7 +235,7 @@ def test_an_option_that_is_not_stored_is_the_default_unless_the_machine_would_ch
 
 
 def test_stored_options_that_cannot_work_together_are_refused() -> None:
-    values = {**resolved(preset(FitOptions, "paper")), "sharpen": True}
+    values = {**vars(preset(FitOptions, "paper")), "sharpen": True}
     with pytest.raises(UsageError, match="--sharpen needs"):
         stored(FitOptions, values)
     with pytest.raises(BadInputError, match=r"run: .*--sharpen needs"):
@@ -325,7 +325,7 @@ def pictures(tmp_path: Path) -> Path:
     path = tmp_path / "pictures" / "masks"
     save(path / "a.png", mask(0))
     made_from = {
-        "options": resolved(RenderOptions()),
+        "options": vars(RenderOptions()),
         "rivals": ["--rival a=b.json"],
         "lineage": [{"role": "data", "path": str(tmp_path / "none"), "sha256": "0"}],
         "skipped": {"b.jpg": "broken"},
