@@ -44,7 +44,7 @@ def _options(kind: type[T], values: dict[str, Any]) -> T:
         if name not in known:
             near = get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]}?" if near else f"options: {', '.join(known)}"
-            raise UsageError(f"{kind.__name__} has no option {name!r}", hint=hint)
+            raise UsageError(f"unknown option {name!r}", hint=hint)
     if values.get("preset"):
         values = vars(preset(kind, values["preset"])) | values
     clean = {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
@@ -292,10 +292,12 @@ class Parser:
 
         Args:
             image: a path, a Pillow image, or an array (H, W, 3) uint8 RGB; grey (H, W) and RGB with
-                alpha (H, W, 4) work too.
+                alpha (H, W, 4) work too. A large JPEG is decoded at a reduced size from its path,
+                not as an image: the labels may differ in some 0.1 % of the pixels.
 
         Raises:
-            BadInputError: an image that cannot be read, or an array of another shape or dtype.
+            BadInputError: an image that cannot be read, an array of another shape or dtype, or
+                something else.
         """
         from c2l.data.images import read_photo, rgb_in_memory
 

@@ -23,7 +23,9 @@ ORIGINS = "c2l.origins"
 
 
 def read_defaults(context: click.Context, config: str | None, preset: str | None) -> None:
-    """Take a command's defaults from files; what a file of options says wins over a preset.
+    """Take a command's defaults from files.
+
+    A preset of the command line wins over a file of options, which wins over the preset it names.
 
     Raises:
         BadInputError: a file cannot be read, or is not TOML.
@@ -33,8 +35,9 @@ def read_defaults(context: click.Context, config: str | None, preset: str | None
     origins = dict.fromkeys(values, str(config))
     if name := preset or values.get("preset"):
         given = _read(context, _preset_file(name, str(context.command.name)))
-        origins = dict.fromkeys(given, f"preset {name}") | origins
-        values = given | values
+        named = dict.fromkeys(given, f"preset {name}")
+        origins = origins | named if preset else named | origins
+        values = values | given if preset else given | values
     context.default_map, context.meta[ORIGINS] = values, origins
 
 
@@ -91,7 +94,7 @@ def _normal(key: str) -> str:
 def _unknown(path: Path, shown: str, key: str, names: set[str]) -> UsageError:
     near = get_close_matches(_normal(key), names, 1)
     return UsageError(
-        f"{path}: {shown}: nothing of this name can stand in a file of options",
+        f"{path}: {shown}: no option or table of this name",
         hint=f"did you mean {near[0]}?" if near else None,
     )
 
@@ -160,6 +163,6 @@ def _toml(value: Any) -> str:
     if isinstance(value, str | Auto):
         value = str(value)
         if not value.isprintable():
-            raise UsageError(f"{value!a}: only printable text can stand in a file of options")
+            raise UsageError(f"{value!a}: a file of options holds only printable text")
         return json.dumps(value, ensure_ascii=False)  # TOML has the same escapes
     return str(value).lower() if isinstance(value, bool) else repr(value)

@@ -30,15 +30,16 @@ def command(
       c2l eval run photos/ -o eval.json --rival PiCIE=picie.json
       c2l eval eval.json -o fine.json --merge fine
     """
-    from c2l.artifacts.scores import read_scores
+    from c2l.artifacts.scores import ALIKE, read_scores, require_alike
     from c2l.stages.evaluate import evaluate, plan
 
     from .tables import print_scores
 
     if call.dry_run:
         return plan(artifact, data, call.options)
-    for _, other in rivals:
-        read_scores(other)
+    others = [(other, read_scores(other)) for _, other in rivals]
     path = evaluate(artifact, data, call.output, call.options, overwrite=call.overwrite)
+    hint = f"{ALIKE}; the scores of {artifact} are in {path}"
+    require_alike([(path, read_scores(path)), *others], hint=hint)
     print_scores(path, rivals, json_wanted=call.json)
     return None

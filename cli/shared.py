@@ -59,7 +59,7 @@ def common(command: Function) -> Function:
             type=click.Path(dir_okay=False),
             expose_value=False,
             metavar="FILE",
-            help="Read options from this TOML file; those on the command line win.",
+            help="Read options from this TOML file; the command line, a --preset there too, wins.",
         ),
     ):
         command = add(command)

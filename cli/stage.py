@@ -126,11 +126,13 @@ def _config() -> Path | None:
 def _rivals(
     _: click.Context, __: click.Parameter, values: tuple[str, ...]
 ) -> list[tuple[str, Path]]:
-    pairs = []
+    pairs: list[tuple[str, Path]] = []
     for value in values:
         name, separator, path = value.rpartition("=")
         if not separator or not name or not path:
             raise click.BadParameter(f"{value!r}: expected NAME=eval.json")
+        if name in dict(pairs):
+            raise click.BadParameter(f"two rivals are called {name!r}")
         pairs.append((name, Path(path)))
     return pairs
 
@@ -143,5 +145,6 @@ rivals = click.option(
     multiple=True,
     metavar="NAME=FILE",
     callback=_rivals,
-    help="Show another method's eval.json in the score table; may be repeated.",
+    help="Show another method's eval.json of the same photos and labels in the score table; may "
+    "be repeated.",
 )

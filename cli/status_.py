@@ -19,8 +19,8 @@ from .shared import as_json, common, grouped, set_verbosity
 def command(folder: Path, as_json: bool, quiet: bool, verbose: bool) -> None:
     """Say which artifacts in FOLDER are done, partial or stale, and the next command of each.
 
-    Inputs are compared by their hashes, which are remembered in ~/.cache/c2l. Whether what is in
-    an artifact is sound is not looked at: c2l verify does that.
+    Inputs are compared by their hashes, which are kept in ~/.cache/c2l. The artifacts' own content
+    is not checked: c2l verify does that.
 
     \b
     Example:

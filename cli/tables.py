@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from c2l.artifacts.scores import read_scores
+from c2l.artifacts.scores import left_out, read_scores
 from c2l.data.unscored import Pixels
 from c2l.options import method_name
+from c2l.runtime.text import printable
 from c2l.schema import AGREEMENT
 
 _HEADS = {"miou": "mIoU", "pixel_accuracy": "acc.", "mean_class_accuracy": "class acc."} | AGREEMENT
@@ -42,10 +43,12 @@ def print_scores(path: Path, rivals: list[tuple[str, Path]], *, json_wanted: boo
     _difference(scores, rows[0][0])
     found = scores["iou"].items()
     click.echo("IoU: " + "  ".join(f"{name} {_percent(v).strip()}" for name, v in found))
+    click.echo(_matched(scores))
     if "labels_by" in scores:
         click.echo(f"labels: {scores['labels_by']}")
     if "photos" in scores:
         click.echo(f"photos: {scores['photos']}")
+    click.echo(printable(f"scored: {left_out(scores)}", lines=False))
     if "pixels" in scores and (unscored := Pixels.stored(scores["pixels"]).said()):
         click.echo(unscored)
     click.echo(f"scores in {path}")
@@ -60,9 +63,24 @@ def _difference(scores: dict[str, Any], method: str) -> None:
         points = 100 * (scores["miou"] - known[best]["miou"])
         low, high = (100 * v for v in ends)
         click.echo(
-            f"{method} less ({best}), the best in brackets: {points:+.1f} points of mIoU; "
+            f"{method} minus {best}, the best trivial row: {points:+.1f} points of mIoU; "
             f"95 % interval, paired by image: {low:+.1f} to {high:+.1f}"
         )
+
+
+def _matched(scores: dict[str, Any]) -> str:
+    """What the scored classes are, and what stands for them."""
+    found, classes = scores["matching"]["clusters_to_classes"], len(scores["classes"])
+    by_name = scores["matching"]["kind"] == "by name"
+    kind = "parts" if by_name or scores.get("named") else "clusters"
+    way = "by name" if by_name else "one to one by their overlap"
+    said = f"classes: {classes} of merge {scores.get('merge')}, {len(found)} {kind} matched {way}"
+    if unmatched := found.count(-1):
+        many = _percent(scores["many_to_one"]["miou"]).strip()
+        said += f"; {unmatched} match nothing and count as wrong (many to one: mIoU {many})"
+    if missing := classes - len({*found} - {-1}):
+        said += f"; {missing} classes have none"
+    return said
 
 
 def _table(rows: list[tuple[str, dict[str, Any], bool]]) -> None:
@@ -74,4 +92,4 @@ def _table(rows: list[tuple[str, dict[str, Any], bool]]) -> None:
         shown = f"({name})" if trivial else name
         values = (_percent(scores.get(k)).rjust(max(5, len(h))) for k, h in heads.items())
         click.echo("  ".join([shown.ljust(width), *values]))
-    click.echo("(in percent; in brackets: nothing is trained)")
+    click.echo("(in percent; rows in brackets train nothing)")

@@ -12,7 +12,10 @@ from c2l.runtime.files import sha256_file
 # What stands for it where a run or weights are named.
 NAME: Final = "drawn"
 FOLDER = Path(__file__).parents[1] / NAME
-HINT = f"make it again: c2l teach --preset {NAME} -o RUN --export FILE, with FILE the path above"
+HINT = (
+    f"install c2l again, or train it anew: c2l teach --preset {NAME} -o RUN --export "
+    f"{FOLDER / schema.PREDICTOR}"
+)
 
 
 def shipped() -> Path:

@@ -70,7 +70,8 @@ def format_of(path: Path, *, unfinished: bool = False) -> Format:
     if name not in FORMATS:
         raise ForeignError(
             path,
-            f"of no kind that c2l writes{f' (format {name[:80]!a})' if name else ''}",
+            "expected an artifact of c2l, found "
+            + (f"the format {name[:80]!a}" if name else "something else"),
             hint="name a .h5, .safetensors or .json file of c2l, a run or a folder of pictures",
         )
     found: Format = import_module(FORMATS[name].module).FORMAT

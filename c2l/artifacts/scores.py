@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from c2l.runtime.json_files import read_json, unseal
 from c2l.scoring.agreement import agreement
 
 HINT = "make one with: c2l eval RUN DATA -o eval.json"
+ALIKE = "score both alike by c2l eval --split and --merge, or show both by c2l compare --mixed"
+# Photos left out that a line names.
+MOST_SHOWN = 5
 FRACTIONS = ("miou", "pixel_accuracy", "mean_class_accuracy")
 
 
@@ -46,6 +50,52 @@ def read_scores(path: Path) -> dict[str, Any]:
         problem = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise BadInputError(path, f"damaged: {problem}", hint=HINT) from None
     return scores
+
+
+def scored_on(scores: dict[str, Any]) -> dict[str, Any]:
+    """The photos, split, label merge and label space, in which scores to compare must agree."""
+    lineage = scores.get("lineage", {})
+    # Before ``data_sha256``, the digest of the photos and masks was only among the sources.
+    sources = (s.get("sha256") for s in lineage.get("sources", []) if s.get("role") == DATA)
+    # The same labels are counted whatever was predicted.
+    labels = [sum(counts) for counts in zip(*scores["confusion_raw"], strict=True)]
+    return {
+        "photos": [scores.get("images"), labels, lineage.get("data_sha256") or next(sources, None)],
+        "split": scores.get("split"),
+        "label merge": [scores["classes"], scores.get("merge_table")],
+        "label space": scores["label_space"]["names"],
+    }
+
+
+def require_alike(
+    files: Sequence[tuple[Path, dict[str, Any]]], *, mixed: bool = False, hint: str = ALIKE
+) -> list[str]:
+    """In what the scoring of eval.json files differs from that of the first.
+
+    Raises:
+        BadInputError: it differs, and ``mixed`` does not allow that.
+    """
+    found: list[str] = []
+    for path, scores in files[1:]:
+        first_path, first = files[0]
+        own, theirs = scored_on(scores), scored_on(first)
+        differing = [key for key in own if own[key] != theirs[key]]
+        if differing and not mixed:
+            raise BadInputError(
+                path,
+                f"its scoring differs from that of {first_path} in {', '.join(differing)}: "
+                f"{_scoring(scores)}, there {_scoring(first)}",
+                hint=hint,
+            )
+        found += differing
+    return list(dict.fromkeys(found))
+
+
+def _scoring(scores: dict[str, Any]) -> str:
+    split = scores.get("split")
+    labels = f"labels {scores.get('merge')} of {scores['label_space']['name']}"
+    where = f"split {split}" if split else "no split"
+    return f"{scores.get('images')} photos of {where}, {labels}"
 
 
 def _check(scores: dict[str, Any]) -> None:
@@ -82,6 +132,16 @@ def _check(scores: dict[str, Any]) -> None:
         Pixels.stored(scores["pixels"])
     _names([scores.get("photos", "-"), scores.get("labels_by", "-")], "photos, labels_by")
     _table(scores.get("merge_table"), len(classes))
+
+
+def left_out(scores: dict[str, Any]) -> str:
+    """How many photos were scored, and which were left out and why, as one line."""
+    count, skipped = scores.get("images", 0), [*map(str, scores.get("skipped", {}).values())]
+    if not skipped:
+        return f"{count} photos"
+    shown, more = "; ".join(skipped[:MOST_SHOWN]), len(skipped) - MOST_SHOWN
+    said = f"{count} of {count + len(skipped)} photos, {len(skipped)} left out: {shown}"
+    return f"{said}; and {more} more" if more > 0 else said
 
 
 def ranked(scores: dict[str, Any]) -> list[tuple[str, float]]:
@@ -176,7 +236,7 @@ def _table(values: Any, classes: int) -> None:
 
 def _summary(path: Path) -> dict[str, Any]:
     value = read_scores(path)
-    wide = ("confusion_raw", "baseline_confusions_raw", "per_image")
+    wide = ("confusion_raw", "baseline_confusions_raw", "per_image", "merge_table")
     values = {k: v for k, v in value.items() if k not in wide}
     values["worst"] = [f"{name} {miou:.3f}" for name, miou in ranked(value)[:-4:-1]]
     return json_summary(path, schema.FORMAT_EVAL, values)

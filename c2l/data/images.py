@@ -180,7 +180,8 @@ def rgb_in_memory(
         (size, size, 3) uint8, and the image's own (height, width).
 
     Raises:
-        BadInputError: an array of another shape or dtype, an image of no pixels or of floats.
+        BadInputError: an array of another shape or dtype, an image of no pixels or of floats, or
+            something else.
     """
     here = Path("<image>")
     if isinstance(image, np.ndarray):
@@ -193,6 +194,9 @@ def rgb_in_memory(
                 hint="scale values to 0..255 and convert them: array.astype(numpy.uint8)",
             )
         image = Image.fromarray(image) if image.size else Image.new("RGB", (0, 0))
+    if not isinstance(image, Image.Image):
+        found = type(image).__name__
+        raise BadInputError(here, f"expected a path, a Pillow image or an array, found {found}")
     if 0 in image.size:
         raise BadInputError(here, "expected an image, found one of no pixels")
     upright = ImageOps.exif_transpose(image)

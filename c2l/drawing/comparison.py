@@ -29,7 +29,7 @@ def markdown(comparison: dict[str, Any], *, agreement: bool = False) -> str:
     split = f"of split {on['split']}" if on["split"] else "without a split"
     lead = [f"{on['images']} photos {split}, labels {on['merge']}.", LEGEND]
     if comparison["mixed"]:
-        lead[0] = f"Rows are scored on different {', '.join(comparison['mixed'])}."
+        lead[0] = f"The scoring of the rows differs in {', '.join(comparison['mixed'])}."
     heads = _HEADS | (AGREEMENT if agreement else {})
     head = ["", *heads.values(), "seeds"]
     if against:

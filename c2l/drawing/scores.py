@@ -69,6 +69,8 @@ def _verdict(scores: Scores, rivals: Sequence[Rival]) -> str:
     images, split = scores.get("images"), scores.get("split")
     if images is not None:
         sentences.append(f"Scored on {images} images" + (f" of {split}." if split else "."))
+    if skipped := scores.get("skipped"):
+        sentences.append(f"Left out: {len(skipped)} ({'; '.join(map(str, skipped.values()))}).")
     kind = (scores.get("matching") or {}).get("kind")
     if kind == "by name":
         sentences.append("Parts are scored by the names that the predictor gives them.")

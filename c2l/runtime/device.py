@@ -31,7 +31,7 @@ def pick_device(name: str) -> torch.device:
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
             raise UsageError(
-                f"--device {name}: this machine has {count} usable GPUs",
+                f"--device {name}: torch finds {count or 'no'} GPU{'s' * (count > 1)} here",
                 hint="use --device cpu, or check nvidia-smi and the installed torch build",
             )
         # With TF32, convolutions "in fp32" would round their inputs to 10 bits.

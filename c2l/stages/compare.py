@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from c2l import __version__, schema
-from c2l.artifacts.lineage import DATA
 from c2l.artifacts.outputs import JSON, claim
-from c2l.artifacts.scores import FRACTIONS, read_scores
+from c2l.artifacts.scores import FRACTIONS, read_scores, require_alike, scored_on
 from c2l.drawing.comparison import markdown
 from c2l.errors import BadInputError, UsageError
 from c2l.options import FitOptions, method_name, roles
@@ -28,6 +27,8 @@ FILES = {*roles(FitOptions), "data"}
 # A file that a run starts from is another one under another seed.
 STARTS = roles(FitOptions).keys() - {"weights"}
 START = STARTS | {f"{name}_sha256" for name in STARTS}
+# Differences that an error names.
+MOST_SHOWN = 4
 # Keys that follow from others; they name a row only where no other differs.
 DERIVED = {"guess", *(f"{name}_sha256" for name in roles(FitOptions))}
 
@@ -98,13 +99,17 @@ def compare(
         UsageError: ``against`` is not a row, or two rows have the same name.
     """
     scored = [_read(path, name) for name, path in files]
-    differing = _require_alike(scored, mixed=mixed)
+    hint = "score both alike by c2l eval --split and --merge, or add --mixed"
+    differing = require_alike([(one.path, one.scores) for one in scored], mixed=mixed, hint=hint)
     rows = _rows(scored)
     names = [row.name for row in rows]
     if twice := [name for name in names if names.count(name) > 1]:
         raise UsageError(f"two rows are called {twice[0]!r}", hint="name one of them: NAME=FILE")
     if against and against not in names:
-        raise UsageError(f"--against {against!r}: the rows are {', '.join(map(repr, names))}")
+        raise UsageError(
+            f"--against {against!r}: the rows are {', '.join(map(repr, names))}",
+            hint="give a long one a name: NAME=FILE",
+        )
     reference = next((row for row in rows if row.name == against), None)
     first = scored[0].scores
     return {
@@ -169,22 +174,7 @@ def _read(path: Path, name: str) -> EvalFile:
         for key, value in flat(made).items()
         if _last(key) not in NO_SETTING
     }
-    # The same labels are counted whatever was predicted.
-    labels = [sum(counts) for counts in zip(*scores["confusion_raw"], strict=True)]
-    scored_on = {
-        "photos": [scores.get("images"), labels, _photos_sha256(lineage)],
-        "split": scores.get("split"),
-        "label merge": [scores["classes"], scores.get("merge_table")],
-        "label space": scores["label_space"]["names"],
-    }
-    return EvalFile(path, name, scores, seed, settings, scored_on)
-
-
-def _photos_sha256(lineage: dict[str, Any]) -> str | None:
-    """The digest of the scored photos and masks; before ``data_sha256``, only in the sources."""
-    sources = (s.get("sha256") for s in lineage.get("sources", []) if s.get("role") == DATA)
-    found = lineage.get("data_sha256") or next(sources, None)
-    return None if found is None else str(found)
+    return EvalFile(path, name, scores, seed, settings, scored_on(scores))
 
 
 def _last(key: str) -> str:
@@ -193,29 +183,6 @@ def _last(key: str) -> str:
 
 def _differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     return [key for key in {**one, **other} if one.get(key) != other.get(key)]
-
-
-def _require_alike(scored: Sequence[EvalFile], *, mixed: bool) -> list[str]:
-    """In what the scoring differs from that of the first file: nothing, unless ``mixed``."""
-    first, found = scored[0], []
-    for one in scored[1:]:
-        differing = _differing(first.scored_on, one.scored_on)
-        if differing and not mixed:
-            raise BadInputError(
-                one.path,
-                f"is scored on other {', '.join(differing)} than {first.path}: "
-                f"{_scoring(one)}, there {_scoring(first)}",
-                hint="score both alike by c2l eval --split and --merge, or add --mixed",
-            )
-        found += differing
-    return list(dict.fromkeys(found))
-
-
-def _scoring(one: EvalFile) -> str:
-    split = one.scored_on["split"]
-    labels = f"labels {one.scores.get('merge')} of {one.scores['label_space']['name']}"
-    where = f"split {split}" if split else "no split"
-    return f"{one.scores.get('images')} photos of {where}, {labels}"
 
 
 def _rows(scored: Sequence[EvalFile]) -> list[Row]:
@@ -244,10 +211,11 @@ def _row(name: str, group: Sequence[EvalFile]) -> Row:
         ]
         said += [f"other {key}" for key in _differing(first.scored_on, one.scored_on)]
         if said:
+            more = f"; and {len(said) - MOST_SHOWN} more" if len(said) > MOST_SHOWN else ""
             raise BadInputError(
                 one.path,
                 f"is in row {name!r} with {first.path}, from which it differs in more than the "
-                f"seed: {'; '.join(said)}",
+                f"seed: {'; '.join(said[:MOST_SHOWN])}{more}",
                 hint="give it a name of its own: NAME=FILE",
             )
         if one.seed in seeds:
@@ -287,7 +255,7 @@ def _where(one: EvalFile) -> dict[str, Any]:
 
 def _fact(key: str, value: Any) -> str:
     word = _last(key).replace("_", "-")
-    if value in (None, "", False):
+    if value is False or value in (None, ""):
         return f"no {word}"
     if value is True:
         return word
@@ -295,14 +263,29 @@ def _fact(key: str, value: Any) -> str:
 
 
 def _trivial(scored: Sequence[EvalFile]) -> list[Row]:
-    """What trains nothing, once for each seed of the scoring."""
-    found: dict[str, dict[int, dict[str, Any]]] = {}
+    """What trains nothing, for each seed of the scoring; a row per image size if they differ."""
+    found: dict[str, dict[Any, dict[int, dict[str, Any]]]] = {}
     for one in scored:
-        seed = one.scores["lineage"].get("options", {}).get("seed")
+        options = one.scores["lineage"].get("options", {})
+        seed = options.get("seed")
         seed = seed if type(seed) is int else 0
+        # Without a size of its own, the scoring took that of the training.
+        trained = (v for key, v in one.settings.items() if _last(key) == "image_size")
+        size = options.get("image_size") or next(trained, None)
         for name, scores in one.scores.get("baselines", {}).items():
-            found.setdefault(name, {}).setdefault(seed, scores)
-    return [Row(name, by_seed) for name, by_seed in found.items()]
+            found.setdefault(name, {}).setdefault(size, {}).setdefault(seed, scores)
+    rows = []
+    for name, sizes in found.items():
+        alike = {
+            seed: {json.dumps(own[seed]) for own in sizes.values() if seed in own}
+            for own in sizes.values()
+            for seed in own
+        }
+        if all(len(different) == 1 for different in alike.values()):
+            rows.append(Row(name, {s: v for own in sizes.values() for s, v in own.items()}))
+        else:
+            rows += [Row(f"{name}, {size or '?'} px", by_seed) for size, by_seed in sizes.items()]
+    return rows
 
 
 def _row_json(row: Row, reference: Row | None) -> dict[str, Any]:

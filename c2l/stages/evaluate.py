@@ -250,6 +250,7 @@ def _confusions(
             bar.advance(len(group))
     if not per_image:
         raise none_read(dataset)
+    skips.count(len(dataset.records))
     sha256 = inputs_digest(names, sums)
     stacked = np.stack(per_image)
     return Found(raw, names, stacked, sha256, skips.reasons, dropped, either_way)

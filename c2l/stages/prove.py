@@ -95,7 +95,7 @@ def _prove(
     for number, sent, workers in ((2, signal.SIGKILL, 1), (steps - 2, signal.SIGTERM, 3)):
         # A step that is saved already would stop the run before it begins.
         after = max(number, saved + 1)
-        console.print(f"proving: {sent.name} after step {after}, then --resume")
+        console.print(f"proving: {sent.name} once step {after} is saved, then --resume")
         child = start(broken, replace(small, workers=workers), resume=saved > 0)
         saved = _stop(child, broken, after, sent)
         stops.append({"signal": sent.name, "after_step": saved})

@@ -18,13 +18,13 @@ from c2l import __version__, schema
 from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, as_json, source
 from c2l.artifacts.outputs import claim, inputs_of, refuse_existing
 from c2l.artifacts.runs import Run
-from c2l.artifacts.scores import ranked, read_scores
+from c2l.artifacts.scores import ranked, read_scores, require_alike
 from c2l.data.dataset import Dataset, open_images
 from c2l.data.decoding import Skips, evenly, inputs_digest, read_in_batches
 from c2l.data.labels import Merge
 from c2l.data.masks import read_mask, resize_labels
 from c2l.data.records import Record
-from c2l.data.scoring_input import settle
+from c2l.data.scoring_input import content_sha256, settle
 from c2l.drawing.content import ReportContent, Rival, Tile
 from c2l.drawing.masks import Legend, write_indexed_png, write_legend
 from c2l.drawing.overlay import overlay, reduced
@@ -104,8 +104,18 @@ def render(
             f"{artifact}: {predictor.clusters} clusters; an indexed PNG holds {schema.IGNORE}"
         )
     scores = _read_scores(options.scores, predictor)
-    others = [_rival(name, path) for name, path in rivals]
     legend = _legend(predictor, scores)
+    if scores is not None and not _of(scores, Path(str(options.scores)), dataset):
+        # They name the clusters of other photos, but say nothing of how well these are parsed.
+        console.print(f"not shown: {options.scores} holds the scores of other photos than {images}")
+        legend = replace(legend, named_by=f"{legend.named_by}, by scores of other photos")
+        scores = None
+    read = [(path, read_scores(path)) for _, path in rivals]
+    require_alike([(Path(str(options.scores)), scores), *read] if scores else read)
+    others = [
+        Rival(name, found["miou"], found["pixel_accuracy"])
+        for (name, _), (_, found) in zip(rivals, read, strict=True)
+    ]
     with (
         claim(output, overwrite=overwrite, inputs=inputs),
         replacing_folder(output) as partial,
@@ -120,6 +130,9 @@ def render(
         tile = partial_call(_tile, truth, legend, options)
         pictures = (tile(*one, "") for one in tiles)
         content = _content(predictor, artifact, dataset, scores, legend, pictures, others, options)
+        if skipped := made_from["skipped"]:
+            left_out = f"{len(skipped)}: {'; '.join(skipped.values())}"
+            content = replace(content, facts=[*content.facts, ("left out", left_out)])
         if truth is not None:
             content = replace(content, **_extremes(scores, drawn, tile))
         write_report(partial / "report.html", content)
@@ -146,14 +159,28 @@ def _read_scores(path: str | None, predictor: Predictor) -> dict[str, Any] | Non
     return scores
 
 
+def _of(scores: dict[str, Any], path: Path, dataset: Dataset) -> bool:
+    """Whether scores are of photos of this data set, in the same place or with the same bytes."""
+    lineage = scores["lineage"]
+    place = source(DATA, Path(str(lineage.get("data"))), "").located(path)
+    if dataset.root.resolve().is_relative_to(place.resolve()):
+        return True
+    masked = [record for record in dataset.records if record.mask is not None]
+    if len(masked) != scores.get("images"):
+        return False
+    sums = [content_sha256(record) for record in masked]
+    digest = inputs_digest([record.name for record in masked], sums)
+    return bool(digest == lineage.get("data_sha256"))
+
+
 def _legend(predictor: Predictor, scores: dict[str, Any] | None) -> Legend:
     """Ids as classes where a matching names the clusters, else as clusters."""
-    table, named_by = np.arange(256, dtype=np.uint8), "nothing: a cluster a name"
+    table, named_by = np.arange(256, dtype=np.uint8), "cluster numbers"
     if scores is not None:
         names = tuple(scores["classes"])
-        named_by = scores["matching"]["kind"]
-        one_to_one = predictor.clusters <= len(names)
-        kind = "matching" if one_to_one or named_by == "by name" else "many_to_one"
+        by_name = scores["matching"]["kind"] == "by name"
+        named_by = "the predictor itself" if by_name else "one-to-one matching with the labels"
+        kind = "matching" if by_name or predictor.clusters <= len(names) else "many_to_one"
         if kind == "many_to_one":
             # One to one, all but N of the clusters would be drawn as ignored.
             named_by = "many to one: each cluster is drawn as the class it covers most"
@@ -211,6 +238,7 @@ def _draw_all(
                 done.append((record, folder / "masks" / Path(record.name).with_suffix(".png")))
                 sums.append(sha256)
         bar.advance(len([one.result() for one in writing]))
+    skips.count(len(records))
     if len(skips.reasons) == len(records):
         raise BadInputError(records[0].image, "not one image could be read")
     names = [record.name for record, _ in done]
@@ -313,11 +341,6 @@ def _truth_drawer(
         return _overlay(photo, mask, legend, options)
 
     return draw
-
-
-def _rival(name: str, path: Path) -> Rival:
-    scores = read_scores(path)
-    return Rival(name, scores["miou"], scores["pixel_accuracy"])
 
 
 def _content(

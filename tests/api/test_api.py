@@ -120,8 +120,10 @@ def test_an_image_in_memory_is_read_as_from_a_file(trained: Path, tmp_path: Path
         (np.zeros((0, 4, 3), np.uint8), "no pixels"),
         (Image.new("F", (4, 4)), "floating point"),
         (Path("nowhere.jpg"), "nowhere.jpg"),
+        (None, "a Pillow image or an array, found NoneType"),
+        (b"bytes", "found bytes"),
     ],
-    ids=["floats", "two channels", "empty", "Pillow floats", "missing"],
+    ids=["floats", "two channels", "empty", "Pillow floats", "missing", "None", "bytes"],
 )
 def test_an_image_that_cannot_be_read_is_refused(
     trained: Path, image: object, problem: str

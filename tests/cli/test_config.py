@@ -59,26 +59,33 @@ def test_options_come_from_a_file_and_the_command_line_wins(
     assert cli.ok(*plan, "-b", "4", "--epochs", "2").values["steps"] == 2
 
 
-def test_command_line_then_file_then_preset_then_default(cli: Cli, tmp_path: Path) -> None:
+def test_command_line_then_its_preset_then_file_then_the_preset_there_then_default(
+    cli: Cli, tmp_path: Path
+) -> None:
     own = tmp_path / "own.toml"
     own.write_text("[fit]\nepochs = 8\nheads = 4\nlr = 0.5\n")
     config = write_config(tmp_path, f'[fit]\npreset = "{own}"\nepochs = 7\nlr = 0.25\n')
     found = printed(cli, "fit", "--config", config, "--lr", "0.125")
     assert (found["lr"], found["epochs"], found["heads"], found["tau"]) == (0.125, 7, 4, 0.1)
     assert found["preset"] == str(own)
-    # The command line names another preset.
+    # The command line names another preset, which leaves the file what it does not set.
+    config = write_config(tmp_path, "[fit]\nepochs = 7\nsave-steps = 3\n")
     found = printed(cli, "fit", "--preset", "paper", "--config", config)
-    assert (found["preset"], found["epochs"], found["heads"]) == ("paper", 7, 2)
+    assert (found["preset"], found["epochs"], found["save-steps"]) == ("paper", 10, 3)
+    whole = tmp_path / "whole.toml"
+    whole.write_text(cli.ok("fit", PRINTED).out)
+    found = printed(cli, "fit", "--preset", "paper", "--config", whole)
+    assert (found["clusters"], found["sharpen"], found["merge-clusters"]) == (3, False, "none")
 
 
 def test_where_a_value_comes_from_is_printed_beside_it(cli: Cli, tmp_path: Path) -> None:
-    config = write_config(tmp_path, "[fit]\nheads = 4\n")
+    config = write_config(tmp_path, "[fit]\nkeep = 4\nclusters = 5\n")
     text = cli.ok("fit", "--preset", "paper", "--config", config, "-e", "3", PRINTED).out
     for line in (
         "epochs = 3  # given",
-        f"heads = 4  # from {config}",
+        f"keep = 4  # from {config}",
         "clusters = 3  # from preset paper",
-        "keep = 2",
+        "save-steps = 0",
     ):
         assert line in text.splitlines()
     assert "image-size = 128  # auto" in cli.ok("fit", "--device", "cpu", PRINTED).out

@@ -135,7 +135,9 @@ def test_scores_and_pictures_leave_out_broken_photos_when_asked(
     outcome = cli("render", trained, mixed, "-o", pictures)
     assert outcome.code == 3
     assert "--on-error skip" in outcome.err
-    cli.ok("render", trained, mixed, "-o", pictures, "--on-error", "skip")
+    said = cli.ok("render", trained, mixed, "-o", pictures, "--on-error", "skip").err
+    assert "2 of " in said
+    assert "text.jpg" in (pictures / "report.html").read_text()
     legend = json.loads((pictures / "masks" / "legend.json").read_text())
     assert sorted(legend["skipped"]) == ["text.jpg", "void.png"]
     assert len(list((pictures / "masks").rglob("*.png"))) == 4

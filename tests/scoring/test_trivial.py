@@ -138,7 +138,22 @@ def test_place_and_colour_finds_people_wherever_they_stand(
     assert min(found["place-and-colour"]["iou"].values()) > 0.6
     if column != 32:
         assert found["centre-third"]["miou"] < 0.5
-    assert "nothing is trained" in shown
+    assert "rows in brackets train nothing" in shown
+
+
+def test_photos_left_out_are_counted_with_their_reasons(
+    cli: Cli, trained: Path, tmp_path: Path
+) -> None:
+    data, scores = people_at(tmp_path / "people", 32, broken=1), tmp_path / "eval.json"
+    words = (trained, data, "-o", scores, "--split", "val", "--labels", "atr", "--no-baselines")
+    outcome = cli.ok("eval", *words, "--on-error", "skip", "--merge", "identity")
+    found = json.loads(scores.read_text())
+    (reason,) = found["skipped"].values()
+    line = f"scored: {PHOTOS - 1} of {PHOTOS} photos, 1 left out: {reason}"
+    assert (found["images"], line in outcome.out.splitlines()) == (PHOTOS - 1, True)
+    assert f"1 of {PHOTOS} images were left out" in outcome.err
+    matched = "classes: 18 of merge identity, 3 clusters matched one to one by their overlap"
+    assert f"{matched}; 15 classes have none" in outcome.out
 
 
 def test_when_all_photos_are_damaged_the_error_names_the_next_step(

@@ -242,6 +242,31 @@ def test_trivial_rows_are_shown_once_for_each_seed_of_theirs(cli: Cli, make: Mak
     assert trivial[0]["miou"]["by_seed"] == {"0": 0.1, "5": 0.2}
 
 
+@pytest.mark.parametrize("values", [(0.3, 0.3), (0.3, 0.4)])
+def test_trivial_rows_that_depend_on_the_image_size_are_shown_for_each(
+    cli: Cli, make: Make, values: tuple[float, float]
+) -> None:
+    files = [
+        make(
+            f"s{size}",
+            0.5,
+            options={"image_size": size},
+            baselines={"centre": fractions(0.2), "place": fractions(value)},
+        )
+        for size, value in zip((64, 96), values, strict=True)
+    ]
+    trivial = cli.ok("compare", *files, "--json").values["trivial"]
+    found = [(row["name"], row["miou"]["mean"]) for row in trivial]
+    each = [("place, 64 px", 0.3), ("place, 96 px", 0.4)]
+    assert found == [("centre", 0.2), *([("place", 0.3)] if values[0] == values[1] else each)]
+
+
+def test_a_zero_that_tells_rows_apart_is_a_number(cli: Cli, make: Make) -> None:
+    files = [make(f"z{i}", 0.5, options={"frozen_seed": i, "sharpen": bool(i)}) for i in (0, 1)]
+    names = [row["name"] for row in cli.ok("compare", *files, "--json").values["rows"]]
+    assert names == ["C2L, frozen-seed 0, no sharpen", "C2L, frozen-seed 1, sharpen"]
+
+
 OTHER = {
     "photos": {"lineage": {"data_sha256": "b" * 64}},
     "split": {"split": "test"},
@@ -257,13 +282,13 @@ def test_files_that_are_not_scored_alike_are_refused_unless_mixed(
     a, b = make("a", 0.5), make("b", 0.6, options={"method": "picie"}, **OTHER[aspect])
     outcome = cli("compare", a, b)
     assert (outcome.code, outcome.out) == (3, "")
-    assert f"{b}: is scored on other {aspect} than {a}: 7 photos" in outcome.err
+    assert f"{b}: its scoring differs from that of {a} in {aspect}: 7 photos" in outcome.err
     assert "--mixed" in outcome.err
     values = cli.ok("compare", a, b, "--mixed", "--json").values
     assert values["mixed"] == [aspect]
     assert [row["miou"]["mean"] for row in values["rows"]] == [0.5, 0.6]
     assert values["trivial"] == []
-    assert f"scored on different {aspect}." in cli.ok("compare", a, b, "--mixed").out
+    assert f"The scoring of the rows differs in {aspect}." in cli.ok("compare", a, b, "--mixed").out
 
 
 def test_photos_are_known_by_their_digest_among_the_sources_too(cli: Cli, make: Make) -> None:
@@ -274,14 +299,14 @@ def test_photos_are_known_by_their_digest_among_the_sources_too(cli: Cli, make: 
     a, same = make("a", 0.5), make("b", 0.6, 1, lineage=source("a"))
     cli.ok("compare", a, same)
     other = make("c", 0.6, 1, lineage=source("b"))
-    assert "is scored on other photos" in cli("compare", a, other).err
+    assert "in photos: 7 photos" in cli("compare", a, other).err
 
 
 def test_labels_tell_other_photos_where_no_digest_is_known(cli: Cli, make: Make) -> None:
     a = make("a", 0.5, lineage={"data_sha256": None})
     other = np.diag([59, 26, 15]).tolist()
     b = make("b", 0.6, 1, lineage={"data_sha256": None}, confusion_raw=other)
-    assert "is scored on other photos" in cli("compare", a, b).err
+    assert "in photos: 7 photos" in cli("compare", a, b).err
     moved = [[59, 0, 0], [1, 25, 0], [0, 0, 15]]
     cli.ok("compare", a, make("c", 0.6, 1, lineage={"data_sha256": None}, confusion_raw=moved))
 
@@ -343,6 +368,8 @@ def test_one_name_for_different_settings_is_refused(cli: Cli, make: Make) -> Non
     assert outcome.code == 3
     assert f"{b}: is in row 'x' with {a}" in outcome.err
     assert "options.lr is 0.3, there 0.1" in outcome.err
+    many = make("many", 0.6, 1, options={f"option-{i}": i for i in range(9)})
+    assert "option-3 is 3, there None; and 5 more\n" in cli("compare", f"x={a}", f"x={many}").err
 
 
 def test_names_that_cannot_be_are_usage_errors(cli: Cli, make: Make) -> None:
@@ -406,6 +433,6 @@ def test_scores_of_a_run_under_another_merge_are_of_the_same_photos(
     cli.ok("eval", scores, "-o", fine, "--merge", "fine")
     outcome = cli("compare", scores, fine)
     assert outcome.code == 3
-    assert "is scored on other label merge than" in outcome.err
+    assert "in label merge: 3 photos" in outcome.err
     rows = cli.ok("compare", scores, fine, "--mixed", "--json").values["rows"]
     assert [row["name"] for row in rows] == ["C2L, merge upper-lower", "C2L, merge fine"]

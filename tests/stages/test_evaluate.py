@@ -346,13 +346,45 @@ def test_a_table_for_people_and_an_object_for_programs(
     value = json.loads(scores.read_text())
     lines = table.splitlines()
     assert lines[0].split() == ["mIoU", "acc.", "class", "acc.", "NMI", "ARI", "FG-NMI", "FG-ARI"]
-    assert max(map(len, lines[: lines.index("(in percent; in brackets: nothing is trained)")])) < 80
+    assert max(map(len, lines[: lines.index("(in percent; rows in brackets train nothing)")])) < 80
     (own,) = [line for line in lines if line.startswith("C2L")]
     (rival,) = [line for line in lines if line.startswith("other one")]
     keys = ("miou", "pixel_accuracy", "mean_class_accuracy", "nmi", "ari", "fg_nmi", "fg_ari")
     assert own.split()[1:] == rival.split()[2:] == [f"{100 * value[key]:.1f}" for key in keys]
     nothing = next(line for line in lines if line.startswith("(everything-background)"))
     assert nothing.split()[-4:] == ["0.0"] * 4
+
+
+def test_clusters_that_match_no_class_are_counted(
+    cli: Cli, store: Path, people: Path, tmp_path: Path
+) -> None:
+    clusters, scores = tmp_path / "c.h5", tmp_path / "e.json"
+    cli.ok("cluster", store, "-o", clusters, "-k", "5")
+    out = cli.ok("eval", clusters, people, "-o", scores, "--split", "val", "--no-baselines").out
+    many = 100 * json.loads(scores.read_text())["many_to_one"]["miou"]
+    matched = "classes: 3 of merge upper-lower, 5 clusters matched one to one by their overlap"
+    assert f"{matched}; 2 match nothing and count as wrong (many to one: mIoU {many:.1f})" in out
+    assert "merge_table" not in cli.ok("inspect", scores).out
+
+
+def test_rivals_that_are_scored_otherwise_are_refused_and_the_scores_kept(
+    cli: Cli, trained: Path, people: Path, scores: Path, tmp_path: Path
+) -> None:
+    own, drawn = tmp_path / "own.json", tmp_path / "drawn"
+    outcome = cli("eval", scores, "-o", own, "--merge", "fine", "--rival", f"a={scores}")
+    assert (outcome.code, outcome.out) == (3, "")
+    assert f"{scores}: its scoring differs from that of {own} in label merge" in outcome.err
+    assert json.loads(own.read_text())["merge"] == "fine"
+    for words in (
+        ["--scores", scores, "--rival", f"a={own}"],
+        ["--rival", f"a={scores}", "--rival", f"b={own}"],
+    ):
+        outcome = cli("render", trained, people, "-o", drawn, *words)
+        assert (outcome.code, drawn.exists()) == (3, False)
+        assert f"{own}: its scoring differs from that of {scores}" in outcome.err
+    outcome = cli("eval", scores, "-o", drawn, "--rival", f"a={own}", "--rival", f"a={scores}")
+    assert (outcome.code, drawn.exists()) == (2, False)
+    assert "two rivals are called 'a'" in outcome.err
 
 
 def test_scores_of_before_nmi_and_ari_are_read_and_get_them_when_scored_again(
@@ -524,4 +556,4 @@ def test_the_distance_to_trivial_rows_is_paired_by_image(
         assert low <= found["miou"] - row["miou"] <= high, name
     best = max(found["baselines"], key=lambda name: found["baselines"][name]["miou"])
     points = 100 * (found["miou"] - found["baselines"][best]["miou"])
-    assert f"C2L less ({best}), the best in brackets: {points:+.1f} points" in said
+    assert f"C2L minus {best}, the best trivial row: {points:+.1f} points" in said

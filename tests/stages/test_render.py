@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -171,8 +172,25 @@ def test_a_cluster_that_stands_for_nothing_is_ignore(
     values["matching"]["clusters_to_classes"][common] = -1
     write_json(tmp_path / "e.json", values, sealed=True)
     out = tmp_path / "out"
-    cli.ok("render", trained, few / "a.jpg", "-o", out, "--scores", tmp_path / "e.json")
+    said = cli.ok("render", trained, few / "a.jpg", "-o", out, "--scores", tmp_path / "e.json").err
     np.testing.assert_array_equal(mask_of(out / "masks" / "a.png") == 255, clusters == common)
+
+    # Scores of other photos name the clusters, but are not this page's.
+    assert "holds the scores of other photos" in said
+    page = (out / "report.html").read_text()
+    assert "Mean IoU" not in page
+    assert "by scores of other photos" in page
+
+
+def test_scores_of_a_copy_and_of_a_photo_in_the_data_set_are_shown(
+    cli: Cli, trained: Path, people: Path, scores: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(people, tmp_path / "copy" / "of")
+    for i, words in enumerate(
+        [(tmp_path / "copy" / "of", "--split", "val"), (people / "JPEGImages", "--limit", "1")]
+    ):
+        cli.ok("render", trained, words[0], "-o", tmp_path / str(i), "--scores", scores, *words[1:])
+        assert "Mean IoU" in (tmp_path / str(i) / "report.html").read_text()
 
 
 def test_parts_joined_without_labels_have_their_names(

@@ -272,6 +272,8 @@ def test_a_stopped_store_and_run_are_partial_and_go_on(
     assert {path: e["state"] for path, e in found.items()} == {"f.h5": "partial", "run": "partial"}
     assert "of 12 images" in found["f.h5"]["why"]
     assert found["run"]["why"] == "saved at step 1"
+    said = cli("verify", "run")
+    assert (said.code, "run: checkpoints" in said.out, "predictor" in said.out) == (3, True, False)
     for entry in found.values():
         cli.ok(*shlex.split(entry["next"])[1:], "--device", "cpu")
     assert set(states(cli, tmp_path).values()) == {"done"}
