@@ -113,7 +113,8 @@ class Inventory:
 
 def _named(group: list[LeftOut]) -> str:
     """The folders or formats that a reason is about, or its only file."""
-    names = [one.name for one in group if one.name.endswith("/")]
+    names = sorted((one.name for one in group), key=lambda name: not name.endswith("/"))
+    names = names if names[0].endswith("/") else []
     if not names and group[0].why in (UNREAD_FORMAT, UNREAD_MASK):
         names = sorted({parted(one.name)[1].lower() for one in group})
     if not names and len(group) == 1:

@@ -67,7 +67,7 @@ def _check_root(root: Path, choices: Choices) -> None:
         reason = getattr(error, "strerror", None) or str(error)
         raise BadInputError(root, f"expected a folder of images: {reason}") from None
     if os.path.isfile(root):
-        if root.suffix.lower() not in IMAGE_SUFFIXES:
+        if File(root.name, root).suffix not in IMAGE_SUFFIXES:
             expected = ", ".join(IMAGE_SUFFIXES)
             raise BadInputError(root, f"expected a folder or an image file ({expected})")
         if choices.images or choices.masks:
@@ -270,7 +270,7 @@ class _Taking:
             return "packed, not read"
         if file.name == schema.SYNTH_MARKER:
             return OURS
-        head = _head(file)
+        head = file.head()
         if head.startswith(_HDF5):
             return OURS
         if not file.suffix and head.startswith(_MAGIC):
@@ -301,13 +301,3 @@ def _touches(fault: Fault, place: str) -> bool:
 
 def _unread(file: File) -> bool:
     return file.suffix in UNREAD_PICTURES
-
-
-def _head(file: File) -> bytes:
-    if not file.regular or file.link:
-        return b""
-    try:
-        with file.path.open("rb") as opened:
-            return opened.read(16)
-    except OSError:
-        return b""

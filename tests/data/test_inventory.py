@@ -335,7 +335,7 @@ def test_masks_that_c2l_drew_may_be_masks_with_their_legend_as_names(
 def test_pictures_of_formats_that_are_not_read_are_said(tmp_path: Path) -> None:
     photos(tmp_path / "images", count=3)
     masks(tmp_path / "masks", count=3)
-    for suffix in (".HEIC", ".gif", ".avif", ".npy"):
+    for suffix in (".HEIC", ".jxl", ".avif", ".npy"):
         (tmp_path / "images" / f"q{suffix}").write_bytes(b"whatever")
     save(tmp_path / "images" / "r.jpg", photo(8)).rename(tmp_path / "images" / "r.jfif")
     save(tmp_path / "images" / "s.jpg", photo(9)).rename(tmp_path / "images" / "no-ending")
@@ -345,10 +345,59 @@ def test_pictures_of_formats_that_are_not_read_are_said(tmp_path: Path) -> None:
     found = left(report)
     assert found["images/q.HEIC"] == "in a format that is not read"
     assert found["images/no-ending"] == "like a picture, but without a suffix"
-    assert ".gif" in report.line
+    assert ".jxl" in report.line
     assert {note.hint for note in report.notes} == {"convert to JPEG or PNG"}
     (stray,) = report.problems
     assert "is of a format that is not read" in stray.problem
+
+
+def test_gif_and_a_jpeg_of_a_phones_suffix_are_read(cli: Cli, tmp_path: Path) -> None:
+    save(tmp_path / "a.gif", photo(1))
+    save(tmp_path / "b.jpg", photo(2)).rename(tmp_path / "b.HEIC")
+    frames = [Image.fromarray(photo(n)) for n in (3, 4)]
+    frames[0].save(tmp_path / "c.gif", save_all=True, append_images=frames[1:])
+    assert pairs(tmp_path) == dict.fromkeys(("a.gif", "b.HEIC", "c.gif"))
+    report = check_dataset(tmp_path)
+    assert (report.problems, report.formats) == ([], {"GIF": 2, "JPEG": 1})
+    assert open_dataset(tmp_path / "b.HEIC").records[0].photo()[1] == photo(2).shape[:2]
+
+
+def test_photos_that_cannot_be_read_are_counted_in_the_line(tmp_path: Path) -> None:
+    photos(tmp_path, count=3)
+    (tmp_path / "p1.jpg").write_bytes(b"no picture")
+    save(tmp_path / ".dot.jpg", photo(1))
+    save(tmp_path / ".hidden" / "x.jpg", photo(1))
+    line = check_dataset(tmp_path).line
+    assert "2 hidden: .hidden/, .dot.jpg" in line
+    assert line.endswith("; 1 of the photos cannot be read")
+
+
+def test_a_folder_that_cannot_be_entered_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos(tmp_path, count=2)
+    (tmp_path / "closed").mkdir()
+    scan, status = os.scandir, os.stat
+
+    def closed(path: object) -> None:
+        if isinstance(path, str | Path) and "/closed" in str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+
+    def closed_scan(path: str | Path) -> object:
+        closed(path)
+        return scan(path)
+
+    def closed_status(path: str | Path, **more: object) -> object:
+        closed(None if str(path).endswith("/closed") else path)
+        return status(path, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "scandir", closed_scan)
+    monkeypatch.setattr(os, "stat", closed_status)
+    (problem,) = check_dataset(tmp_path).problems
+    assert (problem.file, problem.problem) == (
+        "closed",
+        "the folder cannot be read: Permission denied",
+    )
 
 
 def test_masks_of_formats_that_are_not_read_are_said(

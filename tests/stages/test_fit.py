@@ -354,9 +354,20 @@ def test_heads_alone_leave_the_backbone_as_it_was_and_can_have_other_channels(
     assert "stored features" in started.err
 
 
+def test_heads_record_the_network_of_their_features(
+    cli: Cli, people: Path, store: Path, tmp_path: Path
+) -> None:
+    words = (*FIT, "--epochs", "0", "--weights", "imagenet", "--image-size", "128")
+    done = cli.ok("fit", people, "-o", tmp_path / "run", *words, "--features", store)
+    options = json.loads((tmp_path / "run" / "config.json").read_text())["options"]
+    assert (options["weights"], options["image_size"]) == ("none", 64)
+    assert f"the network is that of {store}: --image-size 64 --weights none" in done.err
+
+
 def test_heads_need_both_views(cli: Cli, people: Path, layer4: Path, tmp_path: Path) -> None:
     outcome = cli("fit", people, "-o", tmp_path / "r", *FIT, "--features", layer4)
     assert outcome.code == 3
+    assert "found features of one view" in outcome.err
     assert "--views" in outcome.err
 
 
