@@ -50,4 +50,4 @@ def command(call: Call[FitOptions], data: Path, resume: bool, prove_resume: bool
     if call.dry_run:
         return plan(data, call.options)
     path = fit(data, call.output, call.options, resume=resume, overwrite=call.overwrite)
-    return {"run": str(path)}
+    return {"run": str(path), **call.left_out(path)}

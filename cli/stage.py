@@ -50,6 +50,12 @@ class Call(Generic[T]):
     json: bool
     config: Path | None
 
+    def left_out(self, made: Path) -> dict[str, list[str]]:
+        """For ``--json``: names of the photos that the artifact leaves out."""
+        from c2l.artifacts.registry import read_link
+
+        return {"left_out": sorted(read_link(made).skipped)} if self.json else {}
+
 
 def stage(
     name: str,

@@ -61,8 +61,8 @@ class Freshness:
     def _photos(self, link: Link, source: Source, path: Path) -> str | None:
         choices = Choices.stored(link.options)
         dataset = open_dataset(path, split=link.split, labelled_only=link.scored, choices=choices)
-        if link.images and len(dataset.records) != link.images:
-            return f"its data {path} holds {len(dataset.records)} images now, then {link.images}"
+        if link.images and dataset.images != link.images:
+            return f"its data {path} holds {dataset.images} images now, then {link.images}"
         if source.sha256 and self.digest(dataset, link) != source.sha256:
             return f"photos or masks of its data {path} have changed since"
         return None

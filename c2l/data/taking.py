@@ -160,8 +160,12 @@ class _Taking:
         found = self._sorted(pools)
         photos = self._without_twins([f for f in found.photos if self._fit(f)], _OVERWRITTEN)
         masks = [f for f in found.masks if self._fit(f)]
-        read = [f for f in masks if f.suffix in MASK_SUFFIXES]
-        read = self._without_twins(read, "so which of the two counts cannot be told")
+        readable = [f for f in masks if f.suffix in MASK_SUFFIXES]
+        read = self._without_twins(readable, "so which of the two counts cannot be told")
+        if self.choices.on_error == "skip":  # photos can be read, but not be scored
+            why = "another mask beside it has its name"
+            twins = [f for f in readable if f not in read]
+            self.ledger.ambiguous += [Remark(f.path, why, "--masks DIR") for f in twins]
         masks = [*read, *(f for f in masks if f.suffix not in MASK_SUFFIXES)]
         unread = (f for f in self.files if _unread(f) and not self.ledger.knows(f))
         of = match_masks(photos, masks, pools.paired_below, unread, self.ledger)

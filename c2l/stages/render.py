@@ -20,7 +20,7 @@ from c2l.artifacts.outputs import claim, inputs_of, refuse_existing
 from c2l.artifacts.runs import Run
 from c2l.artifacts.scores import ranked, read_scores
 from c2l.data.dataset import Dataset, open_images
-from c2l.data.decoding import Skips, evenly, inputs_digest, read_in_batches
+from c2l.data.decoding import Skips, evenly, inputs_digest, left_out, read_in_batches
 from c2l.data.labels import Merge
 from c2l.data.masks import read_mask, resize_labels
 from c2l.data.records import Record
@@ -111,7 +111,8 @@ def render(
         replacing_folder(output) as partial,
     ):
         made_from = _made_from(predictor, dataset, options, rivals, legend)
-        drawn, made_from = _draw_all(predictor, records, partial, legend, options, made_from)
+        skips = Skips(options.on_error, dataset.unusable)
+        drawn, made_from = _draw_all(predictor, records, partial, legend, options, made_from, skips)
         chosen = {r.name for r in _evenly(records, options.sheet)}
         tiles = [(record, mask) for record, mask in drawn if record.name in chosen]
         with output_errors(output):
@@ -120,6 +121,9 @@ def render(
         tile = partial_call(_tile, truth, legend, options)
         pictures = (tile(*one, "") for one in tiles)
         content = _content(predictor, artifact, dataset, scores, legend, pictures, others, options)
+        if skips.all:
+            said = left_out(list(skips.all), len(records) + len(skips.unusable))
+            content = replace(content, facts=[*content.facts, ("left out", said)])
         if truth is not None:
             content = replace(content, **_extremes(scores, drawn, tile))
         write_report(partial / "report.html", content)
@@ -175,11 +179,11 @@ def _draw_all(
     legend: Legend,
     options: RenderOptions,
     made_from: dict[str, Any],
+    skips: Skips,
 ) -> tuple[list[tuple[Record, Path]], dict[str, Any]]:
     """Write every mask and overlay; the images drawn with their masks, and what these are of."""
     palette = pascal_palette()
     done, sums = [], []
-    skips = Skips(options.on_error)
 
     def write(record: Record, full: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:
         mask = legend.table[labels]
@@ -211,12 +215,13 @@ def _draw_all(
                 done.append((record, folder / "masks" / Path(record.name).with_suffix(".png")))
                 sums.append(sha256)
         bar.advance(len([one.result() for one in writing]))
-    if len(skips.reasons) == len(records):
+    skips.count(len(records))
+    if not done:
         raise BadInputError(records[0].image, "not one image could be read")
     names = [record.name for record, _ in done]
     digest = inputs_digest(names, sums)
     of_these = [replace(s, sha256=digest) if s.role == DATA else s for s in made_from["lineage"]]
-    drawn_from = {"lineage": as_json(of_these), "skipped": skips.reasons, "photos": names}
+    drawn_from = {"lineage": as_json(of_these), "skipped": skips.all, "photos": names}
     return done, made_from | drawn_from
 
 

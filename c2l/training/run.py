@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,8 @@ from c2l.artifacts.lineage import as_json
 from c2l.artifacts.outputs import hold, inputs_of, refuse_existing
 from c2l.artifacts.runs import Run
 from c2l.data.cache import build_cache
+from c2l.data.dataset import Dataset
 from c2l.data.decoding import Skips
-from c2l.data.records import Record
 from c2l.errors import BadInputError, C2LError, StoppedError, UsageError
 from c2l.figure.cache import build_figures
 from c2l.model.in_force import in_force
@@ -120,7 +120,7 @@ def _trainer(
     if inputs.frozen:
         views = inputs.frozen.views
     else:
-        views = _photo_views(stack, run, inputs.dataset.records, options, device, stop)
+        views = _photo_views(stack, run, inputs.dataset, options, device, stop)
         require_batches(inputs.net, options, len(views.names))
     state = TrainingState(run, inputs.net.to(device), options)
     if resume:
@@ -137,16 +137,17 @@ def _trainer(
 def _photo_views(
     stack: ExitStack,
     run: Run,
-    records: Sequence[Record],
+    dataset: Dataset,
     options: FitOptions,
     device: torch.device,
     stop: StopRequest,
 ) -> PhotoViews:
     """The photos, decoded once, and checked to be those that the run began with."""
     folder = Path(options.cache_dir) if options.cache_dir else run.scratch
-    skips = Skips(options.on_error)
+    records, skips = dataset.records, Skips(options.on_error, dataset.unusable)
     cache = build_cache(records, folder, options.image_size, options.workers, skips, stop)
     stack.callback(cache.close)
+    skips.count(len(records))
     inputs = run.path / schema.RUN_INPUTS
     if inputs.is_file():
         stored = read_json(inputs, what="a run's inputs", sealed=True)
@@ -157,7 +158,7 @@ def _photo_views(
             inputs, "is missing: which photos the run began with is unknown", hint="put it back"
         )
     else:
-        known = {"inputs_sha256": cache.inputs_sha256, "skipped": skips.reasons}
+        known = {"inputs_sha256": cache.inputs_sha256, "skipped": skips.all}
         write_json(inputs, known, sealed=True)
     return PhotoViews(cache, options.seed, device, options.amp)
 

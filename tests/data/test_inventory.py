@@ -649,6 +649,55 @@ def test_a_check_never_stops_at_the_first_fault(tmp_path: Path) -> None:
     assert report.images.images == 2
 
 
+def unusable(root: Path) -> dict[str, str]:
+    """Two sound photos and three files that cannot be used, each with a part of its reason."""
+    photos(root, count=2)
+    save(root / "p1.png", photo(1))
+    save(root.parent / "out.jpg", photo(2))
+    (root / "linked.jpg").symlink_to(root.parent / "out.jpg")
+    (root / "dangling.jpg").symlink_to("nowhere.jpg")
+    return {
+        "dangling.jpg": "a symbolic link to nothing",
+        "linked.jpg": "a symbolic link out of the data set",
+        "p1.png": "'p1.jpg' beside it has the same name but for its suffix",
+    }
+
+
+def test_all_files_that_cannot_be_used_are_named_in_one_error(tmp_path: Path) -> None:
+    expected = unusable(tmp_path / "data")
+    with pytest.raises(BadInputError, match="3 files cannot be used") as caught:
+        open_dataset(tmp_path / "data")
+    for name, reason in expected.items():
+        assert f"{name}: {reason}" in caught.value.message
+    assert f"c2l data check {tmp_path / 'data'}" in str(caught.value.hint)
+
+
+def test_files_that_cannot_be_used_are_left_out_where_asked(
+    cli: Cli, tmp_path: Path, trained: Path
+) -> None:
+    data, out = tmp_path / "data", tmp_path / "out"
+    expected = unusable(data)
+    (data / "torn.jpg").write_bytes((data / "p0.jpg").read_bytes()[:300])
+    done = cli.ok("render", trained, data, "-o", out, "--on-error", "skip", "--json")
+    for name, reason in expected.items():
+        assert f"skipped {data / name}: {reason}" in done.err
+    assert "4 of 6 photos were left out: " in done.err
+    assert json.loads(done.out)["left_out"] == sorted([*expected, "torn.jpg"])
+    assert "4 of 6 photos were left out: " in (out / "report.html").read_text()
+    assert sorted(p.name for p in (out / "overlays").iterdir()) == ["p0.png", "p1.png"]
+    assert "stale" not in cli.ok("status", out).out
+
+
+def test_two_masks_of_one_photo_are_not_scored_where_faults_are_skipped(tmp_path: Path) -> None:
+    photos(tmp_path / "images", count=2)
+    masks(tmp_path / "masks", count=2)
+    savemat(tmp_path / "masks" / "p1.mat", {"groundtruth": mask(1)})
+    choices = Choices(on_error="skip")
+    assert len(open_dataset(tmp_path, choices=choices).records) == 2
+    with pytest.raises(BadInputError, match="another mask beside it has its name"):
+        open_dataset(tmp_path, choices=choices, labelled_only=True)
+
+
 def test_links_that_all_lead_out_are_the_reason_that_is_given(cli: Cli, tmp_path: Path) -> None:
     photos(tmp_path / "store")
     (tmp_path / "data").mkdir()
