@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from c2l import schema
-from c2l.artifacts.freshness import CHANGED_PHOTOS, require_same_photos
+from c2l.artifacts.freshness import changed_photos, require_same_photos
 from c2l.artifacts.lineage import as_json
 from c2l.artifacts.outputs import hold, inputs_of, refuse_existing
 from c2l.artifacts.runs import Run
@@ -67,6 +67,8 @@ def train(
         read = inputs_of(options, data=data)
         refuse_existing(output, overwrite=replaced, inputs=read, hint=REPLACE)
     options = in_force(options, output if resume else None)
+    if resume and not options.features:  # before weights that were not meant are looked for
+        _require_same_options(Run.open(output), options)
     with ExitStack() as stack, hold(output), StopRequest() as stop:
         inputs = open_inputs(data, options, stack)
         if inputs.frozen:
@@ -84,6 +86,13 @@ def train(
     return output
 
 
+def _require_same_options(run: Run, options: FitOptions) -> None:
+    """Refuse to resume under other options, weights of no file among them."""
+    began = run.config.get("options", {}).get("weights")
+    named = not options.checkpoint and "none" in (began, options.weights)
+    run.require_same({"options.weights": options.weights} if named else {}, options)
+
+
 def _open_run(output: Path, inputs: Inputs, *, resume: bool, overwrite: bool) -> Run:
     """The run folder; torch's threads are those the run began with, since sums depend on them."""
     config = inputs.config
@@ -93,7 +102,9 @@ def _open_run(output: Path, inputs: Inputs, *, resume: bool, overwrite: bool) ->
         run = Run.create(output, full, overwrite=overwrite)
     else:
         run = Run.open(output)
-        run.require_same(config, inputs.options)
+        # Photos are compared, and named, once they are read.
+        data = {key: value for key, value in config["data"].items() if key != "images"}
+        run.require_same(config | {"data": data}, inputs.options)
     prepare_cpu(int(run.config.get("threads", 0)))
     return run
 
@@ -152,13 +163,14 @@ def _photo_views(
     if inputs.is_file():
         stored = read_json(inputs, what="a run's inputs", sealed=True)
         if stored.get("inputs_sha256") != cache.inputs_sha256:
-            raise BadInputError(run.path, CHANGED_PHOTOS, hint="start a new run")
+            raise changed_photos(run.path, dict(zip(cache.names, cache.sums, strict=False)))
     elif run.steps():
         raise BadInputError(
             inputs, "is missing: which photos the run began with is unknown", hint="put it back"
         )
     else:
-        known = {"inputs_sha256": cache.inputs_sha256, "skipped": skips.all}
+        photos = dict(zip(cache.names, cache.sums, strict=False))
+        known = {"inputs_sha256": cache.inputs_sha256, "skipped": skips.all, "photos": photos}
         write_json(inputs, known, sealed=True)
     return PhotoViews(cache, options.seed, device, options.amp)
 

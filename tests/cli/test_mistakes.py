@@ -193,7 +193,7 @@ def test_a_finished_run_is_resumed_only_as_what_it_is(
     (fewer / "splits" / "train.txt").write_text("a\nb\n")
     other = cli("fit", fewer, "-o", trained, *options)
     assert other.code == 4
-    assert "data.images" in other.err
+    assert "data.layout" in other.err
     both = cli("fit", people, "-o", trained, *options, "--overwrite")
     assert both.code == 2
 

@@ -439,7 +439,22 @@ def test_changed_photos_are_not_resumed(cli: Cli, stopped: tuple[Path, Path]) ->
     shutil.copyfile(photos / "a.jpg", photos / "b.jpg")
     outcome = cli("fit", photos, "-o", run, *STOPPABLE, "--resume")
     assert outcome.code == 3
-    assert "changed" in outcome.err
+    assert "the photos have changed since the run began: changed b.jpg" in outcome.err
+    (photos / "b.jpg").rename(photos / "z.jpg")
+    outcome = cli("fit", photos, "-o", run, *STOPPABLE, "--resume")
+    assert outcome.code == 3
+    assert "began: added z.jpg; missing b.jpg" in outcome.err
+
+
+def test_a_run_resumed_without_its_options_names_them_before_weights_are_read(
+    cli: Cli, stopped: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos, run = stopped
+    monkeypatch.setattr("c2l.training.run.open_inputs", lambda *_: pytest.fail("opened"))
+    outcome = cli("fit", photos, "-o", run, "--resume")
+    assert outcome.code == 4
+    assert "options.epochs: the run has 1, now 2" in outcome.err
+    assert "options.weights: the run has 'none', now 'imagenet'" in outcome.err
 
 
 def test_a_finished_run_is_not_called_one_of_other_photos(
@@ -453,7 +468,7 @@ def test_a_finished_run_is_not_called_one_of_other_photos(
     shutil.copyfile(photos / "a.jpg", photos / "b.jpg")
     outcome = cli(*command)
     assert outcome.code == 3
-    assert "photos have changed" in outcome.err
+    assert "photos have changed since the run began: changed b.jpg" in outcome.err
 
 
 def test_nothing_is_not_resumed(cli: Cli, few: Path, tmp_path: Path) -> None:
