@@ -73,6 +73,10 @@ def _read(context: click.Context, path: Path) -> dict[str, Any]:
     for key in table:
         if _normal(key) not in known:
             raise _unknown(path, f"[{command.name}] {key}", key, set(known))
+    for keys in (own, table):
+        for key in keys:
+            if key != _normal(key) and _normal(key) in keys:
+                raise UsageError(f"{path}: {_normal(key)} stands there twice, also as {key}")
     found = {}
     for key, value in (own | table).items():
         option = known[_normal(key)]
@@ -91,7 +95,7 @@ def _normal(key: str) -> str:
 def _unknown(path: Path, shown: str, key: str, names: set[str]) -> UsageError:
     near = get_close_matches(_normal(key), names, 1)
     return UsageError(
-        f"{path}: {shown}: nothing of this name can stand in a file of options",
+        f"{path}: {shown}: no option of this name can be set in a file",
         hint=f"did you mean {near[0]}?" if near else None,
     )
 

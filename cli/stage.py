@@ -102,6 +102,10 @@ def stage(
                 from c2l.artifacts.outputs import refuse_inputs
 
                 refuse_inputs(call.output, [call.config])
+            if writes and call.dry_run and "resume" not in values:
+                from c2l.artifacts.outputs import refuse_existing
+
+                refuse_existing(call.output, overwrite=call.overwrite)
             result = function(call, **values)
             if isinstance(result, dict):
                 show(result, json_wanted=call.json)

@@ -58,17 +58,7 @@ def train(
     """
     # A folder that is a symbolic link stays one: its target is replaced.
     output = Path(os.path.realpath(output)) if output.is_symlink() else output
-    if resume and overwrite:
-        raise UsageError("--resume continues a run, --overwrite replaces it: choose one")
-    # An existing run is refused before any image is decoded; one that a failed start left behind
-    # holds nothing.
-    if not resume:
-        replaced = overwrite or Run.is_empty(output)
-        read = inputs_of(options, data=data)
-        refuse_existing(output, overwrite=replaced, inputs=read, hint=REPLACE)
-    options = in_force(options, output if resume else None)
-    if resume and not options.features:  # before weights that were not meant are looked for
-        _require_same_options(Run.open(output), options)
+    options = allowed(data, output, options, resume=resume, overwrite=overwrite)
     with ExitStack() as stack, hold(output), StopRequest() as stop:
         inputs = open_inputs(data, options, stack)
         if inputs.frozen:
@@ -84,6 +74,30 @@ def train(
         trainer.train()
         close_run(run, trainer.state.position.step)
     return output
+
+
+def allowed(
+    data: Path, output: Path, options: FitOptions, *, resume: bool, overwrite: bool
+) -> FitOptions:
+    """The options in force, once nothing that lies at the output is in the way of a run.
+
+    Raises:
+        UsageError: there is a run already, or options do not go together.
+        BadInputError: no run to resume, or a damaged one.
+        ConfigDiffersError: ``resume`` under other options.
+    """
+    if resume and overwrite:
+        raise UsageError("--resume continues a run, --overwrite replaces it: choose one")
+    # An existing run is refused before any image is decoded; one that a failed start left behind
+    # holds nothing.
+    if not resume:
+        replaced = overwrite or Run.is_empty(output)
+        read = inputs_of(options, data=data)
+        refuse_existing(output, overwrite=replaced, inputs=read, hint=REPLACE)
+    options = in_force(options, output if resume else None)
+    if resume and not options.features:  # before weights that were not meant are looked for
+        _require_same_options(Run.open(output), options)
+    return options
 
 
 def _require_same_options(run: Run, options: FitOptions) -> None:

@@ -323,8 +323,12 @@ def test_a_dry_run_meets_what_the_run_would_meet(cli: Cli, few: Path, tmp_path: 
     missing = ("--weights", str(tmp_path / "none.safetensors"))
     assert cli(*command, *missing, "--dry-run").code == 3
     assert cli(*command, "--sharpen", "--dry-run").code == 2
+    assert cli(*command, "--prove-resume", "--dry-run").code == 2
+    assert cli(*command, "--max-steps", "1", "--dry-run", "--json").values["steps"] == 1
     planned = cli.ok(*command, "--epochs", "1", "--dry-run", "--json").values
     cli.ok(*command, "--epochs", "1")
+    assert "--resume" in cli(*command, "--dry-run").err
+    assert cli(*command, "--resume", "--overwrite", "--dry-run").code == 2
     size = sum(len(content) for content in contents(tmp_path / "run").values())
     # One of the two checkpoints that may be kept is there after one epoch.
     assert size < planned["disk_bytes_after"] * 1.05
