@@ -66,7 +66,7 @@ class Inventory:
     layout: str
     records: tuple[Record, ...]
     splits: dict[str, Split] = field(default_factory=dict)
-    meaning: Meaning = field(default_factory=lambda: Meaning(None, "nobody names them"))
+    meaning: Meaning = field(default_factory=lambda: Meaning(None, "no file names them"))
     left: tuple[LeftOut, ...] = ()
     lists: tuple[str, ...] = ()
     wrong: list[Remark] = field(default_factory=list)

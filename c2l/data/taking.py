@@ -279,7 +279,7 @@ class _Taking:
             return OURS
         if not file.suffix and head.startswith(_MAGIC):
             return "like a picture, but without a suffix"
-        return "of other kinds"
+        return "of another kind"
 
 
 def _is_ours(root: Path) -> bool:

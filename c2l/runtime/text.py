@@ -83,7 +83,7 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadInputError(path, f"expected {what} in TOML, found a mistake: {error}") from None
+        raise BadInputError(path, f"expected {what} in TOML: {error}") from None
 
 
 def printable(text: str, *, lines: bool = True) -> str:

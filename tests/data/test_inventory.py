@@ -180,7 +180,7 @@ def test_of_two_kinds_of_masks_the_one_of_labels_is_taken_or_none(tmp_path: Path
     assert set(pairs(tmp_path).values()) == {f"gt/p{i}_labelIds.png" for i in range(6)}
     report = check_dataset(tmp_path)
     assert report.line == (
-        "6 photos, 6 with masks, 6 files left out (6 not needed: another mask is taken)"
+        "6 photos, 6 with masks, 6 files left out (6 not used, since the photo has another mask)"
     )
     for number in range(6):
         (tmp_path / "gt" / f"p{number}_instanceIds.png").rename(tmp_path / "gt" / f"p{number}.png")
@@ -262,7 +262,7 @@ def test_a_folder_is_named_by_all_of_its_name(tmp_path: Path, name: str) -> None
         ("__MACOSX/._p0.jpg", "what macOS adds to archives"),
         ("._p0.jpg", "hidden"),
         (".ipynb_checkpoints/p0-checkpoint.jpg", "hidden"),
-        ("Thumbs.db", "of other kinds"),
+        ("Thumbs.db", "of another kind"),
     ],
 )
 def test_copies_that_systems_and_servers_keep_are_left_out(
@@ -424,7 +424,7 @@ def test_a_mask_that_is_read_counts_beside_one_that_is_not(tmp_path: Path) -> No
     report = check_dataset(tmp_path)
     assert report.problems == []
     assert report.line == (
-        "3 photos, 3 with masks, 3 files left out (3 not needed: another mask is taken)"
+        "3 photos, 3 with masks, 3 files left out (3 not used, since the photo has another mask)"
     )
 
 
@@ -465,7 +465,7 @@ def test_every_command_says_the_same_line(cli: Cli, trained: Path, tmp_path: Pat
     photos(data / "img")
     masks(data / "seg")
     (data / "notes.md").touch()
-    line = "6 photos, 6 with masks, 1 file left out (1 of other kinds: notes.md)"
+    line = "6 photos, 6 with masks, 1 file left out (1 of another kind: notes.md)"
     assert line in cli.ok("data", "check", data).out
     assert cli.ok("data", "check", data, "--json").values["line"] == line
     commands = (
@@ -540,7 +540,7 @@ def test_what_says_more_of_photos_than_their_names_is_no_list(
     photos(tmp_path / "images")
     (tmp_path / name).write_text(text)
     report = check_dataset(tmp_path)
-    assert (report.splits, left(report)) == ({}, {name: "of other kinds"})
+    assert (report.splits, left(report)) == ({}, {name: "of another kind"})
     # Called as a split is, it is one.
     (tmp_path / name).rename(tmp_path / f"val{Path(name).suffix}")
     assert list(check_dataset(tmp_path).splits) == ["val"]
