@@ -151,7 +151,9 @@ def test_broken_masks_are_left_out_of_the_scores_when_asked(
     (data / "SegmentationClassAug" / f"{names[0]}.png").write_bytes(b"broken")
     command = ("eval", trained, data, "-o", path, "--split", "val", "--bootstrap", "0")
     assert cli(*command).code == 3
-    found = cli.ok(*command, "--on-error", "skip", "--json").values
+    done = cli.ok(*command, "--on-error", "skip", "--json")
+    assert "1 of 3 photos were left out: " in done.err
+    found = done.values
     assert found["images"] == 2
     assert len(found["skipped"]) == 1
     assert stands(cli, path)
