@@ -274,8 +274,7 @@ def _read_all(records: tuple[Record, ...], workers: int, progress: Progress | No
 
 
 def _fill(result: CheckReport, tally: _Tally) -> None:
-    result.height = _extent(tally.heights)
-    result.width = _extent(tally.widths)
+    result.height, result.width = _extent(tally.heights), _extent(tally.widths)
     result.formats = dict(sorted(tally.formats.items()))
     result.modes = dict(sorted(tally.modes.items()))
 
