@@ -501,7 +501,7 @@ def test_lists_are_found_in_other_places_and_forms(tmp_path: Path, place: str, t
     (tmp_path / "notes.md").touch()
     found = open_dataset(tmp_path, split="val")
     assert [r.name for r in found.records] == ["p0.jpg", "p2.jpg"]
-    left_out = "left out (1 of other kinds: notes.md)"
+    left_out = "left out (1 of another kind: notes.md)"
     assert found.line == f"split val: 2 photos, 2 with masks, 1 file of the whole folder {left_out}"
     report = check_dataset(tmp_path)
     assert (report.texts, report.line) == ([place], f"6 photos, 6 with masks, 1 file {left_out}")
