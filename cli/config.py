@@ -76,6 +76,10 @@ def _read(context: click.Context, path: Path) -> dict[str, Any]:
     for key in table:
         if _normal(key) not in known:
             raise _unknown(path, f"[{command.name}] {key}", key, set(known))
+    for keys in (own, table):
+        for key in keys:
+            if key != _normal(key) and _normal(key) in keys:
+                raise UsageError(f"{path}: {_normal(key)} stands there twice, also as {key}")
     found = {}
     for key, value in (own | table).items():
         option = known[_normal(key)]

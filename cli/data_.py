@@ -165,16 +165,16 @@ def _by_folder(left_out: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _wrap(first: str, text: str, margin: int) -> None:
-    """A text in the width of the terminal; names of files are never broken."""
+    """A text in the width of the terminal; no name of a file or percentage is broken."""
     lines = textwrap.wrap(
-        printable(text, lines=False),
+        printable(text, lines=False).replace(" %", "\N{NO-BREAK SPACE}%"),
         max(shutil.get_terminal_size((WIDTH, 24)).columns, 2 * margin),
         initial_indent=first,
         subsequent_indent=" " * margin,
         break_long_words=False,
         break_on_hyphens=False,
     )
-    click.echo("\n".join(lines or [first.rstrip()]))
+    click.echo("\n".join(lines or [first.rstrip()]).replace("\N{NO-BREAK SPACE}", " "))
 
 
 def _shares(pixels: dict[str, int]) -> str:

@@ -31,4 +31,4 @@ def command(call: Call[ExtractOptions], data: Path) -> dict[str, Any]:
     if call.dry_run:
         return plan(data, call.options)
     path = extract(data, call.output, call.options, overwrite=call.overwrite)
-    return {"features": str(path)}
+    return {"features": str(path), **call.left_out(path)}

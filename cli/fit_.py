@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from c2l.errors import UsageError
 from c2l.options import FitOptions
 
 from .shared import PATH, switch
@@ -44,10 +45,12 @@ def command(call: Call[FitOptions], data: Path, resume: bool, prove_resume: bool
     from c2l.stages.fit import fit, plan
 
     if prove_resume:
+        if call.dry_run:
+            raise UsageError("--prove-resume trains, --dry-run does not: choose one")
         from c2l.stages.prove import prove_resume as prove
 
         return prove(data, call.output, call.options)
     if call.dry_run:
-        return plan(data, call.options)
+        return plan(data, call.output, call.options, resume=resume, overwrite=call.overwrite)
     path = fit(data, call.output, call.options, resume=resume, overwrite=call.overwrite)
-    return {"run": str(path)}
+    return {"run": str(path), **call.left_out(path)}

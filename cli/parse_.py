@@ -34,4 +34,4 @@ def command(call: Call[ParseOptions], photos: Path) -> dict[str, Any]:
     if call.dry_run:
         return plan(artifact, photos, options)
     path = render(artifact, photos, call.output, options, overwrite=call.overwrite)
-    return {"masks": str(path / "masks"), "report": str(path / "report.html")}
+    return {"masks": str(path / "masks"), "report": str(path / "report.html")} | call.left_out(path)

@@ -34,4 +34,4 @@ def command(
     if call.dry_run:
         return plan(artifact, data, call.options)
     path = render(artifact, data, call.output, call.options, rivals, overwrite=call.overwrite)
-    return {"pictures": str(path), "report": str(path / "report.html")}
+    return {"pictures": str(path), "report": str(path / "report.html"), **call.left_out(path)}

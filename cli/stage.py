@@ -50,6 +50,12 @@ class Call(Generic[T]):
     json: bool
     config: Path | None
 
+    def left_out(self, made: Path) -> dict[str, list[str]]:
+        """For ``--json``: names of the photos that the artifact leaves out."""
+        from c2l.artifacts.registry import read_link
+
+        return {"left_out": sorted(read_link(made).skipped)} if self.json else {}
+
 
 def stage(
     name: str,
@@ -96,6 +102,10 @@ def stage(
                 from c2l.artifacts.outputs import refuse_inputs
 
                 refuse_inputs(call.output, [call.config])
+            if writes and call.dry_run and "resume" not in values:
+                from c2l.artifacts.outputs import refuse_existing
+
+                refuse_existing(call.output, overwrite=call.overwrite)
             result = function(call, **values)
             if isinstance(result, dict):
                 show(result, json_wanted=call.json)

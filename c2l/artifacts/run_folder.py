@@ -23,6 +23,14 @@ def _open(path: Path) -> Run:
     return Run.open(path if path.is_dir() else path.parent)
 
 
+def _inputs(run: Run) -> dict[str, Any]:
+    """What the run notes of its photos; nothing before it has decoded them."""
+    path = run.path / schema.RUN_INPUTS
+    inputs = read_json(path, what="a run's inputs") if path.is_file() else {}
+    require_kinds(path, inputs, RUN_INPUTS_KINDS)
+    return inputs
+
+
 def _summary(path: Path) -> dict[str, Any]:
     run = _open(path)
     predictor = tensors_summary(run.predictor) if run.predictor.is_file() else None
@@ -37,16 +45,14 @@ def _summary(path: Path) -> dict[str, Any]:
         "checkpoints": run.steps(),
         "last_step": taken[-1] if taken else None,
         "health": epochs[-1] if epochs else None,
+        "left_out": _inputs(run).get("skipped", {}),
         "config": run.config,
     }
 
 
 def _link(path: Path) -> Link:
     run = _open(path)
-    inputs: dict[str, Any] = {}
-    if (run.path / schema.RUN_INPUTS).is_file():
-        inputs = read_json(run.path / schema.RUN_INPUTS, what="a run's inputs")
-        require_kinds(run.path / schema.RUN_INPUTS, inputs, RUN_INPUTS_KINDS)
+    inputs = _inputs(run)
     require_kinds(run.path / schema.RUN_CONFIG, run.config.get("data", {}), RUN_DATA_KINDS)
     data, digest = run.config.get("data", {}), inputs.get("inputs_sha256", "")
     found = from_json(run.config.get("lineage", []), path)

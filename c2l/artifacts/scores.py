@@ -13,8 +13,11 @@ import numpy as np
 
 from c2l import schema
 from c2l.artifacts.chain import Format, Link, json_summary
-from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, Source, from_json, quoted
+from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, Source, from_json, quoted, source
 from c2l.artifacts.untrusted.types import SCORES_KINDS, require_kinds
+from c2l.data.dataset import Dataset
+from c2l.data.decoding import inputs_digest
+from c2l.data.scoring_input import content_sha256
 from c2l.data.unscored import Pixels
 from c2l.errors import BadInputError
 from c2l.options import EvalOptions
@@ -50,6 +53,37 @@ def read_scores(path: Path) -> dict[str, Any]:
         problem = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise BadInputError(path, f"damaged: {problem}", hint=HINT) from None
     return scores
+
+
+def scores_of(path: Path, predictor_sha256: str, clusters: int) -> dict[str, Any]:
+    """Read the scores of one predictor.
+
+    Raises:
+        BadInputError: as ``read_scores``, or they are another's.
+    """
+    scores = read_scores(path)
+    found = scores.get("lineage", {}).get("predictor_sha256")
+    if found != predictor_sha256 or len(scores["confusion"]) != clusters:
+        raise BadInputError(
+            path,
+            "these are not the scores of this predictor",
+            hint="score it again: c2l eval RUN DATA -o eval.json --overwrite",
+        )
+    return scores
+
+
+def are_of(scores: dict[str, Any], path: Path, dataset: Dataset) -> bool:
+    """Whether scores are of photos of this data set, in the same place or with the same bytes."""
+    lineage = scores["lineage"]
+    place = source(DATA, Path(str(lineage.get("data"))), "").located(path)
+    if dataset.root.resolve().is_relative_to(place.resolve()):
+        return True
+    masked = [record for record in dataset.records if record.mask is not None]
+    if len(masked) != scores.get("images"):
+        return False
+    sums = [content_sha256(record) for record in masked]
+    digest = inputs_digest([record.name for record in masked], sums)
+    return bool(digest == lineage.get("data_sha256"))
 
 
 def scored_on(scores: dict[str, Any]) -> dict[str, Any]:

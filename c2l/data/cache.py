@@ -35,10 +35,19 @@ class PixelCache:
         names: of the N images in it.
         size: S; image i is the S * S * 3 bytes from i * S * S * 3.
         inputs_sha256: digest of the images' names and contents.
+        sums: SHA-256 of each image file.
     """
 
-    def __init__(self, path: Path, names: tuple[str, ...], size: int, inputs_sha256: str) -> None:
-        self.path, self.names, self.size, self.inputs_sha256 = path, names, size, inputs_sha256
+    def __init__(
+        self,
+        path: Path,
+        names: tuple[str, ...],
+        size: int,
+        inputs_sha256: str,
+        sums: tuple[str, ...] = (),
+    ) -> None:
+        self.path, self.names, self.size = path, names, size
+        self.inputs_sha256, self.sums = inputs_sha256, sums
         self._file = os.open(path, os.O_RDONLY)
 
     def __len__(self) -> int:
@@ -102,7 +111,13 @@ def build_cache(
                     name, f"was left out of {final}: {reason}", hint="add --on-error skip"
                 )
             skips.reasons.update(known["skipped"])
-            return PixelCache(final, tuple(known["names"]), size, known["inputs_sha256"])
+            return PixelCache(
+                final,
+                tuple(known["names"]),
+                size,
+                known["inputs_sha256"],
+                tuple(known.get("sums", ())),
+            )
     names, sums, content = [], [], hashlib.sha256()
     needed = len(records) * size * size * 3
     with (
@@ -127,13 +142,14 @@ def build_cache(
         {
             "listed": listed,
             "names": names,
+            "sums": sums,
             "skipped": skips.reasons,
             "inputs_sha256": digest,
             "cache_sha256": content.hexdigest(),
         },
         sealed=True,
     )
-    return PixelCache(final, tuple(names), size, digest)
+    return PixelCache(final, tuple(names), size, digest, tuple(sums))
 
 
 def partial_of(final: Path) -> Path:

@@ -168,6 +168,8 @@ def check_dataset(
     remarks += [remark for finding in tally.findings for remark in finding.problems]
     notes = list(found.notes)
     _fill(result, tally)
+    if unread := len(records) - len(tally.heights):
+        result.line += f"; {unread} of the photos cannot be read"
     _explain_sizes(tally, remarks, notes)
     _explain_labels(result, found, tally, merge, remarks, notes)
     report_unlabelled(records, members, report)
@@ -272,8 +274,7 @@ def _read_all(records: tuple[Record, ...], workers: int, progress: Progress | No
 
 
 def _fill(result: CheckReport, tally: _Tally) -> None:
-    result.height = _extent(tally.heights)
-    result.width = _extent(tally.widths)
+    result.height, result.width = _extent(tally.heights), _extent(tally.widths)
     result.formats = dict(sorted(tally.formats.items()))
     result.modes = dict(sorted(tally.modes.items()))
 

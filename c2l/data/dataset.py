@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from c2l.data.inventory import UNREAD_LIST, Inventory, Remark
 from c2l.data.names import shown
 from c2l.data.records import Choices, Record
-from c2l.data.reports import Report, stop_at_first
+from c2l.data.reports import Faults, Report, stop_at_first
 from c2l.data.spaces import Meaning
 from c2l.data.taking import take_inventory
 from c2l.errors import BadInputError
@@ -28,6 +28,7 @@ class Dataset:
         meaning: what the ids in the masks mean.
         line: how many photos, with masks, and what was left out and why.
         notes: what may be meant so, though it is unusual.
+        unusable: why each file that cannot be used was left out, by its path below the root.
     """
 
     root: Path
@@ -37,6 +38,12 @@ class Dataset:
     meaning: Meaning
     line: str
     notes: tuple[Remark, ...] = ()
+    unusable: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def images(self) -> int:
+        """Number of photos, with those that cannot be used."""
+        return len(self.records) + len(self.unusable)
 
 
 def open_dataset(
@@ -56,11 +63,14 @@ def open_dataset(
 
     Raises:
         BadInputError: nothing there, no photos, an unknown split, a list naming photos
-            that are not there, file names that cannot be used, links out of the folder; with
-            ``labelled_only`` also masks that fit several photos, and names of labels that
-            cannot be used.
+            that are not there; unless they are left out, file names that cannot be used and
+            links out of the folder; with ``labelled_only`` also masks that fit several photos,
+            and names of labels that cannot be used.
     """
-    found = take_inventory(Path(root), choices or Choices(), stop_at_first)
+    choices, faults = choices or Choices(), Faults(Path(root))
+    found = take_inventory(Path(root), choices, faults.add)
+    if choices.on_error == "fail":
+        faults.refuse()
     records = found.records if split is None else records_of(found, split, stop_at_first)
     line = found.line(None if split is None else records)
     if labelled_only:
@@ -85,6 +95,7 @@ def open_dataset(
         found.meaning,
         line if split is None else f"split {split}: {line}",
         tuple(found.notes),
+        {name: error.message for name, error in faults.found.items()},
     )
 
 
@@ -107,6 +118,8 @@ def open_images(
         data, split=split, labelled_only=labelled_only, choices=Choices.of(options)
     )
     console.print(f"{shown(data)}: {dataset.line}")
+    for reason in dataset.unusable.values():
+        console.print(f"skipped {reason}")
     for note in dataset.notes:
         console.print(f"note: {shown(note.path)}: {note.problem}")
     return dataset

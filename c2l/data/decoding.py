@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from c2l.data.names import shown
 from c2l.data.records import Record
 from c2l.errors import BadInputError
 from c2l.runtime.files import sha256_file, unchanged
@@ -17,6 +18,7 @@ from c2l.runtime.pool import ordered_map
 from c2l.runtime.progress import console
 
 T = TypeVar("T")
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,17 @@ class Decoded:
 
 @dataclass
 class Skips:
-    """Broken images that were left out, with the reasons."""
+    """Broken images that were left out, with the reasons.
+
+    Attributes:
+        on_error: ``fail`` or ``skip``.
+        unusable: reasons for files left out before any was decoded, as ``Dataset.unusable``.
+        reasons: those of the images that could not be decoded, by name.
+        quiet: say nothing.
+    """
 
     on_error: str
+    unusable: dict[str, str] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     quiet: bool = False
 
@@ -61,10 +71,22 @@ class Skips:
         if not self.quiet:
             console.print(f"skipped {error.message}")
 
+    @property
+    def all(self) -> dict[str, str]:
+        """Reasons of both kinds."""
+        return self.unusable | self.reasons
+
     def count(self, images: int) -> None:
-        """Say how many were left out, if any."""
-        if self.reasons:
-            console.print(f"{len(self.reasons)} of {images} images were left out")
+        """Say how many of some images were left out, if any."""
+        if self.all:
+            console.print(left_out(list(self.all), images + len(self.unusable)))
+
+
+def left_out(names: Sequence[str], photos: int) -> str:
+    """How many photos were left out, and the names of the first."""
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    first = ", ".join(map(shown, names[:_MOST_NAMED]))
+    return f"{len(names)} of {photos} photos were left out: {first}{more}"
 
 
 @dataclass(frozen=True)

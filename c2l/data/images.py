@@ -226,6 +226,8 @@ def open_image(path: Path, formats: tuple[str, ...], max_pixels: int) -> Iterato
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(path, "far more pixels", max_pixels) from None
     except Exception as error:
+        if isinstance(error, OSError) and error.errno:  # of the system, no decoder's
+            raise BadInputError(path, f"cannot be read: {error.strerror}") from None
         # Decoders meet broken bytes with OSError, SyntaxError, ValueError, struct.error, ...
         reason = str(error) or type(error).__name__
         raise BadInputError(path, f"the image cannot be decoded: {reason}") from None

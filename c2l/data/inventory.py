@@ -66,7 +66,7 @@ class Inventory:
     layout: str
     records: tuple[Record, ...]
     splits: dict[str, Split] = field(default_factory=dict)
-    meaning: Meaning = field(default_factory=lambda: Meaning(None, "nobody names them"))
+    meaning: Meaning = field(default_factory=lambda: Meaning(None, "no file names them"))
     left: tuple[LeftOut, ...] = ()
     lists: tuple[str, ...] = ()
     wrong: list[Remark] = field(default_factory=list)
@@ -113,7 +113,8 @@ class Inventory:
 
 def _named(group: list[LeftOut]) -> str:
     """The folders or formats that a reason is about, or its only file."""
-    names = [one.name for one in group if one.name.endswith("/")]
+    names = sorted((one.name for one in group), key=lambda name: not name.endswith("/"))
+    names = names if names[0].endswith("/") else []
     if not names and group[0].why in (UNREAD_FORMAT, UNREAD_MASK):
         names = sorted({parted(one.name)[1].lower() for one in group})
     if not names and len(group) == 1:

@@ -13,7 +13,7 @@ from c2l.data.masks import MASK_SUFFIXES
 from c2l.data.names import MASK_WORDS, PHOTO_WORDS, key, undecorated
 from c2l.data.walk import File
 
-NOT_NEEDED = "not needed: another mask is taken"
+NOT_NEEDED = "not used, since the photo has another mask"
 
 # Of two masks of one photo, the kind that holds label ids and no colours or persons.
 _FOR_EYES = ("color", "colour", "vis", "instance", "object", "human", "trainids")

@@ -13,10 +13,12 @@ from c2l.data.reports import Report
 from c2l.data.walk import File, Tree, walk
 from c2l.errors import BadInputError
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"),
+)
 # Pictures and arrays of formats that are not read.
 UNREAD_PICTURES = (
-    *(".gif", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".tga", ".psd", ".svg", ".ppm"),
+    *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".tga", ".psd", ".svg", ".ppm"),
     *(".pgm", ".pbm", ".pnm", ".exr", ".hdr", ".ico", ".raw", ".dng", ".cr2", ".cr3", ".nef"),
     *(".arw", ".orf", ".rw2", ".raf", ".npy", ".npz"),
 )

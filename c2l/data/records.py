@@ -25,6 +25,7 @@ class Choices:
         exif: "apply" turns photos as EXIF says, "ignore" reads them as stored.
         mask_size: "exact" refuses masks of another size, "nearest" resizes those of the same
             shape.
+        on_error: "fail" refuses a data set with files that cannot be used, "skip" leaves them out.
     """
 
     images: str | None = None
@@ -32,6 +33,7 @@ class Choices:
     labels: str | None = None
     exif: str = "apply"
     mask_size: str = "exact"
+    on_error: str = "fail"
 
     @classmethod
     def of(cls, options: Any) -> Choices:

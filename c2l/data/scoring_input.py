@@ -114,7 +114,7 @@ def settle(dataset: Dataset) -> Labels:
         meaning = Meaning(meaning.space or folder_space(found.ids), meaning.said)
     space = meaning.space
     if space is None:
-        raise BadInputError(dataset.root, "nobody names the labels", hint="--labels NAME|FILE")
+        raise BadInputError(dataset.root, "no file names the labels", hint="--labels NAME|FILE")
     return Labels(space, meaning.said, binary, odd)
 
 

@@ -23,7 +23,8 @@ _MOST_SERIES = 64
 _COPIED, _REPEATED = 0.8, 0.9
 # Of many series, or of many pairs of files, those that are looked at.
 _FEW = 3
-_LOSSY = (".jpg", ".jpeg", ".jfif", ".jpe", ".webp")
+# Of formats whose few colours make no mask: lossy ones, and GIF, which has never more than 256.
+_LOSSY = (".jpg", ".jpeg", ".jfif", ".jpe", ".webp", ".gif")
 
 
 @dataclass(frozen=True)

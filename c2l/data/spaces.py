@@ -124,9 +124,11 @@ def find_meaning(
     if layout.space is not None:
         if proof := _proof(layout, files, stems):
             return Meaning(published_space(layout.space), f"{layout.space}, by {proof}")
-        said = f"nobody names them: the folders are those of {layout.name}, the labels may not be"
+        said = (
+            f"no file names them; the folders are those of {layout.name}, the labels may be others"
+        )
         return Meaning(None, said, layout.space)
-    return Meaning(None, "nobody names them")
+    return Meaning(None, "no file names them")
 
 
 def _proof(layout: Layout, files: Collection[File], stems: Sequence[str]) -> str | None:

@@ -67,7 +67,7 @@ def _check_root(root: Path, choices: Choices) -> None:
         reason = getattr(error, "strerror", None) or str(error)
         raise BadInputError(root, f"expected a folder of images: {reason}") from None
     if os.path.isfile(root):
-        if root.suffix.lower() not in IMAGE_SUFFIXES:
+        if File(root.name, root).suffix not in IMAGE_SUFFIXES:
             expected = ", ".join(IMAGE_SUFFIXES)
             raise BadInputError(root, f"expected a folder or an image file ({expected})")
         if choices.images or choices.masks:
@@ -160,8 +160,12 @@ class _Taking:
         found = self._sorted(pools)
         photos = self._without_twins([f for f in found.photos if self._fit(f)], _OVERWRITTEN)
         masks = [f for f in found.masks if self._fit(f)]
-        read = [f for f in masks if f.suffix in MASK_SUFFIXES]
-        read = self._without_twins(read, "so which of the two counts cannot be told")
+        readable = [f for f in masks if f.suffix in MASK_SUFFIXES]
+        read = self._without_twins(readable, "so which of the two counts cannot be told")
+        if self.choices.on_error == "skip":  # photos can be read, but not be scored
+            why = "another mask beside it has its name"
+            twins = [f for f in readable if f not in read]
+            self.ledger.ambiguous += [Remark(f.path, why, "--masks DIR") for f in twins]
         masks = [*read, *(f for f in masks if f.suffix not in MASK_SUFFIXES)]
         unread = (f for f in self.files if _unread(f) and not self.ledger.knows(f))
         of = match_masks(photos, masks, pools.paired_below, unread, self.ledger)
@@ -270,12 +274,12 @@ class _Taking:
             return "packed, not read"
         if file.name == schema.SYNTH_MARKER:
             return OURS
-        head = _head(file)
+        head = file.head()
         if head.startswith(_HDF5):
             return OURS
         if not file.suffix and head.startswith(_MAGIC):
             return "like a picture, but without a suffix"
-        return "of other kinds"
+        return "of another kind"
 
 
 def _is_ours(root: Path) -> bool:
@@ -301,13 +305,3 @@ def _touches(fault: Fault, place: str) -> bool:
 
 def _unread(file: File) -> bool:
     return file.suffix in UNREAD_PICTURES
-
-
-def _head(file: File) -> bytes:
-    if not file.regular or file.link:
-        return b""
-    try:
-        with file.path.open("rb") as opened:
-            return opened.read(16)
-    except OSError:
-        return b""

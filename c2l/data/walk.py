@@ -33,6 +33,7 @@ LINKED_FOLDER = "a link to a folder inside"
 # What c2l keeps beside an output only while it is being made.
 _OUR_ENDINGS = (".lock", ".owner", ".partial", ".partial.old", ".replaced")
 _HEAD_BYTES = 4096
+_HEIF, _JPEG = (".heic", ".heif"), b"\xff\xd8\xff"
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,22 @@ class File:
 
     @cached_property
     def suffix(self) -> str:
-        """Its last suffix in lower case, with the dot."""
-        return parted(self.name.rpartition("/")[2])[1].lower()
+        """Its last suffix in lower case, with the dot; that of the content for a phone's JPEG.
+
+        Phones and converters leave the suffix HEIC on photos that they turned into JPEG.
+        """
+        suffix = parted(self.name.rpartition("/")[2])[1].lower()
+        return ".jpg" if suffix in _HEIF and self.head().startswith(_JPEG) else suffix
+
+    def head(self) -> bytes:
+        """Its first 16 bytes; none where it cannot be read, is a link or no regular file."""
+        if not self.regular or self.link:
+            return b""
+        try:
+            with self.path.open("rb") as opened:
+                return opened.read(16)
+        except OSError:
+            return b""
 
     def below(self, folder: str) -> bool:
         """Whether it lies in a folder or below; "" is the data set's own."""
@@ -202,7 +217,8 @@ def unfit(file: File, root: Path | None) -> Fault | None:
 
 def written_by_us(folder: str | Path) -> bool:
     """Whether a folder is one that c2l wrote: a run, pictures, or a set of drawn people."""
-    return (Path(folder) / schema.SYNTH_MARKER).is_file() or is_output(folder)
+    # Of os.path, since in a folder that cannot be entered Path raises.
+    return os.path.isfile(Path(folder) / schema.SYNTH_MARKER) or is_output(folder)
 
 
 def is_output(folder: str | Path) -> bool:

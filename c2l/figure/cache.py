@@ -142,7 +142,10 @@ def _report(known: dict[str, Any]) -> None:
     if known["information"] < LEAST_INFORMATION:
         console.print("warning: colours do not show where people stand; assuming the middle")
         return
-    text = f"four of five people stand at {100 * first:.0f} to {100 * last:.0f} % of the width"
+    where = f"{100 * first:.0f} to {100 * last:.0f}"
+    if last - first < 0.01:
+        where = f"{100 * last:.0f}"
+    text = f"80 % of the people stand at {where} % of the width"
     if last - first > WIDE_SPAN:
         text = f"warning: {text}; with such a wide range more figures are wrong"
     console.print(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ WAYS_OUT = (
 
 ANOTHER_FILE = "name another file by --weights, or use --weights none"
 SAFE = ".safetensors"
+_SUFFIXES = (SAFE, ".pth", ".pt")
 # What a file may hold beyond the backbone, whose classifier is left out.
 CLASSIFIER_BYTES = 256 << 20
 
@@ -95,12 +97,12 @@ def _require_weights_file(path: Path, backbone: Backbone) -> None:
     A training checkpoint holds its optimiser's state and averages too, each as large as the
     weights, at most in double precision.
     """
-    if path.suffix not in (SAFE, ".pth", ".pt"):
-        raise BadInputError(
-            path, "weights are imagenet, none, drawn, or a .safetensors or .pth file"
-        )
+    kinds = "weights are imagenet, none, drawn, or a .safetensors or .pth file"
     if not path.is_file():
-        raise BadInputError(path, "no such file", hint=WAYS_OUT)
+        known = path.suffix in _SUFFIXES
+        raise BadInputError(path, "no such file", hint=WAYS_OUT if known else kinds)
+    if path.suffix not in _SUFFIXES:
+        raise BadInputError(path, kinds)
     own = sum(t.numel() * t.element_size() for t in backbone.state_dict().values())
     size = path.stat().st_size
     if size > 16 * own + CLASSIFIER_BYTES:
@@ -118,7 +120,8 @@ def _imagenet(backbone: str) -> tuple[dict[str, Tensor], str]:
     name = os.path.basename(urlparse(weights.url).path)
     cached = Path(torch.hub.get_dir()) / "checkpoints" / name
     try:
-        tensors = weights.get_state_dict(progress=False, check_hash=True)
+        with contextlib.redirect_stdout(sys.stderr):  # where torch says that it downloads
+            tensors = weights.get_state_dict(progress=False, check_hash=True)
     except (OSError, RuntimeError) as error:
         first = str(error).split("\n", 1)[0]
         raise BadInputError(

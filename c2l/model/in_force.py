@@ -30,6 +30,8 @@ def in_force(options: FitOptions, run: Path | None = None) -> FitOptions:
         BadInputError: no run, or a damaged one.
     """
     options.check()
+    for cause, idle in options.without_effect().items():
+        console.print(f"no effect with {cause}: {', '.join(idle)}")
     if run is not None:
         stored = Run.open(run).config.get("options", {})
         options = fill_auto_from(options, options_from(FitOptions, stored, run))

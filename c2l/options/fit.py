@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from c2l.errors import UsageError
-from c2l.options.fields import AUTO, Options, option
+from c2l.options.fields import AUTO, Options, changed, flag, option
 from c2l.options.shared import (
     CheckpointOptions,
     CommonOptions,
@@ -218,6 +218,27 @@ class FitOptions(
                 hint="add --warmup 0, or cluster the features of a warmed-up run and start from "
                 "both: --checkpoint RUN --warmup 0",
             )
+
+    def without_effect(self) -> dict[str, list[str]]:
+        """Flags of changed options that mean nothing under others, by the flags of these."""
+        picie = "--method picie" if self.method == "picie" else ""
+        merge, final = self.merge_clusters, self.final_clusters
+        part, pixel = picie or f"--part {self.part}", picie or f"--pixel {self.pixel}"
+        code = ("pixel_weight", "pixel_dim", "sparsity", "ista_steps", "code_input")
+        causes = [
+            (picie, ("part", "pixel")),
+            (part if picie or self.part == "off" else "", ("part_weight", "tau")),
+            (pixel if picie or self.pixel != "sparse" else "", code),
+            (pixel if picie or self.pixel == "off" else "", ("heads", "attention_stride")),
+            (f"--final-clusters {final}" if final != "mixture" else "", ("mixture_iterations",)),
+            (f"--merge-clusters {merge}" if merge != "border" else "", ("merge_threshold",)),
+        ]
+        given = {name for name, value in changed(self).items() if value != "off"}
+        found: dict[str, list[str]] = {}
+        for cause, names in causes:
+            if cause and (idle := [flag(name) for name in names if name in given]):
+                found.setdefault(cause, []).extend(idle)
+        return found
 
     def _check_features(self) -> None:
         if self.checkpoint:

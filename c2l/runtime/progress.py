@@ -49,7 +49,7 @@ class Progress:
     def __init__(self, title: str, total: int, unit: str, *, brief: bool = False) -> None:
         self.title, self.total, self.unit, self.brief = title, total, unit, brief
         self.done, self.info = 0, ""
-        self._before = 0
+        self._before, self._ended = 0, False
         self._start = time.monotonic()
         self._last_line = self._start
 
@@ -78,13 +78,14 @@ class Progress:
         rate = self.rate(now)
         left = (self.total - self.done) / rate if rate else 0.0
         text = f"{self.title}: {self.done}/{self.total} {self.unit}, {rate:.1f}/s"
-        text += f", {_clock(left)} left" if self.done < self.total else ""
+        text += f", {_clock(left)} left" if self.done < self.total and not self._ended else ""
         return f"{text}, {self.info}" if self.info else text
 
     def close(self) -> None:
         """Report the end."""
         now = time.monotonic()
         if self.done and not (self.brief and now - self._start < PLAIN_INTERVAL):
+            self._ended = True
             console.print(f"{self.line(now)}, took {_clock(now - self._start)}")
 
 

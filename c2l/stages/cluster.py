@@ -117,7 +117,7 @@ def _check(reader: FeatureReader, options: ClusterOptions) -> None:
     pixels = int(np.prod(reader.shape[:-1], dtype=np.int64))
     if pixels < options.clusters:
         raise UsageError(
-            f"--clusters {options.clusters}: {reader.path} holds {pixels} pixels only",
+            f"--clusters {options.clusters}: {reader.path} holds only {pixels} pixels",
             hint="choose fewer clusters",
         )
     if options.merge_clusters != "none" and reader.sampled:

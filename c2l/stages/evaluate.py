@@ -228,7 +228,8 @@ def _confusions(
     per_image, names, sums = [], [], []
     dropped: Counter[int] = Counter()
     either_way = 0
-    read, skips = read_labelled(predictor.encoder.image_size, labels), Skips(options.on_error)
+    read = read_labelled(predictor.encoder.image_size, labels)
+    skips = Skips(options.on_error, dataset.unusable)
     with progress(title, len(dataset.records)) as bar:
         for group in read_in_batches(
             read, dataset.records, options.batch_size, options.workers, skips
@@ -253,7 +254,8 @@ def _confusions(
     skips.count(len(dataset.records))
     sha256 = inputs_digest(names, sums)
     stacked = np.stack(per_image)
-    return Found(raw, names, stacked, sha256, skips.reasons, dropped, either_way)
+    skips.count(len(dataset.records))
+    return Found(raw, names, stacked, sha256, skips.all, dropped, either_way)
 
 
 def _scored(confusion: Counts, matching: NDArray[np.int64], merge: Merge) -> dict[str, Any]:

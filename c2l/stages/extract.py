@@ -129,7 +129,7 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
     dataset = open_images(data, options)
     encoder = _open_encoder(options)
     layout, projection = _probe(encoder, dataset, options)
-    skips = Skips(options.on_error)
+    skips = Skips(options.on_error, dataset.unusable)
     with (
         claim(output, overwrite=overwrite, starts=HDF5, inputs=inputs),
         StopRequest() as stop,
@@ -377,7 +377,7 @@ def _finish(
         raise BadInputError(dataset.root, "not one image could be decoded")
     keep = np.array(sorted(sums), dtype=np.int64)
     names = [dataset.records[int(i)].name for i in keep]
-    reasons = [f"{name}\t{reason}" for name, reason in sorted(skips.reasons.items())]
+    reasons = [f"{name}\t{reason}" for name, reason in sorted(skips.all.items())]
     extras: dict[str, NDArray[Any]] = {schema.SKIPPED: np.array(reasons, dtype=object)}
     if projection is not None:
         extras[schema.PCA_COMPONENTS] = projection.components.cpu().numpy()

@@ -6,20 +6,22 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from c2l.model.in_force import in_force
 from c2l.nn.pyramid import dense_side
 from c2l.options import FitOptions
 from c2l.training.inputs import open_inputs
-from c2l.training.run import train
+from c2l.training.run import allowed, train
 
 
-def plan(data: Path, options: FitOptions) -> dict[str, Any]:
+def plan(
+    data: Path, output: Path, options: FitOptions, *, resume: bool = False, overwrite: bool = False
+) -> dict[str, Any]:
     """What ``--dry-run`` says; everything that is read is opened and checked as by ``fit``."""
     with ExitStack() as stack:
-        options = in_force(options)
+        options = allowed(data, output, options, resume=resume, overwrite=overwrite)
         inputs = open_inputs(data, options, stack)
     options, net = inputs.options, inputs.net
     images, side = len(inputs.dataset.records), dense_side(options.image_size)
+    steps = (options.epochs + options.warmup) * -(-images // options.batch_size)
     model = sum(t.numel() * t.element_size() for t in net.state_dict().values())
     # Adam keeps two more values per parameter; one checkpoint is written while the others stand.
     checkpoints = 3 * model * options.keep
@@ -28,7 +30,7 @@ def plan(data: Path, options: FitOptions) -> dict[str, Any]:
     features = side * side * options.fpn_dim * 4 * options.batch_size
     return {
         "images": images,
-        "steps": (options.epochs + options.warmup) * -(-images // options.batch_size),
+        "steps": min(steps, options.max_steps or steps),
         "parameters": sum(p.numel() for p in net.parameters()),
         "disk_bytes_while_training": checkpoints
         + 3 * model

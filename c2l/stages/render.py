@@ -18,13 +18,13 @@ from c2l import __version__, schema
 from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, as_json, source
 from c2l.artifacts.outputs import claim, inputs_of, refuse_existing
 from c2l.artifacts.runs import Run
-from c2l.artifacts.scores import ranked, read_scores, require_alike
+from c2l.artifacts.scores import are_of, ranked, read_scores, require_alike, scores_of
 from c2l.data.dataset import Dataset, open_images
-from c2l.data.decoding import Skips, evenly, inputs_digest, read_in_batches
+from c2l.data.decoding import Skips, evenly, inputs_digest, left_out, read_in_batches
 from c2l.data.labels import Merge
 from c2l.data.masks import read_mask, resize_labels
 from c2l.data.records import Record
-from c2l.data.scoring_input import content_sha256, settle
+from c2l.data.scoring_input import settle
 from c2l.drawing.content import ReportContent, Rival, Tile
 from c2l.drawing.masks import Legend, write_indexed_png, write_legend
 from c2l.drawing.overlay import overlay, reduced
@@ -103,15 +103,16 @@ def render(
         raise UsageError(
             f"{artifact}: {predictor.clusters} clusters; an indexed PNG holds {schema.IGNORE}"
         )
-    scores = _read_scores(options.scores, predictor)
+    given = Path(options.scores) if options.scores else None
+    scores = scores_of(given, predictor.origin.sha256, predictor.clusters) if given else None
     legend = _legend(predictor, scores)
-    if scores is not None and not _of(scores, Path(str(options.scores)), dataset):
+    if given and scores and not are_of(scores, given, dataset):
         # They name the clusters of other photos, but say nothing of how well these are parsed.
         console.print(f"not shown: {options.scores} holds the scores of other photos than {images}")
         legend = replace(legend, named_by=f"{legend.named_by}, by scores of other photos")
         scores = None
     read = [(path, read_scores(path)) for _, path in rivals]
-    require_alike([(Path(str(options.scores)), scores), *read] if scores else read)
+    require_alike([(given, scores), *read] if given and scores else read)
     others = [
         Rival(name, found["miou"], found["pixel_accuracy"])
         for (name, _), (_, found) in zip(rivals, read, strict=True)
@@ -121,7 +122,8 @@ def render(
         replacing_folder(output) as partial,
     ):
         made_from = _made_from(predictor, dataset, options, rivals, legend)
-        drawn, made_from = _draw_all(predictor, records, partial, legend, options, made_from)
+        skips = Skips(options.on_error, dataset.unusable)
+        drawn, made_from = _draw_all(predictor, records, partial, legend, options, made_from, skips)
         chosen = {r.name for r in _evenly(records, options.sheet)}
         tiles = [(record, mask) for record, mask in drawn if record.name in chosen]
         with output_errors(output):
@@ -130,9 +132,9 @@ def render(
         tile = partial_call(_tile, truth, legend, options)
         pictures = (tile(*one, "") for one in tiles)
         content = _content(predictor, artifact, dataset, scores, legend, pictures, others, options)
-        if skipped := made_from["skipped"]:
-            left_out = f"{len(skipped)}: {'; '.join(skipped.values())}"
-            content = replace(content, facts=[*content.facts, ("left out", left_out)])
+        if skips.all:
+            said = left_out(list(skips.all), len(records) + len(skips.unusable))
+            content = replace(content, facts=[*content.facts, ("left out", said)])
         if truth is not None:
             content = replace(content, **_extremes(scores, drawn, tile))
         write_report(partial / "report.html", content)
@@ -143,34 +145,6 @@ def render(
 
 def _evenly(records: Sequence[Record], limit: int) -> list[Record]:
     return [records[i] for i in evenly(len(records), limit or len(records))]
-
-
-def _read_scores(path: str | None, predictor: Predictor) -> dict[str, Any] | None:
-    if path is None:
-        return None
-    scores = read_scores(Path(path))
-    found = scores.get("lineage", {}).get("predictor_sha256")
-    if found != predictor.origin.sha256 or len(scores["confusion"]) != predictor.clusters:
-        raise BadInputError(
-            path,
-            "these are not the scores of this predictor",
-            hint="score it again: c2l eval RUN DATA -o eval.json --overwrite",
-        )
-    return scores
-
-
-def _of(scores: dict[str, Any], path: Path, dataset: Dataset) -> bool:
-    """Whether scores are of photos of this data set, in the same place or with the same bytes."""
-    lineage = scores["lineage"]
-    place = source(DATA, Path(str(lineage.get("data"))), "").located(path)
-    if dataset.root.resolve().is_relative_to(place.resolve()):
-        return True
-    masked = [record for record in dataset.records if record.mask is not None]
-    if len(masked) != scores.get("images"):
-        return False
-    sums = [content_sha256(record) for record in masked]
-    digest = inputs_digest([record.name for record in masked], sums)
-    return bool(digest == lineage.get("data_sha256"))
 
 
 def _legend(predictor: Predictor, scores: dict[str, Any] | None) -> Legend:
@@ -202,11 +176,11 @@ def _draw_all(
     legend: Legend,
     options: RenderOptions,
     made_from: dict[str, Any],
+    skips: Skips,
 ) -> tuple[list[tuple[Record, Path]], dict[str, Any]]:
     """Write every mask and overlay; the images drawn with their masks, and what these are of."""
     palette = pascal_palette()
     done, sums = [], []
-    skips = Skips(options.on_error)
 
     def write(record: Record, full: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:
         mask = legend.table[labels]
@@ -239,12 +213,12 @@ def _draw_all(
                 sums.append(sha256)
         bar.advance(len([one.result() for one in writing]))
     skips.count(len(records))
-    if len(skips.reasons) == len(records):
+    if not done:
         raise BadInputError(records[0].image, "not one image could be read")
     names = [record.name for record, _ in done]
     digest = inputs_digest(names, sums)
     of_these = [replace(s, sha256=digest) if s.role == DATA else s for s in made_from["lineage"]]
-    drawn_from = {"lineage": as_json(of_these), "skipped": skips.reasons, "photos": names}
+    drawn_from = {"lineage": as_json(of_these), "skipped": skips.all, "photos": names}
     return done, made_from | drawn_from
 
 

@@ -16,10 +16,13 @@ from c2l.data.records import Record
 from c2l.errors import BadInputError
 from c2l.model.build import Weights
 from c2l.model.loading import options_from
-from c2l.options import ExtractOptions, FitOptions
+from c2l.options import ExtractOptions, FitOptions, flag
 from c2l.runtime.files import sha256_file
+from c2l.runtime.progress import console
 from c2l.training.view_sources import StoredViews
 
+# Options of the run that only repeat how the store was made.
+_NETWORK = ("image_size", "backbone", "weights", "gradients_input")
 AGAIN = "extract the features again: c2l extract DATA -o features.h5 --views"
 
 
@@ -49,13 +52,12 @@ class FrozenLayer:
         }
 
     def apply_to(self, options: FitOptions) -> FitOptions:
-        """The run's options with the network's own from the store."""
-        return replace(
-            options,
-            image_size=self.made.image_size,
-            backbone=self.made.backbone,
-            gradients_input=self.made.gradients_input,
-        )
+        """The run's options with the network's own from the store; says what that changes."""
+        own = {name: getattr(self.made, name) for name in _NETWORK}
+        changed = [f"{flag(n)} {value}" for n, value in own.items() if value != getattr(options, n)]
+        if changed:
+            console.print(f"the network is that of {self.path}: {' '.join(changed)}")
+        return replace(options, **own)
 
     def require_weights(self, weights: Weights) -> None:
         """Refuse weights that the store was not made with.
@@ -93,10 +95,17 @@ def open_frozen(options: FitOptions, device: torch.device, stack: ExitStack) -> 
     path = Path(options.features)
     reader = stack.enter_context(read_features(path))
     made = options_from(ExtractOptions, reader.config, path)
-    if not reader.has_views or reader.sampled or reader.has_pca or made.checkpoint:
+    found = {
+        f"features of the trained network {made.checkpoint}": bool(made.checkpoint),
+        "features of one view": not reader.has_views,
+        "a sample of pixels": reader.sampled,
+        "features reduced by PCA": reader.has_pca,
+    }
+    if wrong := [what for what, is_so in found.items() if is_so]:
         raise BadInputError(
             path,
-            "heads are trained on both views of whole maps of a backbone",
+            "heads are trained on both views of whole maps of a backbone without training, found "
+            + " and ".join(wrong),
             hint="make them with: c2l extract DATA -o features.h5 --views",
         )
     views = StoredViews(reader, device, options.amp)

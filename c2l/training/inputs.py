@@ -90,7 +90,7 @@ def open_inputs(data: Path, options: FitOptions, stack: ExitStack) -> Inputs:
     config["data"] = {
         "layout": dataset.layout,
         "split": dataset.split,
-        "images": len(dataset.records),
+        "images": dataset.images,
     }
     return Inputs(options, dataset, device, frozen, net, start, config)
 

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,13 @@ from typing import Any
 import torch
 
 from c2l import schema
-from c2l.artifacts.freshness import CHANGED_PHOTOS, require_same_photos
+from c2l.artifacts.freshness import changed_photos, require_same_photos
 from c2l.artifacts.lineage import as_json
 from c2l.artifacts.outputs import hold, inputs_of, refuse_existing
 from c2l.artifacts.runs import Run
 from c2l.data.cache import build_cache
+from c2l.data.dataset import Dataset
 from c2l.data.decoding import Skips
-from c2l.data.records import Record
 from c2l.errors import BadInputError, C2LError, StoppedError, UsageError
 from c2l.figure.cache import build_figures
 from c2l.model.in_force import in_force
@@ -58,15 +58,7 @@ def train(
     """
     # A folder that is a symbolic link stays one: its target is replaced.
     output = Path(os.path.realpath(output)) if output.is_symlink() else output
-    if resume and overwrite:
-        raise UsageError("--resume continues a run, --overwrite replaces it: choose one")
-    # An existing run is refused before any image is decoded; one that a failed start left behind
-    # holds nothing.
-    if not resume:
-        replaced = overwrite or Run.is_empty(output)
-        read = inputs_of(options, data=data)
-        refuse_existing(output, overwrite=replaced, inputs=read, hint=REPLACE)
-    options = in_force(options, output if resume else None)
+    options = allowed(data, output, options, resume=resume, overwrite=overwrite)
     with ExitStack() as stack, hold(output), StopRequest() as stop:
         inputs = open_inputs(data, options, stack)
         if inputs.frozen:
@@ -84,6 +76,37 @@ def train(
     return output
 
 
+def allowed(
+    data: Path, output: Path, options: FitOptions, *, resume: bool, overwrite: bool
+) -> FitOptions:
+    """The options in force, once nothing that lies at the output is in the way of a run.
+
+    Raises:
+        UsageError: there is a run already, or options do not go together.
+        BadInputError: no run to resume, or a damaged one.
+        ConfigDiffersError: ``resume`` under other options.
+    """
+    if resume and overwrite:
+        raise UsageError("--resume continues a run, --overwrite replaces it: choose one")
+    # An existing run is refused before any image is decoded; one that a failed start left behind
+    # holds nothing.
+    if not resume:
+        replaced = overwrite or Run.is_empty(output)
+        read = inputs_of(options, data=data)
+        refuse_existing(output, overwrite=replaced, inputs=read, hint=REPLACE)
+    options = in_force(options, output if resume else None)
+    if resume and not options.features:  # before weights that were not meant are looked for
+        _require_same_options(Run.open(output), options)
+    return options
+
+
+def _require_same_options(run: Run, options: FitOptions) -> None:
+    """Refuse to resume under other options, weights of no file among them."""
+    began = run.config.get("options", {}).get("weights")
+    named = not options.checkpoint and "none" in (began, options.weights)
+    run.require_same({"options.weights": options.weights} if named else {}, options)
+
+
 def _open_run(output: Path, inputs: Inputs, *, resume: bool, overwrite: bool) -> Run:
     """The run folder; torch's threads are those the run began with, since sums depend on them."""
     config = inputs.config
@@ -93,7 +116,9 @@ def _open_run(output: Path, inputs: Inputs, *, resume: bool, overwrite: bool) ->
         run = Run.create(output, full, overwrite=overwrite)
     else:
         run = Run.open(output)
-        run.require_same(config, inputs.options)
+        # Photos are compared, and named, once they are read.
+        data = {key: value for key, value in config["data"].items() if key != "images"}
+        run.require_same(config | {"data": data}, inputs.options)
     prepare_cpu(int(run.config.get("threads", 0)))
     return run
 
@@ -120,7 +145,7 @@ def _trainer(
     if inputs.frozen:
         views = inputs.frozen.views
     else:
-        views = _photo_views(stack, run, inputs.dataset.records, options, device, stop)
+        views = _photo_views(stack, run, inputs.dataset, options, device, stop)
         require_batches(inputs.net, options, len(views.names))
     state = TrainingState(run, inputs.net.to(device), options)
     if resume:
@@ -137,27 +162,29 @@ def _trainer(
 def _photo_views(
     stack: ExitStack,
     run: Run,
-    records: Sequence[Record],
+    dataset: Dataset,
     options: FitOptions,
     device: torch.device,
     stop: StopRequest,
 ) -> PhotoViews:
     """The photos, decoded once, and checked to be those that the run began with."""
     folder = Path(options.cache_dir) if options.cache_dir else run.scratch
-    skips = Skips(options.on_error)
+    records, skips = dataset.records, Skips(options.on_error, dataset.unusable)
     cache = build_cache(records, folder, options.image_size, options.workers, skips, stop)
     stack.callback(cache.close)
+    skips.count(len(records))
     inputs = run.path / schema.RUN_INPUTS
     if inputs.is_file():
         stored = read_json(inputs, what="a run's inputs", sealed=True)
         if stored.get("inputs_sha256") != cache.inputs_sha256:
-            raise BadInputError(run.path, CHANGED_PHOTOS, hint="start a new run")
+            raise changed_photos(run.path, dict(zip(cache.names, cache.sums, strict=False)))
     elif run.steps():
         raise BadInputError(
             inputs, "is missing: which photos the run began with is unknown", hint="put it back"
         )
     else:
-        known = {"inputs_sha256": cache.inputs_sha256, "skipped": skips.reasons}
+        photos = dict(zip(cache.names, cache.sums, strict=False))
+        known = {"inputs_sha256": cache.inputs_sha256, "skipped": skips.all, "photos": photos}
         write_json(inputs, known, sealed=True)
     return PhotoViews(cache, options.seed, device, options.amp)
 

@@ -250,6 +250,13 @@ def test_a_preset_that_is_none_is_refused_with_those_that_are(cli: Cli, tmp_path
     assert "choose paper or picie" in outcome.err
 
 
+def test_an_option_in_both_spellings_is_refused(cli: Cli, few: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path, "[extract]\nimage-size = 64\nimage_size = 96\n")
+    outcome = cli("extract", few, "-o", tmp_path / "f.h5", "--config", config)
+    assert outcome.code == 2
+    assert "image-size stands there twice, also as image_size" in outcome.err
+
+
 def test_a_missing_file_of_options_is_named(cli: Cli, few: Path, tmp_path: Path) -> None:
     outcome = cli("extract", few, "-o", tmp_path / "f.h5", "--config", tmp_path / "none.toml")
     assert outcome.code == 3

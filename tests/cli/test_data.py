@@ -61,7 +61,9 @@ def test_a_check_in_words_keeps_to_the_width_and_says_each_thing_once(
         "      next: save label ids as PNG; JPEG changes them"
     ]
     # What is wrong with a mask says that it is left out.
-    assert [line for line in lines if line.startswith("left")] == ["left  notes.md: of other kinds"]
+    assert [line for line in lines if line.startswith("left")] == [
+        "left  notes.md: of another kind"
+    ]
 
 
 def test_what_is_wrong_is_listed_file_by_file(cli: Cli, people: Path, tmp_path: Path) -> None:

@@ -153,7 +153,9 @@ def test_broken_masks_are_left_out_of_the_scores_when_asked(
     (data / "SegmentationClassAug" / f"{names[0]}.png").write_bytes(b"broken")
     command = ("eval", trained, data, "-o", path, "--split", "val", "--bootstrap", "0")
     assert cli(*command).code == 3
-    found = cli.ok(*command, "--on-error", "skip", "--json").values
+    done = cli.ok(*command, "--on-error", "skip", "--json")
+    assert "1 of 3 photos were left out: " in done.err
+    found = done.values
     assert found["images"] == 2
     assert len(found["skipped"]) == 1
     assert stands(cli, path)
@@ -195,7 +197,7 @@ def test_a_finished_run_is_resumed_only_as_what_it_is(
     (fewer / "splits" / "train.txt").write_text("a\nb\n")
     other = cli("fit", fewer, "-o", trained, *options)
     assert other.code == 4
-    assert "data.images" in other.err
+    assert "data.layout" in other.err
     both = cli("fit", people, "-o", trained, *options, "--overwrite")
     assert both.code == 2
 
@@ -325,8 +327,12 @@ def test_a_dry_run_meets_what_the_run_would_meet(cli: Cli, few: Path, tmp_path: 
     missing = ("--weights", str(tmp_path / "none.safetensors"))
     assert cli(*command, *missing, "--dry-run").code == 3
     assert cli(*command, "--sharpen", "--dry-run").code == 2
+    assert cli(*command, "--prove-resume", "--dry-run").code == 2
+    assert cli(*command, "--max-steps", "1", "--dry-run", "--json").values["steps"] == 1
     planned = cli.ok(*command, "--epochs", "1", "--dry-run", "--json").values
     cli.ok(*command, "--epochs", "1")
+    assert "--resume" in cli(*command, "--dry-run").err
+    assert cli(*command, "--resume", "--overwrite", "--dry-run").code == 2
     size = sum(len(content) for content in contents(tmp_path / "run").values())
     # One of the two checkpoints that may be kept is there after one epoch.
     assert size < planned["disk_bytes_after"] * 1.05

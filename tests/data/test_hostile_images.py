@@ -223,7 +223,14 @@ def test_odd_photos_are_read_and_broken_ones_counted_and_listed(
 
 def test_a_run_lists_the_photos_it_left_out(cli: Cli, mixed: Path, tmp_path: Path) -> None:
     path = tmp_path / "run"
-    cli.ok("fit", mixed, "-o", path, *FIT, "--max-steps", "1", "--on-error", "skip")
+    words = ("--max-steps", "1", "--on-error", "skip", "--json")
+    done = cli.ok("fit", mixed, "-o", path, *FIT, *words)
+    assert json.loads(done.out)["left_out"] == BROKEN
+    assert f"{len(BROKEN)} of {len(BROKEN) + len(SIZES)} photos were left out: " in done.err
+    assert (
+        sorted(json.loads(cli.ok("inspect", path, "--json").out)["artifacts"][0]["left_out"])
+        == BROKEN
+    )
     listed = json.loads((path / "inputs.json").read_text())["skipped"]
     assert sorted(listed) == BROKEN
 

@@ -359,3 +359,17 @@ def test_oddities_print_nothing(tmp_path: Path) -> None:
         cwd=Path(__file__).parents[2],
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_file_that_may_not_be_read_is_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", (4, 4)).save(path)
+
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("c2l.data.images.io.FileIO", refused)
+    with pytest.raises(BadInputError, match=r"a\.png: cannot be read: Permission denied$"):
+        read_rgb(path)

@@ -180,7 +180,7 @@ def test_of_two_kinds_of_masks_the_one_of_labels_is_taken_or_none(tmp_path: Path
     assert set(pairs(tmp_path).values()) == {f"gt/p{i}_labelIds.png" for i in range(6)}
     report = check_dataset(tmp_path)
     assert report.line == (
-        "6 photos, 6 with masks, 6 files left out (6 not needed: another mask is taken)"
+        "6 photos, 6 with masks, 6 files left out (6 not used, since the photo has another mask)"
     )
     for number in range(6):
         (tmp_path / "gt" / f"p{number}_instanceIds.png").rename(tmp_path / "gt" / f"p{number}.png")
@@ -262,7 +262,7 @@ def test_a_folder_is_named_by_all_of_its_name(tmp_path: Path, name: str) -> None
         ("__MACOSX/._p0.jpg", "what macOS adds to archives"),
         ("._p0.jpg", "hidden"),
         (".ipynb_checkpoints/p0-checkpoint.jpg", "hidden"),
-        ("Thumbs.db", "of other kinds"),
+        ("Thumbs.db", "of another kind"),
     ],
 )
 def test_copies_that_systems_and_servers_keep_are_left_out(
@@ -335,7 +335,7 @@ def test_masks_that_c2l_drew_may_be_masks_with_their_legend_as_names(
 def test_pictures_of_formats_that_are_not_read_are_said(tmp_path: Path) -> None:
     photos(tmp_path / "images", count=3)
     masks(tmp_path / "masks", count=3)
-    for suffix in (".HEIC", ".gif", ".avif", ".npy"):
+    for suffix in (".HEIC", ".jxl", ".avif", ".npy"):
         (tmp_path / "images" / f"q{suffix}").write_bytes(b"whatever")
     save(tmp_path / "images" / "r.jpg", photo(8)).rename(tmp_path / "images" / "r.jfif")
     save(tmp_path / "images" / "s.jpg", photo(9)).rename(tmp_path / "images" / "no-ending")
@@ -345,10 +345,59 @@ def test_pictures_of_formats_that_are_not_read_are_said(tmp_path: Path) -> None:
     found = left(report)
     assert found["images/q.HEIC"] == "in a format that is not read"
     assert found["images/no-ending"] == "like a picture, but without a suffix"
-    assert ".gif" in report.line
+    assert ".jxl" in report.line
     assert {note.hint for note in report.notes} == {"convert to JPEG or PNG"}
     (stray,) = report.problems
     assert "is of a format that is not read" in stray.problem
+
+
+def test_gif_and_a_jpeg_of_a_phones_suffix_are_read(cli: Cli, tmp_path: Path) -> None:
+    save(tmp_path / "a.gif", photo(1))
+    save(tmp_path / "b.jpg", photo(2)).rename(tmp_path / "b.HEIC")
+    frames = [Image.fromarray(photo(n)) for n in (3, 4)]
+    frames[0].save(tmp_path / "c.gif", save_all=True, append_images=frames[1:])
+    assert pairs(tmp_path) == dict.fromkeys(("a.gif", "b.HEIC", "c.gif"))
+    report = check_dataset(tmp_path)
+    assert (report.problems, report.formats) == ([], {"GIF": 2, "JPEG": 1})
+    assert open_dataset(tmp_path / "b.HEIC").records[0].photo()[1] == photo(2).shape[:2]
+
+
+def test_photos_that_cannot_be_read_are_counted_in_the_line(tmp_path: Path) -> None:
+    photos(tmp_path, count=3)
+    (tmp_path / "p1.jpg").write_bytes(b"no picture")
+    save(tmp_path / ".dot.jpg", photo(1))
+    save(tmp_path / ".hidden" / "x.jpg", photo(1))
+    line = check_dataset(tmp_path).line
+    assert "2 hidden: .hidden/, .dot.jpg" in line
+    assert line.endswith("; 1 of the photos cannot be read")
+
+
+def test_a_folder_that_cannot_be_entered_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos(tmp_path, count=2)
+    (tmp_path / "closed").mkdir()
+    scan, status = os.scandir, os.stat
+
+    def closed(path: object) -> None:
+        if isinstance(path, str | Path) and "/closed" in str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+
+    def closed_scan(path: str | Path) -> object:
+        closed(path)
+        return scan(path)
+
+    def closed_status(path: str | Path, **more: object) -> object:
+        closed(None if str(path).endswith("/closed") else path)
+        return status(path, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "scandir", closed_scan)
+    monkeypatch.setattr(os, "stat", closed_status)
+    (problem,) = check_dataset(tmp_path).problems
+    assert (problem.file, problem.problem) == (
+        "closed",
+        "the folder cannot be read: Permission denied",
+    )
 
 
 def test_masks_of_formats_that_are_not_read_are_said(
@@ -375,7 +424,7 @@ def test_a_mask_that_is_read_counts_beside_one_that_is_not(tmp_path: Path) -> No
     report = check_dataset(tmp_path)
     assert report.problems == []
     assert report.line == (
-        "3 photos, 3 with masks, 3 files left out (3 not needed: another mask is taken)"
+        "3 photos, 3 with masks, 3 files left out (3 not used, since the photo has another mask)"
     )
 
 
@@ -416,7 +465,7 @@ def test_every_command_says_the_same_line(cli: Cli, trained: Path, tmp_path: Pat
     photos(data / "img")
     masks(data / "seg")
     (data / "notes.md").touch()
-    line = "6 photos, 6 with masks, 1 file left out (1 of other kinds: notes.md)"
+    line = "6 photos, 6 with masks, 1 file left out (1 of another kind: notes.md)"
     assert line in cli.ok("data", "check", data).out
     assert cli.ok("data", "check", data, "--json").values["line"] == line
     commands = (
@@ -452,7 +501,7 @@ def test_lists_are_found_in_other_places_and_forms(tmp_path: Path, place: str, t
     (tmp_path / "notes.md").touch()
     found = open_dataset(tmp_path, split="val")
     assert [r.name for r in found.records] == ["p0.jpg", "p2.jpg"]
-    left_out = "left out (1 of other kinds: notes.md)"
+    left_out = "left out (1 of another kind: notes.md)"
     assert found.line == f"split val: 2 photos, 2 with masks, 1 file of the whole folder {left_out}"
     report = check_dataset(tmp_path)
     assert (report.texts, report.line) == ([place], f"6 photos, 6 with masks, 1 file {left_out}")
@@ -491,7 +540,7 @@ def test_what_says_more_of_photos_than_their_names_is_no_list(
     photos(tmp_path / "images")
     (tmp_path / name).write_text(text)
     report = check_dataset(tmp_path)
-    assert (report.splits, left(report)) == ({}, {name: "of other kinds"})
+    assert (report.splits, left(report)) == ({}, {name: "of another kind"})
     # Called as a split is, it is one.
     (tmp_path / name).rename(tmp_path / f"val{Path(name).suffix}")
     assert list(check_dataset(tmp_path).splits) == ["val"]
@@ -598,6 +647,55 @@ def test_a_check_never_stops_at_the_first_fault(tmp_path: Path) -> None:
     assert "symbolic links" in found["loop.jpg"]
     assert "found UTF-16" in found["splits/test.txt"]
     assert report.images.images == 2
+
+
+def unusable(root: Path) -> dict[str, str]:
+    """Two sound photos and three files that cannot be used, each with a part of its reason."""
+    photos(root, count=2)
+    save(root / "p1.png", photo(1))
+    save(root.parent / "out.jpg", photo(2))
+    (root / "linked.jpg").symlink_to(root.parent / "out.jpg")
+    (root / "dangling.jpg").symlink_to("nowhere.jpg")
+    return {
+        "dangling.jpg": "a symbolic link to nothing",
+        "linked.jpg": "a symbolic link out of the data set",
+        "p1.png": "'p1.jpg' beside it has the same name but for its suffix",
+    }
+
+
+def test_all_files_that_cannot_be_used_are_named_in_one_error(tmp_path: Path) -> None:
+    expected = unusable(tmp_path / "data")
+    with pytest.raises(BadInputError, match="3 files cannot be used") as caught:
+        open_dataset(tmp_path / "data")
+    for name, reason in expected.items():
+        assert f"{name}: {reason}" in caught.value.message
+    assert f"c2l data check {tmp_path / 'data'}" in str(caught.value.hint)
+
+
+def test_files_that_cannot_be_used_are_left_out_where_asked(
+    cli: Cli, tmp_path: Path, trained: Path
+) -> None:
+    data, out = tmp_path / "data", tmp_path / "out"
+    expected = unusable(data)
+    (data / "torn.jpg").write_bytes((data / "p0.jpg").read_bytes()[:300])
+    done = cli.ok("render", trained, data, "-o", out, "--on-error", "skip", "--json")
+    for name, reason in expected.items():
+        assert f"skipped {data / name}: {reason}" in done.err
+    assert "4 of 6 photos were left out: " in done.err
+    assert json.loads(done.out)["left_out"] == sorted([*expected, "torn.jpg"])
+    assert "4 of 6 photos were left out: " in (out / "report.html").read_text()
+    assert sorted(p.name for p in (out / "overlays").iterdir()) == ["p0.png", "p1.png"]
+    assert "stale" not in cli.ok("status", out).out
+
+
+def test_two_masks_of_one_photo_are_not_scored_where_faults_are_skipped(tmp_path: Path) -> None:
+    photos(tmp_path / "images", count=2)
+    masks(tmp_path / "masks", count=2)
+    savemat(tmp_path / "masks" / "p1.mat", {"groundtruth": mask(1)})
+    choices = Choices(on_error="skip")
+    assert len(open_dataset(tmp_path, choices=choices).records) == 2
+    with pytest.raises(BadInputError, match="another mask beside it has its name"):
+        open_dataset(tmp_path, choices=choices, labelled_only=True)
 
 
 def test_links_that_all_lead_out_are_the_reason_that_is_given(cli: Cli, tmp_path: Path) -> None:

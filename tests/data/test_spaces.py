@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from conftest import FIT, Cli
 from drawn import mask, masks, photo, photos, save
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from c2l.data.check import CheckReport, check_dataset
 from c2l.data.dataset import open_dataset
@@ -66,7 +65,7 @@ def test_folders_alone_prove_no_labels(tmp_path: Path, layout: str) -> None:
     report = check_dataset(make(tmp_path, layout))
     assert (report.layout, report.label_space, report.merge) == (layout, None, "identity")
     assert list(report.labels) == ["label-0", "label-1", "label-2"]
-    assert "nobody names them" in report.labels_by
+    assert "no file names them" in report.labels_by
 
 
 @pytest.mark.parametrize("layout", [one for one in LAYOUTS if one.stems], ids=lambda one: one.name)

@@ -215,3 +215,25 @@ def test_the_error_without_timm_says_how_to_install_it(monkeypatch: pytest.Monke
     with pytest.raises(UsageError) as error:
         build_backbone("timm:vit_tiny_patch16_224")
     assert error.value.hint == 'install it: pip install "c2l[timm]"'
+
+
+def test_what_torch_prints_of_a_download_is_no_result(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Published:
+        url = "https://example.invalid/weights.pth"
+
+        def get_state_dict(self, **_: object) -> None:
+            print("Downloading")
+            raise OSError("no network")
+
+    monkeypatch.setattr("c2l.model.build.published_weights", lambda _: Published())
+    with pytest.raises(BadInputError, match="not cached and cannot be fetched: no network"):
+        load_backbone(NetworkOptions(weights="imagenet"), seed=0)
+    assert capsys.readouterr() == ("", "Downloading\n")
+
+
+def test_weights_of_no_known_name_or_file_are_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="imagnet: no such file") as caught:
+        load_backbone(NetworkOptions(weights=str(tmp_path / "imagnet")), seed=0)
+    assert "imagenet, none, drawn" in str(caught.value.hint)

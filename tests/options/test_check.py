@@ -140,3 +140,17 @@ def test_a_preset_is_recorded_but_its_options_are_repeated_one_by_one() -> None:
     assert FitOptions(**repeated) == FitOptions(
         **{k: v for k, v in vars(preset(FitOptions, "paper", clusters=16)).items() if k != "preset"}
     )
+
+
+def test_options_without_effect_are_told_with_the_reason() -> None:
+    assert FitOptions().without_effect() == {}
+    off = FitOptions(part="off", part_weight=3.0, mixture_iterations=5, merge_threshold=5.0)
+    assert off.without_effect() == {
+        "--part off": ["--part-weight"],
+        "--final-clusters kmeans": ["--mixture-iterations"],
+        "--merge-clusters figure": ["--merge-threshold"],
+    }
+    baseline = FitOptions(method="picie", part="map", pixel="off", heads=4)
+    assert baseline.without_effect() == {"--method picie": ["--part", "--heads"]}
+    both = FitOptions(final_clusters="mixture", merge_clusters="border", mixture_iterations=5)
+    assert both.without_effect() == {}

@@ -218,7 +218,7 @@ def test_a_folder_of_every_fault_is_skipped_file_by_file_and_listed(
     skipped = [line.split("\t")[0] for line in found["skipped"]]
     assert skipped == sorted([*broken, "large.png"])
     assert found["arrays"]["features"]["shape"][0] == 4
-    assert "5 of 9 images were left out" in outcome.err
+    assert "5 of 9 photos were left out: " in outcome.err
 
 
 def test_a_skipped_photo_leaves_no_row_and_is_listed(

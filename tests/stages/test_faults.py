@@ -153,7 +153,7 @@ def test_an_output_that_cannot_be_written_is_74_before_any_work(
     assert "next: choose an output in a writable folder" in outcome.err
 
 
-def test_weights_that_changed_are_not_gone_on_with(cli: Cli, few: Path, tmp_path: Path) -> None:
+def test_changed_weights_are_not_resumed(cli: Cli, few: Path, tmp_path: Path) -> None:
     from conftest import stop_after
     from safetensors.torch import load_file, save_file
 

@@ -354,9 +354,20 @@ def test_heads_alone_leave_the_backbone_as_it_was_and_can_have_other_channels(
     assert "stored features" in started.err
 
 
+def test_heads_record_the_network_of_their_features(
+    cli: Cli, people: Path, store: Path, tmp_path: Path
+) -> None:
+    words = (*FIT, "--epochs", "0", "--weights", "imagenet", "--image-size", "128")
+    done = cli.ok("fit", people, "-o", tmp_path / "run", *words, "--features", store)
+    options = json.loads((tmp_path / "run" / "config.json").read_text())["options"]
+    assert (options["weights"], options["image_size"]) == ("none", 64)
+    assert f"the network is that of {store}: --image-size 64 --weights none" in done.err
+
+
 def test_heads_need_both_views(cli: Cli, people: Path, layer4: Path, tmp_path: Path) -> None:
     outcome = cli("fit", people, "-o", tmp_path / "r", *FIT, "--features", layer4)
     assert outcome.code == 3
+    assert "found features of one view" in outcome.err
     assert "--views" in outcome.err
 
 
@@ -428,7 +439,22 @@ def test_changed_photos_are_not_resumed(cli: Cli, stopped: tuple[Path, Path]) ->
     shutil.copyfile(photos / "a.jpg", photos / "b.jpg")
     outcome = cli("fit", photos, "-o", run, *STOPPABLE, "--resume")
     assert outcome.code == 3
-    assert "changed" in outcome.err
+    assert "the photos have changed since the run began: changed b.jpg" in outcome.err
+    (photos / "b.jpg").rename(photos / "z.jpg")
+    outcome = cli("fit", photos, "-o", run, *STOPPABLE, "--resume")
+    assert outcome.code == 3
+    assert "began: added z.jpg; missing b.jpg" in outcome.err
+
+
+def test_a_run_resumed_without_its_options_names_them_before_weights_are_read(
+    cli: Cli, stopped: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos, run = stopped
+    monkeypatch.setattr("c2l.training.run.open_inputs", lambda *_: pytest.fail("opened"))
+    outcome = cli("fit", photos, "-o", run, "--resume")
+    assert outcome.code == 4
+    assert "options.epochs: the run has 1, now 2" in outcome.err
+    assert "options.weights: the run has 'none', now 'imagenet'" in outcome.err
 
 
 def test_a_finished_run_is_not_called_one_of_other_photos(
@@ -442,7 +468,7 @@ def test_a_finished_run_is_not_called_one_of_other_photos(
     shutil.copyfile(photos / "a.jpg", photos / "b.jpg")
     outcome = cli(*command)
     assert outcome.code == 3
-    assert "photos have changed" in outcome.err
+    assert "photos have changed since the run began: changed b.jpg" in outcome.err
 
 
 def test_nothing_is_not_resumed(cli: Cli, few: Path, tmp_path: Path) -> None:

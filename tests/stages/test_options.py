@@ -32,7 +32,7 @@ CALLS: dict[str, Callable[[Path], Any]] = {
     "cluster, planned": lambda _: cluster.plan(NONE, ClusterOptions(seed=-1)),
     "fit": lambda out: fit.fit(NONE, out, FitOptions(seed=-1)),
     "fit, resumed": lambda out: fit.fit(NONE, out, FitOptions(seed=-1), resume=True),
-    "fit, planned": lambda _: fit.plan(NONE, FitOptions(seed=-1)),
+    "fit, planned": lambda _: fit.plan(NONE, NONE, FitOptions(seed=-1)),
     "fit, proved": lambda out: prove.prove_resume(NONE, out, FitOptions(seed=-1)),
     "eval": lambda out: evaluate.evaluate(NONE, NONE, out, EvalOptions(seed=-1)),
     "eval, planned": lambda _: evaluate.plan(NONE, NONE, EvalOptions(seed=-1)),

@@ -59,7 +59,7 @@ def pictures(cli: Cli, trained: Path, wild: Path, tmp_path_factory: pytest.TempP
     """The wild photos drawn."""
     path = tmp_path_factory.mktemp("pictures") / "out"
     said = cli.ok("render", trained, wild, "-o", path, "--json").values
-    assert said == {"pictures": str(path), "report": str(path / "report.html")}
+    assert said == {"pictures": str(path), "report": str(path / "report.html"), "left_out": []}
     return path
 
 

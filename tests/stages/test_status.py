@@ -458,7 +458,7 @@ def test_a_label_merge_of_ones_own_is_an_input(
     assert status(cli, chain)["work/m.json"]["state"] == "done"
 
 
-def test_checkpoints_of_another_run_are_not_gone_on_with(
+def test_checkpoints_of_another_run_are_not_resumed(
     cli: Cli, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

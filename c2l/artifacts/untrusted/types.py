@@ -38,7 +38,7 @@ STATE_KINDS: Kinds = {
 
 # Of what other artifacts say of their origin.
 RUN_DATA_KINDS: Kinds = {"root": str, "images": int, "split": (str, NoneType)}
-RUN_INPUTS_KINDS: Kinds = {"inputs_sha256": str, "skipped": dict}
+RUN_INPUTS_KINDS: Kinds = {"inputs_sha256": str, "skipped": dict, "photos": dict}
 SCORES_KINDS: Kinds = {"lineage": dict, "images": int, "split": (str, NoneType), "skipped": dict}
 LEGEND_KINDS: Kinds = {"options": dict, "labels": list, "skipped": dict, "files": dict}
 LEGEND_TEXTS = ("rivals", "photos")
