@@ -254,7 +254,6 @@ def _confusions(
     skips.count(len(dataset.records))
     sha256 = inputs_digest(names, sums)
     stacked = np.stack(per_image)
-    skips.count(len(dataset.records))
     return Found(raw, names, stacked, sha256, skips.all, dropped, either_way)
 
 

@@ -20,7 +20,7 @@ from c2l.artifacts.outputs import claim, inputs_of, refuse_existing
 from c2l.artifacts.runs import Run
 from c2l.artifacts.scores import are_of, ranked, read_scores, require_alike, scores_of
 from c2l.data.dataset import Dataset, open_images
-from c2l.data.decoding import Skips, evenly, inputs_digest, left_out, read_in_batches
+from c2l.data.decoding import Skips, evenly, inputs_digest, read_in_batches
 from c2l.data.labels import Merge
 from c2l.data.masks import read_mask, resize_labels
 from c2l.data.records import Record
@@ -133,8 +133,9 @@ def render(
         pictures = (tile(*one, "") for one in tiles)
         content = _content(predictor, artifact, dataset, scores, legend, pictures, others, options)
         if skips.all:
-            said = left_out(list(skips.all), len(records) + len(skips.unusable))
-            content = replace(content, facts=[*content.facts, ("left out", said)])
+            said = f"{len(skips.all)} of {len(records) + len(skips.unusable)} photos were left out"
+            fact = f"{said}: {'; '.join(skips.all.values())}"
+            content = replace(content, facts=[*content.facts, ("left out", fact)])
         if truth is not None:
             content = replace(content, **_extremes(scores, drawn, tile))
         write_report(partial / "report.html", content)
