@@ -60,7 +60,7 @@ def preset_option(stage: str) -> Any:
     return option(
         None,
         f"Take the options of a preset, {' or '.join(preset_names(stage))}, or of a TOML file; "
-        "other options take precedence.",
+        "other options of the command line win.",
         group="Method",
         metavar="NAME|FILE",
         reads="file",
