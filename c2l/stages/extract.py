@@ -38,7 +38,8 @@ from c2l.runtime.signals import StopRequest
 from c2l.runtime.streams import Purpose, stream
 from c2l.runtime.threads import prepare_cpu
 
-# Images whose features the principal components are computed from, evenly spread.
+# Principal components are computed from the features of every n-th image: of all that there are, or
+# of this many to twice as many. Another choice would give another store under the same seed.
 PCA_IMAGES = 256
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +14,16 @@ from PIL import Image
 
 from c2l.data.dataset import Dataset, open_dataset
 from c2l.data.labels import load_merge
+from c2l.data.layouts import FOLDER, LAYOUTS
+from c2l.data.lists import SUFFIXES
+from c2l.data.masks import MASK_SUFFIXES
+from c2l.data.pools import IMAGE_SUFFIXES
 from c2l.data.scoring_input import open_labelled
 from c2l.errors import BadInputError
-from c2l.options import EvalOptions
+from c2l.options import EvalOptions, flag
+from c2l.options.shared import FileOptions, LabelOptions
 
+PAGE = Path(__file__).parents[2] / "docs" / "data.md"
 CCP = Path(__file__).parents[3] / "shared" / "ccp"
 
 
@@ -330,6 +338,26 @@ def test_dangling_links_and_pipes_are_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.jpg")
     with pytest.raises(BadInputError, match="a device or a pipe"):
         open_dataset(tmp_path)
+
+
+def test_the_page_on_data_has_a_row_for_each_layout_in_their_order() -> None:
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    rows = [re.findall(r"`([^`]+)`", line) for line in lines if line.startswith("| `")]
+    layouts = (*LAYOUTS, FOLDER)
+    assert [row[0] for row in rows] == [layout.name for layout in layouts]
+    for layout, row in zip(layouts, rows, strict=True):
+        paths = [*layout.lists, *layout.folders, layout.space or ""]
+        for place in layout.places:
+            paths += [*place.photos, *place.masks, *place.lists, place.split or ""]
+        named = {part for path in paths for part in path.split("/")} - {"", "train", "val", "test"}
+        assert named - {part for word in row for part in word.split("/")} == set(), layout.name
+
+
+def test_the_page_on_data_names_every_format_and_option() -> None:
+    words = set(re.findall(r"`([^`\s]+)", PAGE.read_text(encoding="utf-8")))
+    formats = {*IMAGE_SUFFIXES, *MASK_SUFFIXES, *filter(None, SUFFIXES)}
+    options = {flag(field.name) for kind in (FileOptions, LabelOptions) for field in fields(kind)}
+    assert {*formats, *options, "--split", "--merge", "--allow-unscored"} - words == set()
 
 
 @pytest.mark.skipif(not CCP.is_dir(), reason="the CCP photos are not at ../shared/ccp")
