@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -20,6 +21,20 @@ def leave(number: int, _: Any) -> None:
     os._exit(INTERRUPTED)
 
 
+def mend_folder() -> None:
+    """Where the working folder was removed, go to one in which nothing is or can be made.
+
+    Relative paths then name nothing, while libraries still find the working folder that they ask
+    for: without one, MKL ends the process.
+    """
+    try:
+        os.getcwd()
+    except OSError:
+        print("c2l: the working folder is gone: relative paths name nothing", file=sys.stderr)
+        with suppress(OSError):
+            os.chdir("/proc/self/fdinfo")
+
+
 def run() -> None:
     """Import the commands, then run the one that is named; a signal before that is 130."""
     before = {number: signal.signal(number, leave) for number in heard()}
@@ -27,6 +42,7 @@ def run() -> None:
     from .streams import mend
 
     mend()
+    mend_folder()
     with supervised():
         from .main import run as run_command
 
