@@ -16,13 +16,13 @@ from c2l.options import CheckOptions, SynthOptions
 from c2l.runtime.text import printable
 from c2l.schema import SYNTH_MARKER
 
-from .commands import DATA_COMMANDS, SETTINGS
-from .grouped import TableGroup
+from .commands import DATA_COMMANDS
+from .grouped import group_of
 from .shared import PATH
 from .stage import Call, stage
 
 
-@click.group("data", cls=TableGroup, table=DATA_COMMANDS, context_settings=SETTINGS)
+@group_of(DATA_COMMANDS, "data")
 def command() -> None:
     """Make a synthetic set of people, or check what a folder holds."""
 

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import copy
 import importlib
+import inspect
+import sys
 import textwrap
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 
 from c2l.artifacts.drawn import shipped
 
-from .commands import Row
+from .commands import SETTINGS, Row
 
 # Keys of a context's ``meta``: whether its options are printed, and the file given by --config.
 PRINTS, CONFIG = "c2l.print_config", "c2l.config"
 # Where the texts of the help begin.
 COLUMN = 28
+
+
+def help_of(function: Callable[..., Any]) -> str | None:
+    """The text of a command's help: its docstring, which ``python -OO`` leaves in the source."""
+    if sys.flags.optimize < 2:
+        return function.__doc__
+    import ast
+
+    function = inspect.unwrap(function)
+    source = Path(function.__code__.co_filename).read_text(encoding="utf-8")
+    found = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.FunctionDef)]
+    return next(ast.get_docstring(n) for n in found if n.name == function.__name__)
 
 
 class GroupedOption(click.Option):
@@ -200,3 +215,16 @@ class TableGroup(click.Group):
         with formatter.section("Commands"):
             names = self.list_commands(ctx)
             formatter.write_dl([(name, self.table[name].summary) for name in names])
+
+
+def group_of(table: Mapping[str, Row], name: str | None = None) -> Callable[..., click.Group]:
+    """Make a function the group of a table's commands."""
+
+    def decorate(function: Callable[..., Any]) -> click.Group:
+        settings: dict[str, Any] = {"table": table, "context_settings": SETTINGS}
+        made: click.Group = click.group(name, cls=TableGroup, help=help_of(function), **settings)(
+            function
+        )
+        return made
+
+    return decorate

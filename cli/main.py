@@ -20,14 +20,14 @@ from c2l.runtime.memory import out_of_memory, process_limits
 from c2l.runtime.signals import heard
 from c2l.runtime.text import printable
 
-from .commands import COMMANDS, SETTINGS
-from .grouped import TableGroup
+from .commands import COMMANDS
+from .grouped import group_of
 from .limited import SHORTAGES
 from .start import leave
 from .streams import ReaderGoneError, StdoutError
 
 
-@click.group(cls=TableGroup, table=COMMANDS, context_settings=SETTINGS)
+@group_of(COMMANDS)
 @click.version_option(__version__, prog_name="c2l")
 def main() -> None:
     """Find body parts in photographs of people, without a single label.

@@ -11,7 +11,7 @@ import click
 from c2l.runtime.text import printable
 
 from .commands import SETTINGS
-from .grouped import GroupedCommand, GroupedOption
+from .grouped import GroupedCommand, GroupedOption, help_of
 
 Function = Callable[..., Any]
 PATH = click.Path(path_type=Path)
@@ -19,7 +19,14 @@ PATH = click.Path(path_type=Path)
 
 def grouped(name: str, **settings: Any) -> Callable[[Function], click.Command]:
     """Make a function the command of a name; ``settings`` are of ``GroupedCommand``."""
-    return click.command(name, cls=GroupedCommand, context_settings=SETTINGS, **settings)
+
+    def decorate(function: Function) -> click.Command:
+        make = click.command(
+            name, cls=GroupedCommand, context_settings=SETTINGS, help=help_of(function), **settings
+        )
+        return make(function)
+
+    return decorate
 
 
 def switch(
