@@ -10,7 +10,7 @@ import click
 
 from c2l.artifacts.scores import left_out, read_scores
 from c2l.data.unscored import Pixels
-from c2l.options import method_name
+from c2l.drawing.method_name import method_name
 from c2l.runtime.text import printable
 from c2l.schema import AGREEMENT
 

@@ -62,7 +62,7 @@ ROOMS: dict[str, set[str]] = {
         *("scoring", "synth", "training"),
     },
     "api": {"runtime", "artifacts", "data", "drawing", "model", "stages"},
-    "cli": {"runtime", "artifacts", "data", "model", "nn", "stages", "synth"},
+    "cli": {"runtime", "artifacts", "data", "drawing", "model", "nn", "stages", "synth"},
 }
 # Never imported in a room, not even inside a function.
 FOREIGN = {

@@ -11,7 +11,7 @@ import numpy as np
 
 from c2l.drawing.charts import bar, heat_map
 from c2l.drawing.content import Rival
-from c2l.options import method_name
+from c2l.drawing.method_name import method_name
 
 _TRIVIAL = {
     "everything-background": "All background",

@@ -45,7 +45,6 @@ from c2l.options.fit import (
     FIGURE_MERGES as FIGURE_MERGES,
     FitOptions as FitOptions,
     ModuleOptions as ModuleOptions,
-    method_name as method_name,
     names_parts as names_parts,
     needs_figures as needs_figures,
     without_modules_if_picie as without_modules_if_picie,

@@ -12,8 +12,9 @@ from c2l import __version__, schema
 from c2l.artifacts.outputs import JSON, claim
 from c2l.artifacts.scores import FRACTIONS, read_scores, require_alike, scored_on
 from c2l.drawing.comparison import markdown
+from c2l.drawing.method_name import method_name
 from c2l.errors import BadInputError, UsageError
-from c2l.options import FitOptions, method_name, roles
+from c2l.options import FitOptions, roles
 from c2l.runtime.files import replacing
 from c2l.runtime.json_files import flat, write_json
 from c2l.scoring.comparison import BySeed, difference, spread

@@ -8,8 +8,8 @@ from typing import Any
 
 from c2l.nn.pyramid import dense_side
 from c2l.options import FitOptions
+from c2l.training.fit_run import allowed, train
 from c2l.training.inputs import open_inputs
-from c2l.training.run import allowed, train
 
 
 def plan(

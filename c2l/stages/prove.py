@@ -1,4 +1,8 @@
-"""fit --prove-resume: stops a small run of the same kind, resumes it, and compares the results."""
+"""fit --prove-resume: stops a small run of the same kind, resumes it, and compares the results.
+
+As a program, ``python -m c2l.stages.prove JSON`` trains as an object says that has ``data``,
+``output``, ``options`` and ``resume``: in a process of its own, a run can be killed.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +29,12 @@ from c2l.options import FitOptions
 from c2l.runtime.files import output_errors, sha256_file
 from c2l.runtime.pool import worker_count
 from c2l.runtime.progress import console
+from c2l.training.fit_run import train
 
 # Batches per epoch of the proof.
 BATCHES = 3
 # Arguments of Python that train in a process of their own.
-PROGRAM = ("-m", "c2l.training.run")
+PROGRAM = ("-m", "c2l.stages.prove")
 
 
 def prove_resume(data: Path, output: Path, options: FitOptions) -> dict[str, Any]:
@@ -189,3 +194,18 @@ def _differences(whole: Path, broken: Path) -> list[str]:
         if sha256_file(first) != sha256_file(second):
             found.append(f"{first.parent.name}/{name}")
     return found
+
+
+def main(argument: str) -> None:
+    """Train as a JSON object says; exits with the code of the error, its message on stderr."""
+    wanted: dict[str, Any] = json.loads(argument)
+    options = FitOptions(**wanted["options"])
+    try:
+        train(Path(wanted["data"]), Path(wanted["output"]), options, resume=wanted["resume"])
+    except C2LError as error:
+        print(error.message, file=sys.stderr)
+        sys.exit(int(error.exit_code))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -27,6 +27,7 @@ from c2l.data.records import Record
 from c2l.data.scoring_input import settle
 from c2l.drawing.content import ReportContent, Rival, Tile
 from c2l.drawing.masks import Legend, write_indexed_png, write_legend
+from c2l.drawing.method_name import method_name
 from c2l.drawing.overlay import overlay, reduced
 from c2l.drawing.palette import part_colours, pascal_palette
 from c2l.drawing.report import write_report
@@ -34,7 +35,7 @@ from c2l.drawing.sheet import contact_sheet
 from c2l.errors import BadInputError, UsageError
 from c2l.model.loading import load_predictor
 from c2l.model.predictor import Predictor
-from c2l.options import RenderOptions, method_name, recorded
+from c2l.options import RenderOptions, recorded
 from c2l.runtime.device import pick_device
 from c2l.runtime.files import output_errors, replacing_folder, sha256_file, sha256_folder, unchanged
 from c2l.runtime.pool import worker_count

@@ -7,9 +7,10 @@ from typing import Any
 
 from c2l.artifacts.outputs import inputs_of, refuse_existing
 from c2l.model.build import build_network
+from c2l.model.export import export_half
 from c2l.options import TeachOptions
 from c2l.runtime.device import pick_device
-from c2l.training import teacher
+from c2l.training import teach_run
 
 
 def plan(options: TeachOptions) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def teach(
         # A resumed run may have been stopped after its export.
         replaced = overwrite or resume
         refuse_existing(export, overwrite=replaced, inputs=inputs_of(options))
-    run = teacher.teach(output, options, resume=resume, overwrite=overwrite)
+    run = teach_run.teach(output, options, resume=resume, overwrite=overwrite)
     if export is not None:
-        teacher.export_half(run, export)
+        export_half(run, export)
     return run

@@ -41,8 +41,6 @@ from c2l.training.view_sources import PhotoViews, ViewSource, prefetch
 Indices = NDArray[np.int64]
 Labels = NDArray[np.uint8]
 VIEWS = (0, 1)
-# Steps between the lines of metrics.jsonl.
-LOG_EVERY = 10
 
 
 @dataclass
@@ -103,10 +101,13 @@ class Trainer:
         if not isinstance(views, PhotoViews) or self.figures is None:
             raise UsageError("--warmup needs photos")
         state.net.train()
-        with progress(f"warm-up {epoch + 1}/{options.warmup}", self.images) as bar:
+        load = partial(views.load_warmup, epoch=epoch, figures=self.figures)
+        with (
+            progress(f"warm-up {epoch + 1}/{options.warmup}", self.images) as bar,
+            prefetch(load, self.batches_left(epoch)) as batches,
+        ):
             bar.begin(state.position.batch * options.batch_size)
-            load = partial(views.load_warmup, epoch=epoch, figures=self.figures)
-            for group, loaded in prefetch(load, self.batches_left(epoch)):
+            for group, loaded in batches:
                 x, part_probs = views.warmup(loaded)
                 with precision(self.device, options.amp):
                     y = state.net(x)
@@ -164,16 +165,17 @@ class Trainer:
         m_of = self.views.plain if view is None else partial(self.views.view, view=view)
         scratch = self.state.run.scratch / ("plain.f16" if view is None else f"view{view + 1}.f16")
         with feature_buffer(scratch, self.device, self.map_bytes) as buffer:
-            for group, loaded in prefetch(load, groups):
-                self.stop_if_asked()
-                y, _ = self.embed(m_of(net, loaded))
-                if not bool(torch.isfinite(y).all()):
-                    what = f"epoch {epoch}: features that are not finite"
-                    raise NonFiniteError(f"{what}. {self.images_of(group)}", hint=LOWER)
-                grid = (y.shape[2], y.shape[3])
-                method.add(group, y)
-                buffer.append(y.permute(0, 2, 3, 1).flatten(0, 2))
-                bar.advance(len(group))
+            with prefetch(load, groups) as batches:
+                for group, loaded in batches:
+                    self.stop_if_asked()
+                    y, _ = self.embed(m_of(net, loaded))
+                    if not bool(torch.isfinite(y).all()):
+                        what = f"epoch {epoch}: features that are not finite"
+                        raise NonFiniteError(f"{what}. {self.images_of(group)}", hint=LOWER)
+                    grid = (y.shape[2], y.shape[3])
+                    method.add(group, y)
+                    buffer.append(y.permute(0, 2, 3, 1).flatten(0, 2))
+                    bar.advance(len(group))
             found = method.fit(buffer)
             counts = torch.zeros(len(found.centroids), dtype=torch.int64)
             for group, points in zip(groups, buffer, strict=True):
@@ -192,20 +194,21 @@ class Trainer:
         """One shuffled pass with the epoch's labels: the second loop of Algorithm 1."""
         state, options, net = self.state, self.options, self.state.net
         net.train()
+
+        def load(group: Indices) -> tuple[Any, list[Labels]]:
+            labels = [targets.labels(view, group) for view in VIEWS]
+            return self.views.load(group, epoch, VIEWS), labels
+
         with (
             read_targets(path) as targets,
             progress(self.title("train", epoch), self.images) as bar,
+            prefetch(load, self.batches_left(epoch)) as batches,
         ):
             bar.begin(state.position.batch * options.batch_size)
             mu = [torch.from_numpy(c).to(self.device) for c in targets.centroids]
             counts = [torch.from_numpy(c).to(self.device) for c in targets.counts]
             weights = [class_weights(c, options.class_weights) for c in counts]
-
-            def load(group: Indices) -> tuple[Any, list[Labels]]:
-                labels = [targets.labels(view, group) for view in VIEWS]
-                return self.views.load(group, epoch, VIEWS), labels
-
-            for group, (loaded, labels) in prefetch(load, self.batches_left(epoch)):
+            for group, (loaded, labels) in batches:
                 z = [torch.from_numpy(values).to(self.device) for values in labels]
                 # m^1 = G(f(P^1(x))), m^2 = f(G(P^2(x))), y = S(m) (Eq. 5).
                 m = [self.views.view(net, loaded, view) for view in VIEWS]
@@ -246,7 +249,7 @@ class Trainer:
     ) -> None:
         """Every ten steps and at the epoch's end, the loss and its unweighted terms."""
         position, info = self.state.position, ""
-        if position.step % LOG_EVERY == 0 or position.batch >= self.batches_per_epoch:
+        if self.state.is_logged(last=position.batch >= self.batches_per_epoch):
             total = float(loss.detach())
             record = {"kind": "step", "epoch": epoch, "step": position.step}
             values = {f"loss_{k}": round(float(v.detach()), 6) for k, v in terms.items()}

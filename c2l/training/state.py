@@ -23,6 +23,8 @@ from c2l.runtime.files import sha256_file
 from c2l.runtime.progress import console
 from c2l.runtime.signals import StopRequest
 
+# Steps between the lines of metrics.jsonl.
+LOG_EVERY = 10
 # The warm-up's head among the heads.
 FIGURE = "figure"
 RESUME = "resume with the same command and --resume"
@@ -62,13 +64,22 @@ class State(ABC, Generic[O]):
     def trained(self) -> list[nn.Parameter]:
         """The parameters that are trained."""
 
-    def descend(self, loss: Tensor, place: str, of: str) -> None:
+    @property
+    def place(self) -> str:
+        """How far the run is, for messages."""
+        return f"step {self.position.step}"
+
+    def is_logged(self, *, last: bool) -> bool:
+        """Whether the metrics hold the step that was taken: every tenth, and the ``last`` ones."""
+        return last or self.position.step % LOG_EVERY == 0
+
+    def descend(self, loss: Tensor, place: str, batch: str) -> None:
         """One step of the optimiser, unless loss or gradient is not finite.
 
         Args:
             loss: scalar.
             place: where in the run this is, for the error.
-            of: what the batch consists of, for the error.
+            batch: what the batch consists of, for the error.
 
         Raises:
             NonFiniteError: names the batch; no step was taken.
@@ -80,7 +91,7 @@ class State(ABC, Generic[O]):
         if not bool(torch.isfinite(norm + loss.detach())):
             raise NonFiniteError(
                 f"{place}: loss {float(loss.detach())}, gradient norm {float(norm)}; "
-                f"no step was taken. {of}",
+                f"no step was taken. {batch}",
                 hint=LOWER,
             )
         self.optimizer.step()
@@ -210,6 +221,10 @@ class TrainingState(State[FitOptions]):
             if not (frozen and name.startswith(("backbone.", "pyramid.")))
         ]
         return own + list(self.heads.parameters())
+
+    @property
+    def place(self) -> str:
+        return f"{super().place}, epoch {self.position.epoch}"
 
     def begin_epoch(self) -> None:
         """Leaving the warm-up, drop its head and start a new optimiser."""

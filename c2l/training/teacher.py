@@ -7,13 +7,8 @@ convolution on m. A moving average of the weights becomes the predictor.
 from __future__ import annotations
 
 import copy
-import hashlib
 import math
-import os
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,36 +16,22 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from c2l import schema
-from c2l.artifacts.drawn import located, sum_file
-from c2l.artifacts.lineage import WEIGHTS, as_json, source
-from c2l.artifacts.outputs import hold, inputs_of, refuse_existing
-from c2l.artifacts.predictor import StoredPredictor, read_predictor, write_predictor
-from c2l.artifacts.runs import Run
+from c2l.artifacts.predictor import StoredPredictor, write_predictor
 from c2l.data.labels import Merge, load_merge, published_space
-from c2l.errors import OutOfMemoryError, UsageError
-from c2l.model.build import build_network, seeded
+from c2l.errors import OutOfMemoryError
+from c2l.model.build import seeded
 from c2l.model.classifier import Head
 from c2l.nn.distort import distort, sample_distortion
-from c2l.nn.network import ParsingNetwork
 from c2l.options import TeachOptions, recorded
-from c2l.runtime.device import pick_device, precision, to_batch
-from c2l.runtime.files import output_errors, replacing, sha256_file
-from c2l.runtime.pool import worker_count
-from c2l.runtime.progress import console, progress
+from c2l.runtime.device import precision, to_batch
+from c2l.runtime.progress import progress
 from c2l.runtime.signals import StopRequest
 from c2l.runtime.streams import Purpose, stream
-from c2l.runtime.threads import prepare_cpu
-from c2l.synth.stream import drawings
-from c2l.training.drawing_pool import Pictures, Pool, drawing_size
-from c2l.training.run import REPLACE, close_run, undone_on_failure
+from c2l.training.drawing_pool import Pictures, Pool
 from c2l.training.state import State
 from c2l.training.view_sources import prefetch
 
 Indices = NDArray[np.int64]
-STAGE = "teach"
-# Steps between the lines of metrics.jsonl.
-LOG_EVERY = 10
 # Modules that only training has.
 HEAD, AVERAGE, AVERAGE_HEAD, SEEN = "head", "average", "average_head", "seen"
 # With --start-size: the share of the steps in which pictures grow, and by how many pixels at once.
@@ -158,8 +139,8 @@ class Teacher:
         if done < options.steps:
             self.pool.begin(done)
         with (
-            progress(STAGE, options.steps, "steps") as bar,
-            closing(prefetch(self.load, self.groups(done))) as batches,
+            progress(options.stage, options.steps, "steps") as bar,
+            prefetch(self.load, self.groups(done)) as batches,
         ):
             bar.begin(done)
             try:
@@ -214,7 +195,7 @@ class Teacher:
     def log_step(self, loss: Tensor) -> str:
         """Every ten steps and at the end, the loss; what the progress shows of it."""
         position, options = self.state.position, self.state.options
-        if position.step % LOG_EVERY and position.step < options.steps:
+        if not self.state.is_logged(last=position.step >= options.steps):
             return ""
         value, rate = float(loss.detach()), learning_rate(options, position.step - 1)
         record = {"kind": "step", "epoch": 0, "step": position.step}
@@ -246,13 +227,13 @@ class Teacher:
                 groups=None,
                 shares=None,
                 config=recorded(state.options),
-                stage=STAGE,
+                stage=state.options.stage,
             ),
         )
 
 
 def learning_rate(options: TeachOptions, step: int) -> float:
-    """Of a step, counted from 0: it rises by equal parts, then falls to 0 as a cosine."""
+    """Learning rate of a step, counted from 0: a linear rise, then a cosine down to 0."""
     rise = options.warmup_steps
     if step < rise:
         return options.lr * (step + 1) / rise
@@ -265,96 +246,3 @@ def side_at(options: TeachOptions, step: int) -> int:
     first, last = options.start_size or options.image_size, options.image_size
     share = min(1.0, step / (GROWING * options.steps))
     return first + GROWTH * round(share * (last - first) / GROWTH) if share < 1 else last
-
-
-def teach(
-    output: Path, options: TeachOptions, *, resume: bool = False, overwrite: bool = False
-) -> Path:
-    """Teach, and store the predictor; the errors are those of ``stages.teach.teach``.
-
-    Returns:
-        The run folder.
-    """
-    output = Path(os.path.realpath(output)) if output.is_symlink() else output
-    options.check()
-    if resume and overwrite:
-        raise UsageError("--resume continues a run, --overwrite replaces it: choose one")
-    if not resume:
-        replaced = overwrite or Run.is_empty(output)
-        refuse_existing(output, overwrite=replaced, inputs=inputs_of(options), hint=REPLACE)
-    with ExitStack() as stack, hold(output), StopRequest() as stop:
-        device = pick_device(options.device)
-        net, config = _network(options)
-        run = _open_run(output, options, config, resume=resume, overwrite=overwrite)
-        if run.predictor.is_file():
-            console.print(f"{output}: finished already")
-            close_run(run, max(run.steps(), default=0))
-            return output
-        with undone_on_failure(run, resume=resume):
-            state = TeachingState(run, net.to(device), options)
-            if resume:
-                found = state.restore()
-                at = f"resumed at step {state.position.step}"
-                console.print(
-                    at if found else f"{run.path}: nothing was saved yet, starts at step 0"
-                )
-            pool = Pool(run.scratch / "drawings", options, stop)
-            stack.callback(pool.close)
-        Teacher(state, pool, device, stop).train()
-        close_run(run, state.position.step)
-    return output
-
-
-def _network(options: TeachOptions) -> tuple[ParsingNetwork, dict[str, Any]]:
-    """The network as the run begins, and what the run's configuration holds."""
-    net, weights = build_network(options, None, 0, seed=options.seed)
-    lineage = []
-    if options.weights not in ("none", "imagenet"):
-        lineage = [source(WEIGHTS, located(Path(options.weights)), weights.sha256)]
-    # Another version draws other pictures: a run is not resumed with them.
-    size = drawing_size(options.seed, options.draw_size, 0)
-    (first,) = drawings(options.seed, size, stop=1)
-    drawn = hashlib.sha256(first.picture.tobytes() + first.labels.tobytes()).hexdigest()
-    return net, {
-        "stage": STAGE,
-        "options": recorded(options),
-        "weights_sha256": weights.sha256,
-        "first_drawing_sha256": drawn,
-        "lineage": as_json(lineage),
-    }
-
-
-def _open_run(
-    output: Path, options: TeachOptions, config: dict[str, Any], *, resume: bool, overwrite: bool
-) -> Run:
-    """The run folder; torch's threads are those the run began with, since sums depend on them."""
-    if resume:
-        run = Run.open(output)
-        run.require_same({k: v for k, v in config.items() if k != "lineage"}, options)
-    else:
-        full = config | {"threads": worker_count()}
-        run = Run.create(output, full, overwrite=overwrite)
-    prepare_cpu(int(run.config.get("threads", 0)))
-    return run
-
-
-def export_half(run: Path, file: Path) -> int:
-    """Write a run's predictor by itself in half precision, with its hash beside it.
-
-    Convolutions are halved; what has one value per channel stays as it is.
-
-    Returns:
-        Its size in bytes.
-    """
-    found = read_predictor(run / schema.PREDICTOR)
-    small = {
-        name: value.half() if value.is_floating_point() and value.ndim > 1 else value
-        for name, value in found.network.items()
-    }
-    with output_errors(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
-    write_predictor(file, replace(found, network=small))
-    line = f"{sha256_file(file)}  {file.name}\n"
-    with replacing(sum_file(file), needed=len(line)) as partial:
-        partial.write_text(line, encoding="ascii")
-    return file.stat().st_size

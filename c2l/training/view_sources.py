@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -148,14 +149,19 @@ class StoredViews:
         return self._project(net, loaded[schema.FEATURES])
 
 
+@contextmanager
 def prefetch(
     load: Callable[[Indices], Loaded], groups: Sequence[Indices]
-) -> Generator[tuple[Indices, Loaded]]:
+) -> Iterator[Iterator[tuple[Indices, Loaded]]]:
     """Batches of images with what is loaded of them, the next two while one is used."""
     with ThreadPoolExecutor(1) as pool:
-        pending = [pool.submit(load, group) for group in groups[:2]]
-        for position in range(len(groups)):
-            ready = pending.pop(0).result()
-            if position + 2 < len(groups):
-                pending.append(pool.submit(load, groups[position + 2]))
-            yield groups[position], ready
+
+        def batches() -> Iterator[tuple[Indices, Loaded]]:
+            pending = [pool.submit(load, group) for group in groups[:2]]
+            for position, group in enumerate(groups):
+                ready = pending.pop(0).result()
+                if position + 2 < len(groups):
+                    pending.append(pool.submit(load, groups[position + 2]))
+                yield group, ready
+
+        yield batches()

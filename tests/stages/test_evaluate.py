@@ -20,9 +20,9 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from c2l.data.images import read_rgb
 from c2l.data.labels import published_space
+from c2l.drawing.method_name import method_name
 from c2l.model.loading import load_predictor
 from c2l.nn.architectures import build_backbone
-from c2l.options import method_name
 from c2l.runtime.json_files import read_json, write_json
 
 ATR = published_space("atr").names

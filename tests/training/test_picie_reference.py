@@ -23,7 +23,7 @@ from c2l.artifacts.clusters import Clusters, write_clusters
 from c2l.model.build import build_network
 from c2l.options import FitOptions
 from c2l.runtime.streams import epoch_order
-from c2l.training import loop
+from c2l.training import state
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -217,7 +217,7 @@ def ran(
     options = (*FIT, "--batch-size", str(BATCH), "--method", "picie", "--epochs", "1")
     options += ("--lr", str(RATE), "--features", str(store), "--init", str(init))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "LOG_EVERY", 1)
+        patch.setattr(state, "LOG_EVERY", 1)
         with stop_after(1):
             assert cli("fit", people, "-o", run, *options).code == 75
         with h5py.File(run / "epoch-0000" / "clusters.h5") as file:

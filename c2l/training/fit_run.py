@@ -1,46 +1,39 @@
-"""A whole training run: from a data set to a run folder, new or resumed.
-
-As a program, ``python -m c2l.training.run JSON`` trains as an object says that has ``data``,
-``output``, ``options`` and ``resume``: in a process of its own, a run can be killed.
-"""
+"""A whole run of ``fit``: from a data set to a run folder, new or resumed."""
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from c2l import schema
 from c2l.artifacts.freshness import changed_photos, require_same_photos
-from c2l.artifacts.lineage import as_json
-from c2l.artifacts.outputs import hold, inputs_of, refuse_existing
+from c2l.artifacts.outputs import hold
 from c2l.artifacts.runs import Run
 from c2l.data.cache import build_cache
 from c2l.data.dataset import Dataset
 from c2l.data.decoding import Skips
-from c2l.errors import BadInputError, C2LError, StoppedError, UsageError
+from c2l.errors import BadInputError
 from c2l.figure.cache import build_figures
 from c2l.model.in_force import in_force
 from c2l.options import FitOptions, needs_figures
-from c2l.runtime.files import output_errors, sha256_file
 from c2l.runtime.json_files import read_json, write_json
-from c2l.runtime.pool import worker_count
-from c2l.runtime.progress import console
 from c2l.runtime.signals import StopRequest
-from c2l.runtime.threads import prepare_cpu
 from c2l.training.inputs import Inputs, open_inputs, require_batches
 from c2l.training.loop import Trainer
+from c2l.training.session import (
+    begin_run,
+    close_finished,
+    close_run,
+    followed,
+    refuse_output,
+    restore,
+    resume_run,
+    undone_on_failure,
+)
 from c2l.training.state import TrainingState
 from c2l.training.view_sources import PhotoViews, ViewSource
-
-REPLACE = "resume it with --resume, replace it with --overwrite, or name another output"
 
 
 def train(
@@ -56,8 +49,7 @@ def train(
     Returns:
         The run folder.
     """
-    # A folder that is a symbolic link stays one: its target is replaced.
-    output = Path(os.path.realpath(output)) if output.is_symlink() else output
+    output = followed(output)
     options = allowed(data, output, options, resume=resume, overwrite=overwrite)
     with ExitStack() as stack, hold(output), StopRequest() as stop:
         inputs = open_inputs(data, options, stack)
@@ -66,8 +58,7 @@ def train(
         run = _open_run(output, inputs, resume=resume, overwrite=overwrite)
         if run.predictor.is_file():
             require_same_photos(output, inputs.dataset)
-            console.print(f"{output}: finished already")
-            close_run(run, max(run.steps(), default=0))
+            close_finished(run)
             return output
         with undone_on_failure(run, resume=resume):
             trainer = _trainer(stack, run, inputs, stop, resume=resume)
@@ -86,14 +77,7 @@ def allowed(
         BadInputError: no run to resume, or a damaged one.
         ConfigDiffersError: ``resume`` under other options.
     """
-    if resume and overwrite:
-        raise UsageError("--resume continues a run, --overwrite replaces it: choose one")
-    # An existing run is refused before any image is decoded; one that a failed start left behind
-    # holds nothing.
-    if not resume:
-        replaced = overwrite or Run.is_empty(output)
-        read = inputs_of(options, data=data)
-        refuse_existing(output, overwrite=replaced, inputs=read, hint=REPLACE)
+    refuse_output(output, options, data=data, resume=resume, overwrite=overwrite)
     options = in_force(options, output if resume else None)
     if resume and not options.features:  # before weights that were not meant are looked for
         _require_same_options(Run.open(output), options)
@@ -108,32 +92,11 @@ def _require_same_options(run: Run, options: FitOptions) -> None:
 
 
 def _open_run(output: Path, inputs: Inputs, *, resume: bool, overwrite: bool) -> Run:
-    """The run folder; torch's threads are those the run began with, since sums depend on them."""
-    config = inputs.config
-    if not resume:
-        lineage = as_json(inputs.sources())
-        full = config | {"threads": worker_count(), "lineage": lineage}
-        run = Run.create(output, full, overwrite=overwrite)
-    else:
-        run = Run.open(output)
+    if resume:
         # Photos are compared, and named, once they are read.
-        data = {key: value for key, value in config["data"].items() if key != "images"}
-        run.require_same(config | {"data": data}, inputs.options)
-    prepare_cpu(int(run.config.get("threads", 0)))
-    return run
-
-
-@contextmanager
-def undone_on_failure(run: Run, *, resume: bool) -> Iterator[None]:
-    """A start that fails leaves no run behind, and restores the run that it was to replace."""
-    try:
-        yield
-    except StoppedError:
-        raise
-    except BaseException:
-        if not resume:
-            run.undo_create()
-        raise
+        data = {key: value for key, value in inputs.config["data"].items() if key != "images"}
+        return resume_run(output, inputs.options, inputs.config | {"data": data})
+    return begin_run(output, inputs.config, inputs.sources(), overwrite=overwrite)
 
 
 def _trainer(
@@ -149,9 +112,7 @@ def _trainer(
         require_batches(inputs.net, options, len(views.names))
     state = TrainingState(run, inputs.net.to(device), options)
     if resume:
-        found, position = state.restore(), state.position
-        at = f"resumed at step {position.step}, epoch {position.epoch}"
-        console.print(at if found else f"{run.path}: nothing was saved yet, starts at step 0")
+        restore(state)
     figures = None
     if isinstance(views, PhotoViews) and needs_figures(options):
         figures = build_figures(views.cache, device, stop)
@@ -187,32 +148,3 @@ def _photo_views(
         known = {"inputs_sha256": cache.inputs_sha256, "skipped": skips.all, "photos": photos}
         write_json(inputs, known, sealed=True)
     return PhotoViews(cache, options.seed, device, options.amp)
-
-
-def close_run(run: Run, step: int) -> None:
-    """Note the end of the run and remove what only training needs; safe to repeat after a kill."""
-    if run.ended_with() is None:
-        sums = {
-            "predictor_sha256": sha256_file(run.predictor),
-            "metrics_sha256": run.learned_sha256(),
-        }
-        run.log({"kind": "done", "step": step, **sums})
-    with output_errors(run.path):
-        shutil.rmtree(run.scratch, ignore_errors=True)
-        run.forget_epochs()
-        run.forget_previous()
-
-
-def main(argument: str) -> None:
-    """Train as a JSON object says; exits with the code of the error, its message on stderr."""
-    wanted: dict[str, Any] = json.loads(argument)
-    options = FitOptions(**wanted["options"])
-    try:
-        train(Path(wanted["data"]), Path(wanted["output"]), options, resume=wanted["resume"])
-    except C2LError as error:
-        print(error.message, file=sys.stderr)
-        sys.exit(int(error.exit_code))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
