@@ -354,10 +354,17 @@ def test_the_page_on_data_has_a_row_for_each_layout_in_their_order() -> None:
 
 
 def test_the_page_on_data_names_every_format_and_option() -> None:
-    words = set(re.findall(r"`([^`\s]+)", PAGE.read_text(encoding="utf-8")))
-    formats = {*IMAGE_SUFFIXES, *MASK_SUFFIXES, *filter(None, SUFFIXES)}
+    page = PAGE.read_text(encoding="utf-8")
+    sections = dict(part.split("\n", 1) for part in page.split("\n## "))
+    for title, suffixes in (
+        ("Photos", IMAGE_SUFFIXES),
+        ("Masks", MASK_SUFFIXES),
+        ("Splits", filter(None, SUFFIXES)),
+    ):
+        assert {*suffixes} - {*re.findall(r"`(\.\w+)`", sections[title])} == set(), title
+    words = set(re.findall(r"`([^`\s]+)", page))
     options = {flag(field.name) for kind in (FileOptions, LabelOptions) for field in fields(kind)}
-    assert {*formats, *options, "--split", "--merge", "--allow-unscored"} - words == set()
+    assert {*options, "--split", "--merge", "--allow-unscored"} - words == set()
 
 
 @pytest.mark.skipif(not CCP.is_dir(), reason="the CCP photos are not at ../shared/ccp")
