@@ -7,7 +7,7 @@ import shlex
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,14 +15,14 @@ from c2l import schema
 from c2l.artifacts.chain import Format, Link, json_summary
 from c2l.artifacts.lineage import DATA, PREDICTOR, SCORES, Source, from_json, quoted, source
 from c2l.artifacts.untrusted.types import SCORES_KINDS, require_kinds
-from c2l.data.dataset import Dataset
-from c2l.data.decoding import inputs_digest
-from c2l.data.scoring_input import content_sha256
 from c2l.data.unscored import Pixels
 from c2l.errors import BadInputError
 from c2l.options import EvalOptions
 from c2l.runtime.json_files import read_json, unseal
 from c2l.scoring.agreement import agreement
+
+if TYPE_CHECKING:
+    from c2l.data.dataset import Dataset
 
 HINT = "make one with: c2l eval RUN DATA -o eval.json"
 ALIKE = "score both alike by c2l eval --split and --merge, or show both by c2l compare --mixed"
@@ -74,6 +74,10 @@ def scores_of(path: Path, predictor_sha256: str, clusters: int) -> dict[str, Any
 
 def are_of(scores: dict[str, Any], path: Path, dataset: Dataset) -> bool:
     """Whether scores are of photos of this data set, in the same place or with the same bytes."""
+    # These read images, which other readers of scores do not need.
+    from c2l.data.decoding import inputs_digest
+    from c2l.data.scoring_input import content_sha256
+
     lineage = scores["lineage"]
     place = source(DATA, Path(str(lineage.get("data"))), "").located(path)
     if dataset.root.resolve().is_relative_to(place.resolve()):

@@ -50,8 +50,10 @@ def train(
         The run folder.
     """
     output = followed(output)
-    options = allowed(data, output, options, resume=resume, overwrite=overwrite)
+    refuse_output(output, options, data=data, resume=resume, overwrite=overwrite)
+    options = in_force(options, output if resume else None)
     with ExitStack() as stack, hold(output), StopRequest() as stop:
+        _require_same_options(output, options, resume=resume)
         inputs = open_inputs(data, options, stack)
         if inputs.frozen:
             inputs.frozen.require_images(inputs.dataset.records, data)
@@ -70,7 +72,7 @@ def train(
 def allowed(
     data: Path, output: Path, options: FitOptions, *, resume: bool, overwrite: bool
 ) -> FitOptions:
-    """The options in force, once nothing that lies at the output is in the way of a run.
+    """The options in force, where nothing that lies at the output is in the way of a run.
 
     Raises:
         UsageError: there is a run already, or options do not go together.
@@ -79,14 +81,17 @@ def allowed(
     """
     refuse_output(output, options, data=data, resume=resume, overwrite=overwrite)
     options = in_force(options, output if resume else None)
-    if resume and not options.features:  # before weights that were not meant are looked for
-        _require_same_options(Run.open(output), options)
+    _require_same_options(output, options, resume=resume)
     return options
 
 
-def _require_same_options(run: Run, options: FitOptions) -> None:
-    """Refuse to resume under other options, weights of no file among them."""
+def _require_same_options(output: Path, options: FitOptions, *, resume: bool) -> None:
+    """Refuse to resume under other options, before weights that were not meant are looked for."""
+    if not resume or options.features:
+        return
+    run = Run.open(output)
     began = run.config.get("options", {}).get("weights")
+    # Weights of a file are compared by their content, later.
     named = not options.checkpoint and "none" in (began, options.weights)
     run.require_same({"options.weights": options.weights} if named else {}, options)
 

@@ -198,7 +198,8 @@ def test_an_error_is_one_message_and_the_next_step(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("where", ["/dev/full", "a reader that went away"])
 def test_stdout_that_cannot_be_written_is_told(trained: Path, where: str) -> None:
-    command = f"exec {shlex.join([sys.executable, '-c', RUN_C2L, 'inspect', str(trained)])}"
+    start = "from c2l_cli.start import run; run()"
+    command = f"exec {shlex.join([sys.executable, '-c', start, 'inspect', str(trained)])}"
     command += " > /dev/full" if where == "/dev/full" else " | true"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False

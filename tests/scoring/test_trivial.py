@@ -151,7 +151,7 @@ def test_photos_left_out_are_counted_with_their_reasons(
     (reason,) = found["skipped"].values()
     line = f"scored: {PHOTOS - 1} of {PHOTOS} photos, 1 left out: {reason}"
     assert (found["images"], line in outcome.out.splitlines()) == (PHOTOS - 1, True)
-    assert f"1 of {PHOTOS} images were left out" in outcome.err
+    assert f"1 of {PHOTOS} photos were left out" in outcome.err
     matched = "classes: 18 of merge identity, 3 clusters matched one to one by their overlap"
     assert f"{matched}; 15 classes have none" in outcome.out
 

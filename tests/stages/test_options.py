@@ -81,7 +81,8 @@ def test_a_resumed_run_keeps_the_numbers_of_the_machine_that_it_began_on(
     assert "--image-size 128" in begun.err
     assert "--batch-size 32" in begun.err
     memory(monkeypatch, 1 << 30)
-    assert cli.ok(*command, "--dry-run", "--json").values["batch_size"] == 4
+    new = cli.ok("fit", few, "-o", tmp_path / "new", *AUTO, "--dry-run", "--json")
+    assert new.values["batch_size"] == 4
     other = cli(*command, "--resume", "--batch-size", "4")
     assert other.code == 4
     assert "options.batch_size: the run has 32, now 4" in other.err
