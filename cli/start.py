@@ -21,6 +21,17 @@ def leave(number: int, _: Any) -> None:
     os._exit(INTERRUPTED)
 
 
+def use_utf8() -> None:
+    """Start again where the locale has Python read the names of files as anything but UTF-8.
+
+    Artifacts hold names as text, which must not depend on the locale. What is printed still does.
+    """
+    if sys.getfilesystemencoding() != "utf-8":
+        if sys.stdout:
+            os.environ.setdefault("PYTHONIOENCODING", sys.stdout.encoding)
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+
+
 def mend_folder() -> None:
     """Where the working folder was removed, go to one in which nothing is or can be made.
 
@@ -37,12 +48,15 @@ def mend_folder() -> None:
 
 def run() -> None:
     """Import the commands, then run the one that is named; a signal before that is 130."""
+    use_utf8()
     before = {number: signal.signal(number, leave) for number in heard()}
     from .limited import supervised
     from .streams import mend
 
     mend()
     mend_folder()
+    # What is written is read again: a umask that forbids that to the owner is eased.
+    os.umask(os.umask(0o077) & 0o077)
     with supervised():
         from .main import run as run_command
 

@@ -191,7 +191,7 @@ def _room(extras: dict[str, NDArray[Any]], attributes: dict[str, str]) -> int:
     """Bytes by which a store grows at most when it is completed."""
     texts = [text for value in extras.values() if value.dtype == object for text in value]
     numbers = sum(value.nbytes for value in extras.values() if value.dtype != object)
-    return ROOM + numbers + sum(len(t.encode()) + 64 for t in [*texts, *attributes.values()])
+    return ROOM + numbers + sum(4 * len(t) + 64 for t in [*texts, *attributes.values()])
 
 
 def _grow(file: h5py.File, name: str, shape: tuple[int, ...], dtype: Any) -> h5py.Dataset:
