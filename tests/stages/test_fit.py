@@ -450,7 +450,7 @@ def test_a_run_resumed_without_its_options_names_them_before_weights_are_read(
     cli: Cli, stopped: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photos, run = stopped
-    monkeypatch.setattr("c2l.training.run.open_inputs", lambda *_: pytest.fail("opened"))
+    monkeypatch.setattr("c2l.training.fit_run.open_inputs", lambda *_: pytest.fail("opened"))
     outcome = cli("fit", photos, "-o", run, "--resume")
     assert outcome.code == 4
     assert "options.epochs: the run has 1, now 2" in outcome.err
