@@ -13,7 +13,7 @@ from c2l.runtime.memory import out_of_memory, process_limits
 from c2l.runtime.signals import STOPPING
 
 # What an import raises that gets no memory; C extensions forget what happened.
-SHORTAGES = (MemoryError, ImportError, SystemError)
+IMPORT_ERRORS = (MemoryError, ImportError, SystemError)
 # Deaths that a library dies when it gets no memory.
 _CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 _HANDLED = (*STOPPING, signal.SIGCHLD)
@@ -40,7 +40,7 @@ def supervised() -> Iterator[None]:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
     try:
         yield
-    except SHORTAGES:
+    except IMPORT_ERRORS:
         os._exit(ExitCode.BUG)
     except Exception:
         os.write(writing, b"\n")  # a traceback: not the end that a library makes
@@ -68,7 +68,8 @@ def _exit_as(code: int, said: Callable[[], bool]) -> NoReturn:
             os.write(2, f"c2l: error: {error.message}\n  next: {error.hint}\n".encode())
         code = error.exit_code
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL)
+        with suppress(OSError):  # SIGKILL has no handler
+            signal.signal(-code, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
         os.kill(os.getpid(), -code)
     os._exit(code)

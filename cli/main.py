@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
@@ -15,14 +14,15 @@ from typing import Any
 import click
 
 from c2l import __version__
-from c2l.errors import C2LError, ExitCode
+from c2l.errors import C2LError, ExitCode, OutOfMemoryError
+from c2l.runtime.files import SHORTAGES
 from c2l.runtime.memory import out_of_memory, process_limits
 from c2l.runtime.signals import heard
 from c2l.runtime.text import printable
 
 from .commands import COMMANDS
 from .grouped import group_of
-from .limited import SHORTAGES
+from .limited import IMPORT_ERRORS
 from .start import leave
 from .streams import ReaderGoneError, StdoutError
 
@@ -78,7 +78,9 @@ def _shortage_told() -> Iterator[None]:
     """Turn the ways in which a process gets no more memory into one error."""
     try:
         yield
-    except (*SHORTAGES, RuntimeError, OSError) as error:
+    except (*IMPORT_ERRORS, RuntimeError, OSError) as error:
+        if isinstance(error, OSError) and (hint := SHORTAGES.get(error.errno or 0)):
+            raise OutOfMemoryError(str(error), hint=hint) from None
         if not _is_shortage(error):
             raise
         on_gpu = type(error).__name__ == "OutOfMemoryError"
@@ -96,10 +98,8 @@ def _is_shortage(error: Exception) -> bool:
             return True
         # Of these, torch has no type.
         return "can't allocate memory" in str(error) or str(error) == "std::bad_alloc"
-    if isinstance(error, OSError) and error.errno is not None:
-        return error.errno in (errno.ENOMEM, errno.EAGAIN)
     # A library that could not be loaded: where memory is limited, that is why.
-    return any(process_limits())
+    return not getattr(error, "errno", None) and any(process_limits())
 
 
 def run(arguments: list[str] | None = None) -> None:

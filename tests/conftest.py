@@ -22,6 +22,7 @@ import pytest
 
 from c2l.artifacts.untrusted.guard import trust_files
 from c2l.nn.views import ViewParameters
+from c2l.runtime.signals import STOPPING
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -37,6 +38,15 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Hashes are not remembered in the user's own folder."""
     with mock.patch.dict(os.environ, XDG_CACHE_HOME=str(tmp_path_factory.mktemp("cache"))):
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hearing() -> None:
+    """No signal is ignored, as some are under nohup and in the background of a shell."""
+    for number in STOPPING:
+        if signal.getsignal(number) == signal.SIG_IGN:
+            interrupt = number == signal.SIGINT
+            signal.signal(number, signal.default_int_handler if interrupt else signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
@@ -160,7 +170,7 @@ def mounted(place: Path, options: str) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-RUN_C2L = "from c2l_cli.main import run; run()"
+RUN_C2L = "from c2l_cli.start import run; run()"
 # Prepended to RUN_C2L: ends extract by SIGKILL once two batches are written.
 KILL_AFTER_TWO_BATCHES = """
 import os, signal

@@ -29,7 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
-from c2l.errors import BadInputError
+from c2l.errors import BadInputError, C2LError
+from c2l.runtime.files import unreadable
 
 MAX_PIXELS = 8944 * 8944
 MOST_SCANS = 200
@@ -218,7 +219,7 @@ def open_image(path: Path, formats: tuple[str, ...], max_pixels: int) -> Iterato
         with _Bounded(path) as file, Image.open(file, formats=formats) as image:
             _check_size(image, path, max_pixels)
             yield image
-    except (BadInputError, MemoryError):
+    except (C2LError, MemoryError):
         raise
     except UnidentifiedImageError:
         expected = ", ".join(formats)
@@ -227,7 +228,7 @@ def open_image(path: Path, formats: tuple[str, ...], max_pixels: int) -> Iterato
         raise _too_large(path, "far more pixels", max_pixels) from None
     except Exception as error:
         if isinstance(error, OSError) and error.errno:  # of the system, no decoder's
-            raise BadInputError(path, f"cannot be read: {error.strerror}") from None
+            raise unreadable(path, error) from None
         # Decoders meet broken bytes with OSError, SyntaxError, ValueError, struct.error, ...
         reason = str(error) or type(error).__name__
         raise BadInputError(path, f"the image cannot be decoded: {reason}") from None
@@ -249,7 +250,7 @@ def _check_file(path: Path) -> None:
     try:
         status = path.stat()
     except OSError as error:
-        raise BadInputError(path, f"cannot be read: {error.strerror}") from None
+        raise unreadable(path, error) from None
     if not stat.S_ISREG(status.st_mode):
         raise BadInputError(path, "expected an image file, found a folder or a device")
     if status.st_size == 0:

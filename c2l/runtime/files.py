@@ -11,13 +11,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from c2l.errors import BadInputError, OutputError
+from c2l.errors import BadInputError, C2LError, OutOfMemoryError, OutputError
 
 CHUNK_BYTES = 1 << 20
 # Bytes of a name on the usual file systems.
 LONGEST_NAME = 255
 
 Identity = tuple[int, int, int, int, int]
+
+
+# What the system answers a process that may have no more of something.
+SHORTAGES = {
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "allow more open files (ulimit -n)"),
+    **dict.fromkeys((errno.ENOMEM, errno.EAGAIN), "close other programs, or ask for more memory"),
+}
+
+
+def unreadable(path: Path, error: OSError) -> C2LError:
+    """The error for a file that cannot be read; what this process lacks is no fault of the file."""
+    if hint := SHORTAGES.get(error.errno or 0):
+        return OutOfMemoryError(f"{path}: cannot be read: {error.strerror}", hint=hint)
+    return BadInputError(path, f"cannot be read: {error.strerror}")
 
 
 def first_bytes(path: Path, count: int = 8) -> bytes:
@@ -32,7 +46,7 @@ def first_bytes(path: Path, count: int = 8) -> bytes:
         with path.open("rb") as file:
             return file.read(count)
     except OSError as error:
-        raise BadInputError(path, f"cannot be read: {error.strerror}") from None
+        raise unreadable(path, error) from None
 
 
 def sha256_file(path: Path) -> str:
@@ -47,7 +61,7 @@ def sha256_file(path: Path) -> str:
             while chunk := file.read(CHUNK_BYTES):
                 digest.update(chunk)
     except OSError as error:
-        raise BadInputError(path, f"cannot be read: {error.strerror}") from None
+        raise unreadable(path, error) from None
     return digest.hexdigest()
 
 
@@ -85,7 +99,7 @@ def identity(path: Path) -> Identity:
     try:
         s = path.stat()
     except OSError as error:
-        raise BadInputError(path, f"cannot be read: {error.strerror}") from None
+        raise unreadable(path, error) from None
     return (s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns)
 
 
@@ -97,7 +111,8 @@ def sha256_lines(lines: Iterator[str]) -> str:
     return digest.hexdigest()
 
 
-_ADVICE = {
+# Where there is no room for the output.
+_ROOM = {
     **dict.fromkeys(
         (errno.ENOSPC, errno.EDQUOT), "free some space, or choose an output on another disk"
     ),
@@ -117,10 +132,10 @@ def output_errors(path: Path, *, needed: int | None = None) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        advice = _ADVICE.get(error.errno or 0)
+        advice = _ROOM.get(error.errno or 0)
         if advice and needed is not None:
             reason += f" ({needed:,} bytes are needed)"
-        advice = advice or "choose an output in a writable folder"
+        advice = advice or SHORTAGES.get(error.errno or 0, "choose an output in a writable folder")
         raise OutputError(
             f"{path}: cannot be written: {reason}",
             hint=f"{advice}, then run the command again",

@@ -7,11 +7,15 @@ import hashlib
 import math
 import os
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from PIL import Image
 
 from c2l.artifacts.outputs import refuse_existing
-from c2l.errors import BadInputError, ExitCode, OutputError, UsageError
+from c2l.data.decoding import Skips, decode
+from c2l.data.records import Record
+from c2l.errors import BadInputError, ExitCode, OutOfMemoryError, OutputError, UsageError
 from c2l.runtime.files import output_errors, publish, replacing, sha256_file, sha256_lines
 from c2l.runtime.json_files import read_json, write_json
 
@@ -113,6 +117,26 @@ def test_digests_are_sha256(tmp_path: Path) -> None:
     assert sha256_file(path) == hashlib.sha256(data).hexdigest()
     assert sha256_lines(iter(["a", "b"])) == hashlib.sha256(b"a\nb\n").hexdigest()
     assert sha256_lines(iter(["\udcff"])) == hashlib.sha256(b"\xff\n").hexdigest()
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOMEM])
+def test_what_the_process_lacks_is_no_fault_of_the_file(tmp_path: Path, number: int) -> None:
+    """Else sound photos would be skipped as broken."""
+    path = tmp_path / "photo.png"
+    Image.new("RGB", (8, 8)).save(path)
+    with mock.patch("io.FileIO", side_effect=OSError(number, os.strerror(number))):
+        with pytest.raises(OutOfMemoryError, match=r"photo\.png: cannot be read") as caught:
+            list(decode([Record("photo.png", path, None)], 8, 1, Skips("skip")))
+        assert caught.value.exit_code == ExitCode.OUT_OF_MEMORY == 71
+    with (
+        mock.patch.object(Path, "open", side_effect=OSError(number, os.strerror(number))),
+        pytest.raises(OutOfMemoryError, match=os.strerror(number)),
+    ):
+        sha256_file(path)
+    with pytest.raises(OutputError) as refused, output_errors(path, needed=9):
+        raise OSError(number, os.strerror(number))
+    assert refused.value.hint
+    assert "writable" not in refused.value.hint
 
 
 def test_json_round_trip(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def words(people: Path, store: Path, trained: Path) -> dict[str, tuple[str | Pat
     }
 
 
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2])
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_signal_in_the_midst_of_a_stage_keeps_its_state_or_leaves_nothing(
     cli: Cli,

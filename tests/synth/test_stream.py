@@ -99,6 +99,26 @@ def test_drawings_are_the_same_for_any_number_of_workers() -> None:
         assert np.array_equal(one.labels, other.labels)
 
 
+def test_a_signal_to_the_whole_group_is_for_the_parent(tmp_path: Path) -> None:
+    """As of a terminal that is closed, or of ``timeout``: the parent saves, and needs them."""
+    program = tmp_path / "endless.py"
+    program.write_text(f"import signal; signal.signal({signal.SIGHUP:d}, lambda *_: 0)\n{ENDLESS}")
+    with subprocess.Popen(
+        [sys.executable, str(program)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        start_new_session=True,
+    ) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline().strip() == "0"
+        os.killpg(running.pid, signal.SIGHUP)
+        assert [running.stdout.readline().strip() for _ in range(12)] == [
+            str(n) for n in range(1, 13)
+        ]
+        running.kill()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_signal_leaves_no_worker_behind(number: signal.Signals, tmp_path: Path) -> None:
     program = tmp_path / "endless.py"
