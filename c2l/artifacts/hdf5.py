@@ -20,6 +20,7 @@ from c2l.artifacts.untrusted.structure import check_structure
 from c2l.errors import BadInputError, OutputError
 from c2l.runtime.files import first_bytes
 from c2l.runtime.json_files import strict_json
+from c2l.runtime.memory import is_short, out_of_memory
 
 # What HDF5 and h5py raise over a damaged file.
 _DAMAGE = (
@@ -38,6 +39,8 @@ def reading(path: Path, *, hint: str | None = None) -> Iterator[None]:
     except BlockingIOError:
         raise locked_input(path) from None
     except _DAMAGE as error:
+        if is_short():
+            raise out_of_memory(str(error)) from None
         if isinstance(error, OSError) and error.errno:
             problem = f"cannot be read: {os.strerror(error.errno)}"
             raise BadInputError(path, problem) from None

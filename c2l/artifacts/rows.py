@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from c2l import schema
 from c2l.errors import BadInputError
+from c2l.runtime.memory import is_short, out_of_memory
 
 
 def row_sum(values: NDArray[Any]) -> int:
@@ -109,6 +110,8 @@ class RowReader:
             if row_sum(values) != int(self._sums[index]):
                 raise OSError("its checksum does not match")
         except (OSError, RuntimeError, ValueError, IndexError) as error:
+            if is_short():
+                raise out_of_memory(str(error)) from None
             image = self._images[index] if self._images else index
             raise BadInputError(self._path, f"image {image!r}: {error}", hint=self._hint) from None
         return values

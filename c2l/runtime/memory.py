@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import resource
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from c2l.errors import OutOfMemoryError
 # The kernel's list of this process's control groups, and the folder of their limits.
 OWN_GROUPS = Path("/proc/self/cgroup")
 GROUPS = Path("/sys/fs/cgroup")
+# Bytes; far more than HDF5 takes to read a row, far less than any stage needs.
+SPARE = 64 << 20
 # Parameters of glibc's mallopt, and the environment variables that set them.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 MALLOC_VARIABLES = (
@@ -60,6 +63,17 @@ def process_limits() -> Iterator[int]:
         soft, _ = resource.getrlimit(kind)
         if soft != resource.RLIM_INFINITY:
             yield soft
+
+
+def is_short() -> bool:
+    """Whether a limit leaves this process too little memory for a library to work with."""
+    if not any(process_limits()):
+        return False
+    try:
+        mmap.mmap(-1, SPARE).close()
+    except OSError:
+        return True
+    return False
 
 
 def out_of_memory(what: str, place: str = "machine") -> OutOfMemoryError:

@@ -22,7 +22,7 @@ from c2l.artifacts.feature_writer import StoreLayout, write_features
 from c2l.artifacts.features import read_features
 from c2l.artifacts.hdf5 import reading
 from c2l.artifacts.untrusted.guard import trust_files
-from c2l.errors import BadInputError, LockedInputError
+from c2l.errors import BadInputError, LockedInputError, OutOfMemoryError
 from c2l.runtime.files import partial_sibling
 
 
@@ -146,6 +146,22 @@ def test_an_error_of_the_disk_is_not_called_damage(tmp_path: Path) -> None:
         reading(tmp_path / "f.h5", hint="make it again"),
     ):
         raise OSError(errno.EIO, "file read failed: time = ...")
+
+
+@pytest.mark.parametrize("short", [True, False])
+def test_a_sound_file_is_not_called_damaged_for_want_of_memory(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, short: bool
+) -> None:
+    """HDF5 and h5py raise the same as over a damaged file."""
+    for module in ("hdf5", "rows"):
+        monkeypatch.setattr(f"c2l.artifacts.{module}.is_short", lambda: short)
+    path, kind = folder / "features.h5", OutOfMemoryError if short else BadInputError
+    with pytest.raises(kind), reading(path):
+        raise OSError("memory allocation failed for chunk")
+    with read_features(path) as reader:
+        monkeypatch.setattr("c2l.artifacts.rows.row_sum", lambda _: -1)
+        with pytest.raises(kind):
+            reader.read(0)
 
 
 def test_what_a_stopped_run_left_is_kept_while_another_program_has_it(tmp_path: Path) -> None:

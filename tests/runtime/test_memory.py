@@ -76,3 +76,13 @@ def test_slurm_is_heard(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert granted_memory() == granted
+
+
+def test_memory_is_short_only_under_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(memory, "SPARE", 1 << 62)
+        assert not memory.is_short()
+        patch.setattr(resource, "getrlimit", lambda _: (1 << 40, 1 << 40))
+        assert memory.is_short()
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1 << 40, 1 << 40))
+    assert not memory.is_short()

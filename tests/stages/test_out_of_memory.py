@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 from unittest import mock
 
 import pytest
 import torch
-from conftest import FIT, Cli, run_python
+from conftest import FIT, NETWORK, PHOTOS, Cli, run_python
 
 from c2l_cli.main import run
 
@@ -20,8 +22,9 @@ from c2l_cli.main import run
         RuntimeError(
             "[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory"
         ),
+        RuntimeError("std::bad_alloc"),
     ],
-    ids=["python", "gpu", "cpu"],
+    ids=["python", "gpu", "cpu", "c++"],
 )
 def test_each_kind_is_told_with_the_next_step(
     error: Exception, cli: Cli, people: Path, tmp_path: Path
@@ -44,6 +47,17 @@ def test_another_runtime_error_is_still_a_bug(cli: Cli, people: Path, tmp_path: 
         pytest.raises(RuntimeError, match="shapes differ"),
     ):
         run(words)
+
+
+def test_threads_that_cannot_be_had_are_told(cli: Cli, few: Path, tmp_path: Path) -> None:
+    before = threading.stack_size(1 << 46)
+    try:
+        ended = cli("extract", few, "-o", tmp_path / "f.h5", *PHOTOS, *NETWORK)
+    finally:
+        threading.stack_size(before)
+    assert ended.code == 71
+    assert "can't start new thread" in ended.err
+    assert os.listdir(tmp_path) == []
 
 
 LIMITED = """
