@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from c2l.errors import OutOfMemoryError
 from c2l.runtime.memory import keep_freed_memory
+from c2l.runtime.progress import console
 from c2l.synth.scene import Picture, draw
 
 T = TypeVar("T")
@@ -72,7 +73,7 @@ def ahead(function: Callable[[T], R], items: Iterable[T], *, workers: int) -> It
     Args:
         function: importable by another process; what it raises is raised here in its turn.
         items: read as results are consumed, a few per worker ahead.
-        workers: processes; 0 computes in this one.
+        workers: processes; 0 computes in this one, as does a system without semaphores.
 
     Raises:
         OutOfMemoryError: a worker was killed, most often because memory ran out.
@@ -82,7 +83,12 @@ def ahead(function: Callable[[T], R], items: Iterable[T], *, workers: int) -> It
         return
     context = multiprocessing.get_context("spawn")  # safe with the caller's threads
     begin = partial(_begin, os.getpid())
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=begin)
+    try:
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=begin)
+    except OSError as error:  # semaphores need a /dev/shm that can be written
+        console.print(f"drawing in one process: no semaphores: {error.strerror}")
+        yield from map(function, items)
+        return
     pending: deque[Future[R]] = deque()
     try:
         for item in items:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -78,6 +80,13 @@ def test_an_error_is_raised_in_its_turn(workers: int) -> None:
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match="three"):
         next(results)
+
+
+def test_without_semaphores_this_process_draws(capsys: pytest.CaptureFixture[str]) -> None:
+    refused = OSError(errno.EROFS, os.strerror(errno.EROFS))
+    with mock.patch("c2l.synth.stream.ProcessPoolExecutor", side_effect=refused):
+        assert list(ahead(square, range(4), workers=2)) == [0, 1, 4, 9]
+    assert "Read-only file system" in capsys.readouterr().err
 
 
 def test_a_killed_worker_is_an_error_that_says_what_to_do() -> None:
