@@ -13,7 +13,7 @@ from c2l import schema
 from c2l.artifacts.chain import Format
 from c2l.artifacts.untrusted.headers import read_header
 from c2l.artifacts.untrusted.pickled import unpickle
-from c2l.errors import BadInputError
+from c2l.errors import BadInputError, OutputError
 from c2l.runtime.files import replacing
 from c2l.runtime.json_files import strict_json
 
@@ -86,7 +86,12 @@ def load_pickled_tensors(path: Path) -> dict[str, Tensor]:
         BadInputError: missing, not such a file, one that would run code, or holding NaN or Inf.
         OutputError: there is no room for its tensors among the temporary files.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    try:
+        temporary = tempfile.TemporaryDirectory()
+    except OSError as error:
+        problem = f"{path}: its tensors need a folder for temporary files: {error.strerror}"
+        raise OutputError(problem, hint="name one that can be written in TMPDIR") from None
+    with temporary as folder:
         read = Path(folder) / "tensors.safetensors"
         unpickle(path, read)
         try:

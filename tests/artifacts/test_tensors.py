@@ -6,6 +6,7 @@ import errno
 import os
 import pickle
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -138,3 +139,13 @@ def test_what_holds_more_than_named_tensors_is_refused(tmp_path: Path, value: ob
     torch.save(value, tmp_path / "w.pth")
     with pytest.raises(BadInputError, match="not a state dict"):
         load_pickled_tensors(tmp_path / "w.pth")
+
+
+def test_without_a_folder_for_temporary_files_the_way_out_is_named(tmp_path: Path) -> None:
+    missing = FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+    with (
+        mock.patch("tempfile.gettempdir", side_effect=missing),
+        pytest.raises(OutputError, match="No usable temporary directory") as caught,
+    ):
+        load_pickled_tensors(tmp_path / "w.pth")
+    assert "TMPDIR" in (caught.value.hint or "")
