@@ -16,6 +16,7 @@ class ExitCode(IntEnum):
     CONFIG_DIFFERS = 4
     LOCKED = 5
     NON_FINITE = 6
+    UNAVAILABLE = 69
     OUT_OF_MEMORY = 71
     IO_ERROR = 74
     STOPPED = 75
@@ -28,9 +29,13 @@ class C2LError(Exception):
     Args:
         message: what was expected and what was found; names the path, if any.
         hint: the next step, as a sentence or a command.
+
+    Attributes:
+        alike: whether all ranks of a command raise it, so that only the first says it.
     """
 
     exit_code: ExitCode = ExitCode.BUG
+    alike = False
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -104,3 +109,18 @@ class StoppedError(C2LError):
     """A run that stopped on a signal after saving its state."""
 
     exit_code = ExitCode.STOPPED
+    alike = True
+
+
+class ElsewhereError(C2LError):
+    """Another rank of the command failed, and says so itself."""
+
+    def __init__(self, rank: int, code: int, message: str) -> None:
+        super().__init__(f"rank {rank} failed: {message}")
+        self.exit_code = ExitCode(code)
+
+
+class RanksLostError(C2LError):
+    """Other ranks of the command ended, hang, or cannot be reached."""
+
+    exit_code = ExitCode.UNAVAILABLE

@@ -23,6 +23,7 @@ from c2l.runtime.text import printable
 from .commands import COMMANDS
 from .grouped import group_of
 from .limited import IMPORT_ERRORS
+from .ranked import add_rank, heading
 from .start import leave
 from .streams import ReaderGoneError, StdoutError
 
@@ -116,9 +117,10 @@ def run(arguments: list[str] | None = None) -> None:
     except ReaderGoneError:
         os._exit(ExitCode.OK)
     except C2LError as error:
-        click.echo(f"c2l: error: {printable(error.message)}", err=True)
-        if error.hint:
-            click.echo(f"  next: {printable(error.hint)}", err=True)
+        if begins := heading(error):
+            click.echo(f"{begins} {printable(error.message)}", err=True)
+            if error.hint:
+                click.echo(f"  next: {printable(error.hint)}", err=True)
         if isinstance(error, StdoutError):
             # Its buffer cannot be flushed on the way out either.
             os._exit(error.exit_code)
@@ -130,3 +132,6 @@ def run(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(ExitCode.USAGE)
+    except Exception as error:
+        add_rank(error)
+        raise

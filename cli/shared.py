@@ -12,6 +12,7 @@ from c2l.runtime.text import printable
 
 from .commands import SETTINGS
 from .grouped import GroupedCommand, GroupedOption, help_of
+from .ranked import hush
 
 Function = Callable[..., Any]
 PATH = click.Path(path_type=Path)
@@ -97,6 +98,7 @@ def set_verbosity(quiet: bool, verbose: bool) -> None:
     from c2l.runtime.progress import console
 
     console.level = 0 if quiet else 2 if verbose else 1
+    hush()
 
 
 def show(values: dict[str, Any], *, json_wanted: bool) -> None:

@@ -15,6 +15,7 @@ from c2l.options import Options
 from .commands import options_of
 from .grouped import CONFIG, GroupedOption
 from .params import stage_options
+from .ranked import require_ranked
 from .shared import (
     Function,
     as_json,
@@ -88,6 +89,7 @@ def stage(
     def decorate(function: Function) -> click.Command:
         @functools.wraps(function)
         def run(**values: Any) -> Any:
+            require_ranked(name)
             set_verbosity(values.pop("quiet"), values.pop("verbose"))
             options = picked(values)
             call = Call(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import TypeVar
 
 import numpy as np
@@ -130,8 +131,14 @@ def read_in_batches(
     workers: int,
     skips: Skips,
 ) -> Iterator[list[T]]:
-    """The same of each image alone, in batches."""
-    return batched(read_all(lambda _, record: read(record), records, workers, skips), size)
+    """The same of each image by itself, in batches.
+
+    An image that is left out leaves its batch smaller: the others' batches, and with them the
+    rounding of what is computed, stay the same.
+    """
+    found = read_all(lambda i, record: (i // size, read(record)), records, workers, skips)
+    for _, group in groupby(found, key=itemgetter(0)):
+        yield [item for _, item in group]
 
 
 def decode(records: Sequence[Record], size: int, workers: int, skips: Skips) -> Iterator[Decoded]:

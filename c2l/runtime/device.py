@@ -11,16 +11,19 @@ from torch import Tensor
 
 from c2l.errors import UsageError
 from c2l.runtime.memory import granted_memory
+from c2l.runtime.ranks import place
 
 
 def pick_device(name: str) -> torch.device:
-    """The named device; ``auto`` is a GPU if there is one, else the CPU.
+    """The named device; ``auto`` is a GPU if there is one, else the CPU; each rank has its own GPU.
 
     Raises:
         UsageError: the name is unknown, or there is no such GPU.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and (here := place()):
+        name = f"cuda:{here.local}"
     try:
         device = torch.device(name)
     except RuntimeError:

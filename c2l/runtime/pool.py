@@ -16,9 +16,17 @@ _AHEAD = 3
 
 
 def worker_count(workers: int = 0) -> int:
-    """Number of threads to use; 0 means SLURM_CPUS_PER_TASK, or the cores of this process."""
+    """Number of threads to use; 0 means SLURM_CPUS_PER_TASK, or the cores of this process.
+
+    The ranks that torchrun started on a machine share these.
+    """
     if workers > 0:
         return workers
+    beside = os.environ.get("LOCAL_WORLD_SIZE", "")
+    return max(1, _granted() // max(1, int(beside) if beside.isdecimal() else 1))
+
+
+def _granted() -> int:
     granted = os.environ.get("SLURM_CPUS_PER_TASK", "")
     if granted.isdecimal() and int(granted) > 0:
         return int(granted)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TextIO
 
 # Seconds between two lines of progress where there is no terminal.
 PLAIN_INTERVAL = 15.0
@@ -19,18 +20,23 @@ class Console:
 
     Attributes:
         level: 0 for errors only, 1 for the usual messages, 2 for details.
+        speaks: whether stderr shows them.
+        log: a file that shows them too.
     """
 
     level: int = 1
+    speaks: bool = True
+    log: TextIO | None = None
 
     def print(self, text: str, *, level: int = 1) -> None:
         """Print a line if its level is wanted.
 
         A closed terminal or pipe is not an error: the work continues.
         """
-        if level <= self.level and sys.stderr:
-            with contextlib.suppress(OSError, ValueError):
-                print(text, file=sys.stderr, flush=True)
+        for file in (sys.stderr if self.speaks else None, self.log):
+            if level <= self.level and file:
+                with contextlib.suppress(OSError, ValueError):
+                    print(text, file=file, flush=True)
 
 
 console = Console()
@@ -133,7 +139,8 @@ def progress(
     title: str, total: int, unit: str = "images", *, brief: bool = False
 ) -> Iterator[Progress]:
     """Show the progress of ``total`` steps while the block runs; for arguments see ``Progress``."""
-    on_terminal = console.level >= 1 and sys.stderr is not None and sys.stderr.isatty()
+    shown = console.level >= 1 and console.speaks
+    on_terminal = shown and sys.stderr is not None and sys.stderr.isatty()
     counter = (_ProgressBar if on_terminal else Progress)(title, total, unit, brief=brief)
     try:
         yield counter

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 import numpy as np
@@ -21,6 +21,7 @@ from c2l.figure.ordered import ORDERED, ordered_labels
 from c2l.figure.place import Places
 from c2l.options import EvalOptions
 from c2l.runtime.device import to_batch
+from c2l.runtime.ranks import Ranks
 from c2l.schema import PARTS
 from c2l.scoring.baselines import (
     CENTRE_THIRD,
@@ -157,6 +158,17 @@ class TrivialEvaluation:
                 counts = confusion_matrix(full, target, len(total), self._labels, source=item.name)
                 total += counts
                 self._per_image[name].append(by_class(counts, self._merge))
+
+    def exchange(self, ranks: Ranks, in_order: Callable[[Sequence[Counts]], list[Counts]]) -> None:
+        """Take in what the other ranks added.
+
+        Args:
+            ranks: all of them.
+            in_order: the items of all ranks, one per photo, in the order of the photos.
+        """
+        for name, counts in self._counts.items():
+            self._counts[name] = ranks.sum(torch.from_numpy(counts)).numpy()
+            self._per_image[name] = in_order(self._per_image[name])
 
     def results(self) -> dict[str, tuple[Counts, NDArray[np.int64]]]:
         """(K, R) confusion matrix and (K,) class of each cluster, by predictor."""

@@ -2,73 +2,43 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from c2l import __version__, schema
 from c2l.artifacts.lineage import DATA, LABELS, MERGE, PREDICTOR, SCORES, Source, as_json, source
 from c2l.artifacts.outputs import JSON, claim, inputs_of
 from c2l.artifacts.scores import read_scores
-from c2l.data.dataset import Dataset
-from c2l.data.decoding import Skips, inputs_digest, read_in_batches
 from c2l.data.labels import LabelSpace, Merge, load_merge
 from c2l.data.parts_by_name import classes_by_name
-from c2l.data.scoring_input import (
-    Labels,
-    dropped_ids,
-    none_read,
-    open_labelled,
-    raw_ids,
-    read_labelled,
-    settle,
-)
+from c2l.data.scoring_input import open_labelled, settle
 from c2l.data.unscored import Pixels
 from c2l.errors import BadInputError, UsageError
 from c2l.model.loading import load_predictor
 from c2l.model.predictor import Predictor
 from c2l.options import EvalOptions, recorded
 from c2l.runtime.device import pick_device
-from c2l.runtime.files import sha256_file
-from c2l.runtime.json_files import write_json
-from c2l.runtime.progress import console, progress
+from c2l.runtime.files import sha256_file, sha256_lines
+from c2l.runtime.json_files import flat, write_json
+from c2l.runtime.progress import console
+from c2l.runtime.ranks import Ranks, open_ranks
 from c2l.runtime.threads import prepare_cpu
 from c2l.scoring.agreement import agreement
 from c2l.scoring.bootstrap import bootstrap
-from c2l.scoring.confusion import confusion_matrix
+from c2l.scoring.labelled import Found, LabelledPass
 from c2l.scoring.matching import hungarian, majority
 from c2l.scoring.metrics import score, score_images
 from c2l.scoring.trivial import TrivialEvaluation, by_class, matchings
 
 Counts = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Found:
-    """A predictor's counts over a labelled set.
-
-    Attributes:
-        raw: (K, R) pixels by cluster and raw label.
-        names: of the M images.
-        per_image: (M, K, N) pixels by image, cluster and class.
-        sha256: digest of the photos and masks.
-        skipped: reasons by the name of each broken image that was left out.
-        dropped: pixels by each id that is no label, 255 included.
-        either_way: number of photos that EXIF turns and whose masks fit turned or as stored.
-    """
-
-    raw: Counts
-    names: list[str]
-    per_image: Counts
-    sha256: str
-    skipped: dict[str, str]
-    dropped: Counter[int]
-    either_way: int
+ScoredPass = LabelledPass[Predictor]
 
 
 def plan(artifact: Path, data: Path | None, options: EvalOptions) -> dict[str, Any]:
@@ -110,44 +80,110 @@ def evaluate(
     again = artifact.suffix == ".json"
     if again and data is not None:
         raise UsageError("an eval.json is scored again without DATA")
+    if not again and data is None:
+        raise UsageError("DATA is missing: a data set with masks is needed")
     inputs = inputs_of(options, artifact, data=data)
-    with claim(output, overwrite=overwrite, starts=JSON, inputs=inputs):
-        result = _rescore(artifact, options) if again else _evaluate(artifact, data, options)
-        absent = [name for name, iou in result["iou"].items() if iou is None]
-        if absent:
-            console.print(f"no labelled pixel shows {', '.join(absent)}: left out of the means")
-        write_json(output, result, sealed=True)
+    prepare_cpu()
+    device = pick_device(options.device)
+    with open_ranks(device) as ranks, ExitStack() as stack:
+
+        def begin() -> None:
+            if ranks.first:
+                stack.enter_context(claim(output, overwrite=overwrite, starts=JSON, inputs=inputs))
+
+        ranks.together(begin)
+        if data is None:
+            ranks.first_does(lambda: _write(output, _rescore(artifact, options)))
+        else:
+            _evaluate(artifact, data, output, options, device, ranks)
     return output
 
 
-def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[str, Any]:
-    if data is None:
-        raise UsageError("DATA is missing: a data set with masks is needed")
-    prepare_cpu()
+def _write(output: Path, result: dict[str, Any]) -> None:
+    absent = [name for name, iou in result["iou"].items() if iou is None]
+    if absent:
+        console.print(f"no labelled pixel shows {', '.join(absent)}: left out of the means")
+    write_json(output, result, sealed=True)
+
+
+def _evaluate(
+    artifact: Path,
+    data: Path,
+    output: Path,
+    options: EvalOptions,
+    device: torch.device,
+    ranks: Ranks,
+) -> None:
+    """Score the photos, which ranks share; the first writes the scores."""
+    scored = ranks.together(lambda: _opened(artifact, data, options, device))
+    _require_same(scored, ranks)
+    found = scored.count(ranks, "score")
+    pixels = Pixels.of(found.raw.sum(0), found.dropped, scored.labels.space, scored.merge)
+    ranks.first_does(lambda: _require_sound(scored, found, pixels))
+    elsewhere = None
+    if options.match_split is not None:
+        match = ranks.together(lambda: _on_split(scored, data, options.match_split))
+        elsewhere = match.count(ranks, "match").per_image
+    ranks.first_does(lambda: _write(output, _summary(artifact, scored, found, pixels, elsewhere)))
+
+
+def _opened(artifact: Path, data: Path, options: EvalOptions, device: torch.device) -> ScoredPass:
     dataset = open_labelled(data, options, options.split)
     labels = settle(dataset)
     space = labels.space
     console.print(f"labels: {labels.said}")
     merge = load_merge(options.merge, space)
-    device = pick_device(options.device)
     predictor = load_predictor(artifact, device, options.weights, options.image_size)
-    trivial = None
+    size, trivial = predictor.encoder.image_size, None
     if options.baselines:
-        size = predictor.encoder.image_size
         trivial = TrivialEvaluation(dataset, size, len(space.names), merge, options)
-    found = _confusions(predictor, dataset, labels, merge, options, "score", trivial)
-    pixels = Pixels.of(found.raw.sum(0), found.dropped, space, merge)
+    return LabelledPass(predictor, size, dataset, labels, merge, options, trivial)
+
+
+def _require_same(scored: ScoredPass, ranks: Ranks) -> None:
+    """Refuse ranks that see another predictor, other photos or other options."""
+    names = [record.name for record in scored.dataset.records]
+    values = {
+        "version": __version__,
+        "options": recorded(scored.options),
+        "predictor": scored.predictor.origin.sha256,
+        "merge": [scored.merge.classes, list(scored.merge.table)],
+        "labels": scored.labels.space.names,
+        "photos": len(names),
+        "names_sha256": sha256_lines(iter(names)),
+    }
+    ranks.require_same(str(scored.dataset.root), flat(values))
+
+
+def _on_split(scored: ScoredPass, data: Path, split: str | None) -> ScoredPass:
+    """The same pass over another split, where only the matching is fitted."""
+    dataset = open_labelled(data, scored.options, split)
+    labels = replace(scored.labels, odd=settle(dataset).odd)
+    return replace(scored, dataset=dataset, labels=labels, trivial=None)
+
+
+def _require_sound(scored: ScoredPass, found: Found, pixels: Pixels) -> None:
+    """Say what is odd about the photos, and refuse what cannot be scored."""
     if found.either_way:
         console.print(
             f"note: {found.either_way} photos are turned by EXIF orientation, and their masks fit "
             "them turned and as stored; read as stored by: --exif ignore"
         )
-    _require_scored(dataset.root, pixels, found.per_image.sum((0, 1)), merge, options)
+    counts = found.per_image.sum((0, 1))
+    _require_scored(scored.dataset.root, pixels, counts, scored.merge, scored.options)
+
+
+def _summary(
+    artifact: Path, scored: ScoredPass, found: Found, pixels: Pixels, elsewhere: Counts | None
+) -> dict[str, Any]:
+    """What the JSON file holds; ``elsewhere``: (M, K, N) counts that a matching is fitted to."""
+    predictor, merge, options = scored.predictor, scored.merge, scored.options
+    dataset, trivial = scored.dataset, scored.trivial
     named = predictor.names if predictor.named else ()
-    result = _result(found.raw, merge, space, options, found, named)
-    if options.match_split is not None:
+    result = _result(found.raw, merge, scored.labels.space, options, found, named)
+    if elsewhere is not None:
         result["matched_elsewhere"] = _matched_elsewhere(
-            predictor, data, labels, merge, options, found.per_image.sum(0)
+            found.per_image.sum(0), elsewhere, merge, options
         )
     baselines = trivial.results() if trivial else {}
     if trivial and options.bootstrap:
@@ -163,7 +199,7 @@ def _evaluate(artifact: Path, data: Path | None, options: EvalOptions) -> dict[s
         "skipped": found.skipped,
         "pixels": pixels.as_dict(),
         "photos": dataset.line,
-        "labels_by": labels.said,
+        "labels_by": scored.labels.said,
         "split": dataset.split,
         "method": predictor.origin.method,
         "clusters": predictor.clusters,
@@ -211,50 +247,6 @@ def _require_scored(
             excess,
             hint="name the labels by --labels NAME|FILE, or accept it by --allow-unscored",
         )
-
-
-def _confusions(
-    predictor: Predictor,
-    dataset: Dataset,
-    labels: Labels,
-    merge: Merge,
-    options: EvalOptions,
-    title: str,
-    trivial: TrivialEvaluation | None = None,
-) -> Found:
-    """What a predictor finds in every labelled image; the trivial ones look at it with it."""
-    count = len(labels.space.names)
-    raw = np.zeros((predictor.clusters, count), dtype=np.int64)
-    per_image, names, sums = [], [], []
-    dropped: Counter[int] = Counter()
-    either_way = 0
-    read = read_labelled(predictor.encoder.image_size, labels)
-    skips = Skips(options.on_error, dataset.unusable)
-    with progress(title, len(dataset.records)) as bar:
-        for group in read_in_batches(
-            read, dataset.records, options.batch_size, options.workers, skips
-        ):
-            pixels = np.stack([item.pixels for item in group])
-            sizes = [(item.mask.shape[0], item.mask.shape[1]) for item in group]
-            for item, found in zip(group, predictor.predict(pixels, sizes), strict=True):
-                counts = confusion_matrix(
-                    found, raw_ids(item.mask, count), predictor.clusters, count, source=item.name
-                )
-                raw += counts
-                dropped += dropped_ids(item.mask, count)
-                either_way += item.either_way
-                per_image.append(by_class(counts, merge))
-                names.append(item.name)
-                sums.append(item.sha256)
-            if trivial:
-                trivial.add(group)
-            bar.advance(len(group))
-    if not per_image:
-        raise none_read(dataset)
-    skips.count(len(dataset.records))
-    sha256 = inputs_digest(names, sums)
-    stacked = np.stack(per_image)
-    return Found(raw, names, stacked, sha256, skips.all, dropped, either_way)
 
 
 def _scored(confusion: Counts, matching: NDArray[np.int64], merge: Merge) -> dict[str, Any]:
@@ -314,17 +306,9 @@ def _result(
 
 
 def _matched_elsewhere(
-    predictor: Predictor,
-    data: Path,
-    labels: Labels,
-    merge: Merge,
-    options: EvalOptions,
-    confusion: Counts,
+    confusion: Counts, elsewhere: Counts, merge: Merge, options: EvalOptions
 ) -> dict[str, Any]:
     """The matching fitted on another split, applied to the scored one."""
-    dataset = open_labelled(data, options, options.match_split)
-    labels = replace(labels, odd=settle(dataset).odd)
-    elsewhere = _confusions(predictor, dataset, labels, merge, options, "match").per_image
     matching = hungarian(elsewhere.sum(0))
     return {
         **score(confusion, matching, merge.classes).as_dict(),
