@@ -13,10 +13,32 @@ gives a predictor for single images. Example:
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from c2l.api import Parser, Parsing, cluster, evaluate, extract, fit, load, render, teach
+    from c2l.api import (
+        Parser,
+        Parsing,
+        cluster,
+        evaluate,
+        export,
+        extract,
+        fit,
+        load,
+        render,
+        teach,
+    )
 
 __version__ = "0.1.0"
-__all__ = ["Parser", "Parsing", "cluster", "evaluate", "extract", "fit", "load", "render", "teach"]
+__all__ = [
+    "Parser",
+    "Parsing",
+    "cluster",
+    "evaluate",
+    "export",
+    "extract",
+    "fit",
+    "load",
+    "render",
+    "teach",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ from c2l.errors import UsageError
 from c2l.options import (
     ClusterOptions,
     EvalOptions,
+    ExportOptions,
     ExtractOptions,
     FitOptions,
     Options,
@@ -190,6 +191,26 @@ def render(
 
     chosen = _options(RenderOptions, options)
     return stage(Path(artifact), Path(images), Path(output), chosen, overwrite=overwrite)
+
+
+def export(
+    artifact: PathLike, output: PathLike, *, overwrite: bool = False, **options: Any
+) -> dict[str, Any]:
+    """Write a predictor for other programs, as ``c2l export``.
+
+    Args:
+        artifact: a run folder, a predictor's file, a clusters file, or ``drawn``.
+        output: the file to write: .onnx, .pt2 or .safetensors.
+        overwrite: replace an existing file.
+        options: fields of ``c2l.options.ExportOptions``.
+
+    Returns:
+        What ``c2l export --json`` prints.
+    """
+    from c2l.stages.export import export as stage
+
+    chosen = _options(ExportOptions, options)
+    return stage(Path(artifact), Path(output), chosen, overwrite=overwrite)
 
 
 def load(

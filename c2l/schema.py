@@ -34,6 +34,7 @@ FORMAT_PREDICTOR: Final = "c2l-predictor"
 FORMAT_EVAL: Final = "c2l-eval"
 FORMAT_COMPARISON: Final = "c2l-comparison"
 FORMAT_MASKS: Final = "c2l-masks"
+FORMAT_NETWORK: Final = "c2l-network"
 FORMAT_SYNTH: Final = "c2l-synth"
 
 # Feature store (HDF5).

@@ -33,6 +33,7 @@ COMMANDS = {
     "eval": Row("Score predictions against masks.", "EvalOptions"),
     "compare": Row("Put scores side by side, with spread over seeds.", "CompareOptions"),
     "render": Row("Draw masks, overlays and a report.", "RenderOptions"),
+    "export": Row("Write a predictor for other programs.", "ExportOptions"),
     "inspect": Row("Say what is in an artifact."),
     "status": Row("Say what is done, partial or stale, and what comes next."),
     "verify": Row("Check artifacts and all that they were made from."),

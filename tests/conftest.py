@@ -265,7 +265,8 @@ def trained(cli: Cli, people: Path, shared: Path) -> Path:
 def taught(cli: Cli, shared: Path) -> Path:
     """A finished run of six steps on drawings, and its predictor in half precision beside it."""
     path = shared / "taught" / "run"
-    cli.ok("teach", "-o", path, *TEACH, "--export", path.with_name("predictor.safetensors"))
+    cli.ok("teach", "-o", path, *TEACH)
+    cli.ok("export", path, "-o", path.with_name("predictor.safetensors"))
     return path
 
 

@@ -52,6 +52,7 @@ FORMATS = {
         markers=(f"masks/{schema.LEGEND}", schema.LEGEND),
         traces=(f"masks/{schema.LEGEND}",),
     ),
+    schema.FORMAT_NETWORK: Row("c2l.artifacts.networks"),
 }
 
 
@@ -72,7 +73,8 @@ def format_of(path: Path, *, unfinished: bool = False) -> Format:
             path,
             "expected an artifact of c2l, found "
             + (f"the format {name[:80]!a}" if name else "something else"),
-            hint="name a .h5, .safetensors or .json file of c2l, a run or a folder of pictures",
+            hint="name a .h5, .safetensors, .json, .onnx or .pt2 file of c2l, a run or a folder "
+            "of pictures",
         )
     found: Format = import_module(FORMATS[name].module).FORMAT
     return found
@@ -94,6 +96,10 @@ def _name_of(path: Path, *, unfinished: bool) -> str:
 
         name = declared_format(path)
         return name if name in FORMATS else TENSORS
+    if path.suffix in (".onnx", ".pt2"):
+        from c2l.artifacts.networks import read_info
+
+        return str(read_info(path).get("format", ""))
     if ".h5" in path.suffixes:
         raise BadInputError(path, "not an HDF5 file")
     return ""

@@ -83,7 +83,7 @@ def options_from(kind: type[T], values: dict[str, Any], path: Path) -> T:
 
 
 @dataclass(frozen=True)
-class _Finished:
+class Finished:
     """A predictor that training ended with, as it was read.
 
     Attributes:
@@ -101,7 +101,7 @@ class _Finished:
     content: StoredPredictor
 
 
-def _read_finished(path: Path) -> _Finished:
+def read_finished(path: Path) -> Finished:
     """The predictor of a run folder, or of a predictor's file.
 
     Raises:
@@ -115,7 +115,7 @@ def _read_finished(path: Path) -> _Finished:
             problem = "heads on stored features, whose run knows the network below them"
             raise BadInputError(path, problem, hint="name the run folder")
         config = {"options": found.config, "stage": found.stage}
-        return _Finished(schema.FORMAT_PREDICTOR, path, sha256, config, found)
+        return Finished(schema.FORMAT_PREDICTOR, path, sha256, config, found)
     run = Run.open(path)
     if not run.predictor.is_file():
         raise BadInputError(
@@ -125,11 +125,11 @@ def _read_finished(path: Path) -> _Finished:
         )
     with unchanged(run.predictor):
         sha256, found = run.require_own_predictor(), read_predictor(run.predictor)
-    return _Finished(schema.FORMAT_RUN, run.predictor, sha256, run.config, found)
+    return Finished(schema.FORMAT_RUN, run.predictor, sha256, run.config, found)
 
 
 def _from_run(path: Path, device: torch.device) -> Predictor:
-    found = _read_finished(path)
+    found = read_finished(path)
     config, stored = found.config, found.content
     options: FitOptions | TeachOptions
     if config.get("stage", "fit") == "teach":
@@ -189,7 +189,7 @@ def load_start(net: ParsingNetwork, path: Path) -> str:
         BadInputError: no finished run, one of heads only, or a backbone or pyramid of another
             shape.
     """
-    found = _read_finished(path)
+    found = read_finished(path)
     if found.config.get("frozen_layer"):
         raise BadInputError(
             found.file,

@@ -50,13 +50,16 @@ class Encoder:
 
     def features(self, images_BHW3: Images) -> Tensor:
         """(B, C, h, w) of (B, S, S, 3) uint8 images."""
-        x = to_batch(images_BHW3, self.device).float() / 255
+        return self.read(to_batch(images_BHW3, self.device).float() / 255)
+
+    def read(self, images_B3SS: Tensor) -> Tensor:
+        """(B, C, h, w) of (B, 3, S, S) float images in [0, 1], on the device."""
         with precision(self.device, self.amp):
             if self.layer == DENSE:
-                return self.net.features(x).float()
+                return self.net.features(images_B3SS).float()
             if self.layer is not None:
-                return read_layer(self.net, x, self.layer)
-            clustered: Tensor = self.net(x)
+                return read_layer(self.net, images_B3SS, self.layer)
+            clustered: Tensor = self.net(images_B3SS)
             return clustered
 
 
@@ -167,14 +170,21 @@ class Predictor:
         Raises:
             BadInputError: a classifier of features of other channels.
         """
-        features = self.encoder.features(images_BHW3)
-        batch, channels, height, width = features.shape
+        return self.classify(self.encoder.features(images_BHW3))
+
+    def classify(self, features_BChw: Tensor) -> Tensor:
+        """Scores of every class, (B, K, h, w) float32, of features as the encoder gives them.
+
+        Raises:
+            BadInputError: a classifier of features of other channels.
+        """
+        batch, channels, height, width = features_BChw.shape
         if channels != self.classifier.channels:
             raise BadInputError(
                 self.origin.path,
                 f"centroids of {self.classifier.channels} channels, features of {channels}",
             )
-        points = features.float().permute(0, 2, 3, 1).reshape(-1, channels)
+        points = features_BChw.float().permute(0, 2, 3, 1).reshape(-1, channels)
         values = self.classifier.scores(points)
         return values.view(batch, height, width, -1).permute(0, 3, 1, 2)
 
@@ -193,12 +203,15 @@ class Predictor:
         if self.sharpen is not None:
             parts = self.classifier.part_shares(scores, self.sharpen.shares)
             return torch.stack(list(self.sharpen.parts(images_BHW3, parts)))
+        return self.grouped(scores)
+
+    def grouped(self, scores_BKhw: Tensor) -> Tensor:
+        """Scores of each of ``names``: a group's is the best of its clusters, -inf without any."""
         if self.groups is None:
-            return scores
-        found = scores.new_full((len(scores), self.clusters, *scores.shape[2:]), -torch.inf)
-        of = torch.from_numpy(self.groups.of.astype(np.int64)).to(scores.device)
-        index = of[None, :, None, None].expand_as(scores)
-        return found.scatter_reduce(1, index, scores, "amax")
+            return scores_BKhw
+        nothing = torch.full_like(scores_BKhw[:, 0], -torch.inf)
+        members = (np.flatnonzero(self.groups.of == g).tolist() for g in range(self.clusters))
+        return torch.stack([scores_BKhw[:, m].amax(1) if m else nothing for m in members], 1)
 
     def predict(self, images_BHW3: Images, sizes: Sequence[tuple[int, int]]) -> list[Images]:
         """The cluster or part of every pixel at each photo's own size.

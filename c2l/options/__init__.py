@@ -22,6 +22,9 @@ from c2l.options.data import (
 from c2l.options.evaluate import (
     EvalOptions as EvalOptions,
 )
+from c2l.options.export import (
+    ExportOptions as ExportOptions,
+)
 from c2l.options.extract import (
     ExtractOptions as ExtractOptions,
 )

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from c2l.artifacts.outputs import inputs_of, refuse_existing
 from c2l.model.build import build_network
-from c2l.model.export import export_half
 from c2l.options import TeachOptions
 from c2l.runtime.device import pick_device
 from c2l.training import teach_run
@@ -37,7 +35,6 @@ def teach(
     *,
     resume: bool = False,
     overwrite: bool = False,
-    export: Path | None = None,
 ) -> Path:
     """Teach the network by drawings, and store the predictor.
 
@@ -45,8 +42,7 @@ def teach(
         output: the run folder to write.
         options: see ``TeachOptions``.
         resume: continue a stopped run.
-        overwrite: replace an existing run, and an existing ``export``.
-        export: also write the predictor to this file, in half precision.
+        overwrite: replace an existing run.
 
     Returns:
         The run folder.
@@ -60,11 +56,4 @@ def teach(
         LockedError: another process trains into the run folder.
         OutputError: the run folder cannot be written.
     """
-    if export is not None:
-        # A resumed run may have been stopped after its export.
-        replaced = overwrite or resume
-        refuse_existing(export, overwrite=replaced, inputs=inputs_of(options))
-    run = teach_run.teach(output, options, resume=resume, overwrite=overwrite)
-    if export is not None:
-        export_half(run, export)
-    return run
+    return teach_run.teach(output, options, resume=resume, overwrite=overwrite)

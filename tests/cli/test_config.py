@@ -16,6 +16,7 @@ from c2l.options import (
     ClusterOptions,
     CompareOptions,
     EvalOptions,
+    ExportOptions,
     ExtractOptions,
     FitOptions,
     Options,
@@ -102,6 +103,7 @@ COMMANDS: dict[tuple[str, ...], type[Options]] = {
     ("eval",): EvalOptions,
     ("compare",): CompareOptions,
     ("render",): RenderOptions,
+    ("export",): ExportOptions,
 }
 # Options that are not the defaults, among them what needs quoting and what is no plain number.
 OTHER: dict[tuple[str, ...], list[str]] = {
@@ -115,6 +117,7 @@ OTHER: dict[tuple[str, ...], list[str]] = {
     ("eval",): ["--no-baselines", "--rival", "A=a.json", "--rival", "B=x=b.json", "-b", "3"],
     ("compare",): ["--format", "json", "--against", "C2L, --epochs 2", "--mixed"],
     ("render",): ["--opacity", "0", "--scores", "\u00e4 'e'.json", "--limit", "5"],
+    ("export",): ["--image-size", "96", "--weights", "w.pth"],
 }
 
 

@@ -26,6 +26,7 @@ COMMANDS = [
     ("eval",),
     ("compare",),
     ("render",),
+    ("export",),
     ("inspect",),
     ("status",),
     ("verify",),

@@ -41,6 +41,7 @@ RUN_DATA_KINDS: Kinds = {"root": str, "images": int, "split": (str, NoneType)}
 RUN_INPUTS_KINDS: Kinds = {"inputs_sha256": str, "skipped": dict, "photos": dict}
 SCORES_KINDS: Kinds = {"lineage": dict, "images": int, "split": (str, NoneType), "skipped": dict}
 LEGEND_KINDS: Kinds = {"options": dict, "labels": list, "skipped": dict, "files": dict}
+NETWORK_KINDS: Kinds = {"names": list, "options": dict, "lineage": list, "graph_sha256": str}
 LEGEND_TEXTS = ("rivals", "photos")
 
 

@@ -1,0 +1,1 @@
+"""Predictors and masks in the formats of other programs."""
