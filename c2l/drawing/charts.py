@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
-from numpy.typing import NDArray
+from markupsafe import Markup, escape
 
 # Most points of a line; longer series are averaged in bins.
 MOST_POINTS = 300
@@ -16,12 +15,6 @@ MOST_POINTS = 300
 # Size and margins of line charts, which scale with the page.
 _WIDTH, _HEIGHT = 440, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 10, 34
-
-# Height of a heat map's cells and width of a letter in its labels, in pixels; longer column names
-# are slanted.
-_CELL_HEIGHT = 30
-_LETTER = 7.6
-_LONGEST_UPRIGHT = 11
 
 
 @dataclass(frozen=True)
@@ -32,89 +25,9 @@ class Series:
     points: tuple[tuple[float, float], ...]
 
 
-def bar(
-    value: float,
-    *,
-    kind: str = "rival",
-    interval: Sequence[float] | None = None,
-    colour: Sequence[int] | None = None,
-) -> str:
-    """A horizontal bar on a scale from 0 to 1, as wide as its container.
-
-    Args:
-        value: length of the bar, a fraction.
-        kind: style class: ``own``, ``rival``, ``trivial`` or ``class``.
-        interval: low and high end of the whisker, fractions.
-        colour: RGB in place of the colour of the style class.
-    """
-    fill = f' style="fill:{css_colour(colour)}"' if colour is not None else ""
-    parts = [
-        '<rect class="track" width="100%" height="12" rx="3"/>',
-        f'<rect class="fill" width="{_percent(value)}" height="12" rx="3"{fill}/>',
-    ]
-    if interval is not None:
-        low, high = (_percent(end) for end in interval)
-        parts.append(f'<line class="whisker" x1="{low}" x2="{high}" y1="6" y2="6"/>')
-        parts += [
-            f'<line class="whisker" x1="{end}" x2="{end}" y1="2" y2="10"/>' for end in (low, high)
-        ]
-    return f'<svg class="bar {kind}" height="12" aria-hidden="true">{"".join(parts)}</svg>'
-
-
-def heat_map(
-    confusion: NDArray[np.int64], row_names: Sequence[str], column_names: Sequence[str]
-) -> str:
-    """A heat map of the share of each cell in its row; hovering shows the count.
-
-    Args:
-        confusion: (R, C) int64 counts.
-        row_names: R labels.
-        column_names: C labels.
-    """
-    longest = max(len(name) for name in column_names)
-    slanted = longest > _LONGEST_UPRIGHT
-    cell = 54 if slanted else max(54, 10 + round(_LETTER * longest))
-    left = 12 + round(_LETTER * max(len(name) for name in row_names))
-    top = 22 + (round(0.68 * _LETTER * longest) if slanted else 0)
-    width = left + len(column_names) * cell + (top if slanted else 8)
-    height = top + len(row_names) * _CELL_HEIGHT
-    parts = []
-    for c, name in enumerate(column_names):
-        x, y = left + (c + 0.5) * cell, top - 8
-        place = f'x="{x:.1f}" y="{y}" text-anchor="middle"'
-        if slanted:
-            place = f'x="{x:.1f}" y="{y}" transform="rotate(-40 {x:.1f} {y})"'
-        parts.append(f"<text {place}>{escape(name)}</text>")
-    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    for r, row_name in enumerate(row_names):
-        y = top + r * _CELL_HEIGHT
-        parts.append(
-            f'<text x="{left - 8}" y="{y + 19}" text-anchor="end">{escape(row_name)}</text>'
-        )
-        for c, name in enumerate(column_names):
-            share = float(shares[r, c])
-            title = f"{row_name}, {name}: {int(confusion[r, c]):,} pixels, {share:.1%} of the row"
-            parts.append(_cell(left + c * cell, y, cell, share, title))
-    return (
-        f'<svg class="heatmap" role="img" aria-label="Confusion matrix" width="{width}" '
-        f'height="{height}" viewBox="0 0 {width} {height}">{"".join(parts)}</svg>'
-    )
-
-
-def _cell(x: int, y: int, width: int, share: float, title: str) -> str:
-    box = f'x="{x}" y="{y}" width="{width - 2}" height="{_CELL_HEIGHT - 2}" rx="3"'
-    ink = "on" if share > 0.5 else "off"
-    return (
-        f'<g><title>{escape(title)}</title><rect class="cell" {box}/>'
-        f'<rect class="heat" {box} style="fill-opacity:{share:.3f}"/>'
-        f'<text class="{ink}" x="{x + width // 2 - 1}" y="{y + 19}" '
-        f'text-anchor="middle">{100 * share:.0f}</text></g>'
-    )
-
-
 def line_chart(
     title: str, series: Sequence[Series], x_label: str, *, marks: Sequence[float] = ()
-) -> str:
+) -> Markup:
     """Lines over a common x axis; a single point is a dot.
 
     Args:
@@ -149,7 +62,8 @@ def line_chart(
                 f'<circle class="dot s{index % 6}" cx="{x:.1f}" cy="{y:.1f}" r="2.6"/>'
                 for x, y in spots
             ]
-    return (
+    # Text among the parts is escaped; the rest is numbers.
+    return Markup(
         f'<svg class="chart" role="img" aria-label="{escape(title)}" '
         f'viewBox="0 0 {_WIDTH} {_HEIGHT}">{"".join(parts)}</svg>'
     )
@@ -176,11 +90,6 @@ def thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in means]
 
 
-def css_colour(rgb: Sequence[int]) -> str:
-    """A colour in CSS."""
-    return f"rgb({int(rgb[0])} {int(rgb[1])} {int(rgb[2])})"
-
-
 def _axes(
     place: Callable[[float, float], tuple[float, float]],
     x_ticks: Sequence[float],
@@ -201,7 +110,3 @@ def _axes(
         f'text-anchor="middle">{escape(x_label)}</text>'
     )
     return parts
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * min(max(fraction, 0.0), 1.0):.2f}%"

@@ -28,21 +28,23 @@ class Rival(NamedTuple):
 
 @dataclass(frozen=True)
 class Tile:
-    """One photo of the report; the panels are (H, W, 3) uint8 RGB of any size.
+    """One photo of the report, of any size.
 
     Attributes:
         name: name of the photo.
-        image: the photo.
-        overlay: the photo with the predicted parts.
-        truth: the photo with its labels, or None.
-        note: a remark in the caption, such as the IoU.
+        photo: (H, W, 3) uint8 RGB.
+        parts: (H, W) uint8 ids of the predicted parts, as in the legend; 255 is none.
+        labels: (H, W) uint8 ids of the labels, or None.
+        miou: the photo's own mean IoU in 0..1, or None.
+        kind: ``best``, ``median`` or ``worst`` for an example of these, else empty.
     """
 
     name: str
-    image: NDArray[np.uint8]
-    overlay: NDArray[np.uint8]
-    truth: NDArray[np.uint8] | None = None
-    note: str = ""
+    photo: NDArray[np.uint8]
+    parts: NDArray[np.uint8]
+    labels: NDArray[np.uint8] | None = None
+    miou: float | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,10 +56,12 @@ class ReportContent:
         subtitle: a sentence on the run.
         facts: names and values below the heading.
         legend: name and RGB of each part.
-        tiles: the pictures, read once and one at a time.
-        extremes: best, median and worst photos by their own score: kind and tiles, read in the same
-            way. They show prediction and labels side by side.
-        extremes_note: how the photos were ranked.
+        opacity: of the parts' tint, 0..1.
+        background: part 0 is the background, which is dimmed instead of tinted.
+        tiles: the photos, read once and one at a time.
+        photos: how many photos were drawn.
+        shown: how many of these are tiles.
+        ranked: how many photos have a score of their own.
         scores: the object in eval.json.
         rivals: other methods in the score table; the trivial predictors of ``scores`` are added.
         metrics: the objects in metrics.jsonl, in order.
@@ -69,9 +73,12 @@ class ReportContent:
     subtitle: str = ""
     facts: Sequence[tuple[str, object]] = ()
     legend: Sequence[tuple[str, Sequence[int]]] = ()
+    opacity: float = 0.55
+    background: bool = True
     tiles: Iterable[Tile] = ()
-    extremes: Sequence[tuple[str, Iterable[Tile]]] = ()
-    extremes_note: str = ""
+    photos: int = 0
+    shown: int = 0
+    ranked: int = 0
     scores: Mapping[str, Any] | None = None
     rivals: Sequence[Rival] = ()
     metrics: Sequence[Mapping[str, Any]] = ()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
+
+from markupsafe import Markup
 
 from c2l.drawing.charts import Series, line_chart
 from c2l.drawing.scores import number
@@ -22,22 +24,24 @@ _LOSSES = {
 Records = Sequence[Mapping[str, Any]]
 
 
-def curves_section(metrics: Records) -> str:
+@dataclass(frozen=True)
+class Chart:
+    """A chart: its title, names of its lines in the order of their colours, and the SVG."""
+
+    title: str
+    lines: list[str]
+    svg: Markup
+
+
+def charts(metrics: Records) -> list[Chart]:
     """Charts of the loss terms and of the label-free diagnostics; empty without records."""
     steps = [record for record in metrics if record.get("kind") == "step"]
     epochs = [record for record in metrics if record.get("kind") == "epoch"]
-    charts = [_losses(steps), *_diagnostics(epochs)]
-    shown = "".join(chart for chart in charts if chart)
-    if not shown:
-        return ""
-    return (
-        '<section><h2>Training</h2><p class="note">Diagnostics without labels: the loss terms, the '
-        "sizes of the clusters and the agreement of the two views.</p>"
-        f'<div class="charts">{shown}</div></section>\n'
-    )
+    found = [_losses(steps), *_diagnostics(epochs)]
+    return [chart for chart in found if chart is not None]
 
 
-def _losses(steps: Records) -> str:
+def _losses(steps: Records) -> Chart | None:
     at = _positions(steps, "step")
     series = []
     found = (key for record in steps for key in record if key.startswith("loss_"))
@@ -55,7 +59,7 @@ def _losses(steps: Records) -> str:
     return _chart("Loss", series, "step", ends)
 
 
-def _diagnostics(epochs: Records) -> list[str]:
+def _diagnostics(epochs: Records) -> list[Chart | None]:
     at = _positions(epochs, "epoch")
     entropy = _series("cluster entropy", at, (r.get("cluster_entropy") for r in epochs))
     agreement = _series("view agreement", at, (r.get("view_agreement") for r in epochs))
@@ -69,21 +73,16 @@ def _diagnostics(epochs: Records) -> list[str]:
     ]
 
 
-def _chart(title: str, series: Sequence[Series], x_label: str, marks: Sequence[float] = ()) -> str:
+def _chart(
+    title: str, series: Sequence[Series], x_label: str, marks: Sequence[float] = ()
+) -> Chart | None:
     lines = [line for line in series if line.points]
     if not lines:
-        return ""
-    keys = ""
-    if len(lines) > 1:
-        items = "".join(
-            f'<li><span class="swatch s{index % 6}"></span>{escape(line.name)}</li>'
-            for index, line in enumerate(lines)
-        )
-        keys = f'<ul class="keys">{items}</ul>'
+        return None
     # More marks would hide the lines.
     shown = marks if len(marks) <= 40 else ()
-    chart = line_chart(title, lines, x_label, marks=shown)
-    return f'<div class="card"><h3>{escape(title)}</h3>{keys}{chart}</div>'
+    svg = line_chart(title, lines, x_label, marks=shown)
+    return Chart(title, [line.name for line in lines], svg)
 
 
 def _series(name: str, at: Sequence[float], values: Iterable[object]) -> Series:

@@ -58,7 +58,7 @@ def overlay(
     if background:
         blended = _dim(blended, mask == 0)
     if opacity > 0:
-        edge = _inner_edge(mask, max(1, round(min(mask.shape) / _CONTOUR_SCALE)))
+        edge = inner_edge(mask, max(1, round(min(mask.shape) / _CONTOUR_SCALE)))
         edge &= strength[mask] > 0
         blended[edge] = colour[mask[edge]]
     return np.rint(blended).clip(0, 255).astype(np.uint8)
@@ -71,7 +71,7 @@ def _dim(image: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.flo
     return image
 
 
-def _inner_edge(mask: NDArray[np.uint8], width: int) -> NDArray[np.bool_]:
+def inner_edge(mask: NDArray[np.uint8], width: int) -> NDArray[np.bool_]:
     """Pixels with another id within ``width`` pixels to the left, right, top or bottom."""
     edge = np.zeros(mask.shape, dtype=bool)
     for step in range(1, width + 1):

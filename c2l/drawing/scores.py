@@ -1,15 +1,14 @@
-"""Scores in the report: headline, table, classes and confusion matrix."""
+"""Scores as the report shows them: headline, table, classes and confusion matrix."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from html import escape
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from c2l.drawing.charts import bar, heat_map
 from c2l.drawing.content import Rival
 from c2l.drawing.method_name import method_name
 
@@ -34,27 +33,59 @@ NONE = "\N{EN DASH}"
 Scores = Mapping[str, Any]
 
 
-def headline(scores: Scores | None, rivals: Sequence[Rival]) -> str:
-    """The scores with their intervals, and a comparison with the best trivial predictor."""
+@dataclass(frozen=True)
+class Card:
+    """A score of the headline: its name, its value, and its 95 % interval or None; in 0..1."""
+
+    name: str
+    value: float | None
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """A row of the score table; ``kind`` is ``own``, ``rival`` or ``trivial``."""
+
+    name: str
+    kind: str
+    miou: float
+    accuracy: float | None
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """A class: its IoU in 0..1, None where the labels lack it, and its colour if it has one."""
+
+    name: str
+    iou: float | None
+    colour: Sequence[int] | None
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """A confusion matrix, clusters sorted by their class.
+
+    Attributes:
+        columns: names of the N classes.
+        rows: for each cluster its name, and N pairs of pixels and share of the row.
+    """
+
+    columns: list[str]
+    rows: list[tuple[str, list[tuple[int, float]]]]
+
+
+def cards(scores: Scores | None) -> list[Card]:
+    """The scores of the headline with their intervals."""
+    if scores is None:
+        return []
+    return [Card(name, number(scores.get(key)), _interval(scores, key)) for key, name in _CARDS]
+
+
+def verdict(scores: Scores | None, rivals: Sequence[Rival]) -> str:
+    """How the score compares with the best trivial predictor, and what was scored."""
     if scores is None:
         return ""
-    cards = "".join(_card(scores, key, label) for key, label in _CARDS)
-    return f'<section><div class="cards">{cards}</div>{_verdict(scores, rivals)}</section>\n'
-
-
-def _card(scores: Scores, key: str, label: str) -> str:
-    first = " first" if key == "miou" else ""
-    low_high = _interval(scores, key)
-    between = f"{percent(low_high[0])} to {percent(low_high[1])}" if low_high else ""
-    return (
-        f'<div class="card{first}"><div class="label">{label}</div>'
-        f'<div class="value">{percent(scores.get(key))} <small>%</small></div>'
-        + (f'<div class="range">{between} <span>(95 % interval)</span></div>' if between else "")
-        + "</div>"
-    )
-
-
-def _verdict(scores: Scores, rivals: Sequence[Rival]) -> str:
     sentences = []
     trivial = [row for row in _rows(scores, rivals) if row.trivial]
     own = number(scores.get("miou"))
@@ -84,7 +115,7 @@ def _verdict(scores: Scores, rivals: Sequence[Rival]) -> str:
         if nmi is not None and ari is not None:
             sentences.append(f"Unmatched{where}: NMI {percent(nmi)} %, ARI {percent(ari)} %.")
     text = " ".join(sentences)
-    return f'<p class="note">{escape(text[:1].upper() + text[1:])}</p>' if text else ""
+    return text[:1].upper() + text[1:]
 
 
 def _paired(scores: Scores, shown: str) -> str:
@@ -98,38 +129,23 @@ def _paired(scores: Scores, shown: str) -> str:
     return f"; 95 % interval of the difference, paired by image: {low} to {high}"
 
 
-def score_table(scores: Scores | None, rivals: Sequence[Rival]) -> str:
-    """The method, its rivals and, below a heading, the trivial predictors."""
-    rows = _rows(scores, rivals)
+def score_rows(scores: Scores | None, rivals: Sequence[Rival]) -> list[ScoreRow]:
+    """The method, its rivals and, last, the trivial predictors."""
+    rows = []
     own = number(scores.get("miou")) if scores is not None else None
-    if own is None and not rows:
-        return ""
-    body = []
     if scores is not None and own is not None:
         made = ((scores.get("lineage") or {}).get("made_from") or {}).get("options")
         name = method_name(str(scores.get("method", "this run")), made)
-        row = Rival(name, own, number(scores.get("pixel_accuracy")))
-        body.append(_table_row(row, "own", _interval(scores, "miou")))
-    body += [_table_row(row, "rival") for row in rows if not row.trivial]
-    trivial = [_table_row(row, "trivial") for row in rows if row.trivial]
-    if trivial:
-        heading = '<tr class="group"><th colspan="4" scope="rowgroup">Nothing learned</th></tr>'
-        body += [heading, *trivial]
-    return (
-        "<section><h2>Scores</h2><table><thead><tr>"
-        '<th scope="col">Method</th><th scope="col" class="num">mIoU %</th><th></th>'
-        '<th scope="col" class="num">Accuracy %</th>'
-        f"</tr></thead><tbody>{''.join(body)}</tbody></table></section>\n"
-    )
-
-
-def _table_row(row: Rival, kind: str, interval: Sequence[float] | None = None) -> str:
-    return (
-        f'<tr class="{kind}"><th scope="row">{escape(row.name)}</th>'
-        f'<td class="num">{percent(row.miou)}</td>'
-        f'<td class="bars">{bar(row.miou, kind=kind, interval=interval)}</td>'
-        f'<td class="num">{percent(row.accuracy)}</td></tr>'
-    )
+        accuracy = number(scores.get("pixel_accuracy"))
+        rows.append(ScoreRow(name, "own", own, accuracy, _interval(scores, "miou")))
+    found = _rows(scores, rivals)
+    for kind in ("rival", "trivial"):
+        rows += [
+            ScoreRow(row.name, kind, row.miou, row.accuracy)
+            for row in found
+            if row.trivial == (kind == "trivial")
+        ]
+    return rows
 
 
 def _rows(scores: Scores | None, rivals: Sequence[Rival]) -> list[Rival]:
@@ -143,48 +159,35 @@ def _rows(scores: Scores | None, rivals: Sequence[Rival]) -> list[Rival]:
     return rows
 
 
-def classes_section(scores: Scores | None, legend: Sequence[tuple[str, Sequence[int]]] = ()) -> str:
-    """The IoU of each class as a bar in the colour of the legend."""
-    if scores is None or not scores.get("iou"):
-        return ""
+def classes(
+    scores: Scores | None, legend: Sequence[tuple[str, Sequence[int]]] = ()
+) -> list[ClassRow]:
+    """The IoU of each class, with its colour of the legend."""
     colours = dict(legend)
-    rows = []
-    for name, raw in scores["iou"].items():
-        value = number(raw)
-        drawn = "" if value is None else bar(value, kind="class", colour=colours.get(name))
-        shown = "not in the labels" if value is None else percent(value)
-        rows.append(
-            f'<tr><th scope="row">{escape(str(name))}</th>'
-            f'<td class="num">{shown}</td><td class="bars">{drawn}</td></tr>'
-        )
-    return (
-        "<section><h2>Classes</h2><table><thead><tr>"
-        '<th scope="col">Class</th><th scope="col" class="num">IoU %</th><th></th>'
-        f"</tr></thead><tbody>{''.join(rows)}</tbody></table></section>\n"
-    )
+    ious = (scores or {}).get("iou") or {}
+    return [ClassRow(str(name), number(iou), colours.get(name)) for name, iou in ious.items()]
 
 
-def confusion_section(scores: Scores | None) -> str:
-    """The confusion matrix as a heat map, with clusters sorted by their matched class."""
+def confusion(scores: Scores | None) -> Confusion | None:
+    """The confusion matrix, with clusters sorted by their matched class."""
     if scores is None or not scores.get("confusion"):
-        return ""
-    confusion = np.asarray(scores["confusion"], dtype=np.int64)
-    clusters, classes = confusion.shape
-    names = [str(name) for name in scores.get("classes") or range(classes)]
+        return None
+    counts = np.asarray(scores["confusion"], dtype=np.int64)
+    clusters, columns = counts.shape
+    names = [str(name) for name in scores.get("classes") or range(columns)]
+    own = [str(name) for name in scores.get("names") or range(clusters)]
     matching = (scores.get("matching") or {}).get("clusters_to_classes")
     if matching is None or len(matching) != clusters:
         matching = [-1] * clusters
     order = sorted(range(clusters), key=lambda k: (matching[k] < 0, matching[k], k))
-    labels = [
-        f"{k} \N{RIGHTWARDS ARROW} {names[matching[k]]}" if 0 <= matching[k] < classes else f"{k}"
-        for k in order
-    ]
-    return (
-        '<section><h2>Confusion</h2><p class="note">Rows are clusters with their matched classes, '
-        "columns are true classes. Cells show percent of the row; hover for pixel counts."
-        f'</p><div class="scroll">{heat_map(confusion[order], labels, names)}</div>'
-        "</section>\n"
-    )
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    rows = []
+    for k in order:
+        name = own[k] if len(own) == clusters else str(k)
+        if 0 <= matching[k] < columns:
+            name = f"{name} \N{RIGHTWARDS ARROW} {names[matching[k]]}"
+        rows.append((name, list(zip(counts[k].tolist(), shares[k].tolist(), strict=True))))
+    return Confusion(names, rows)
 
 
 def number(value: object) -> float | None:

@@ -32,7 +32,11 @@ class ParseOptions(CommonOptions, FileOptions):
         0.55, "Opacity of the overlays.", group="Pictures", minimum=0.0, maximum=1.0
     )
     sheet: int = option(
-        24, "Images on the contact sheet and in the report.", group="Pictures", minimum=1
+        24,
+        "Images on the contact sheets, 48 each, and in the report, which shows at most 200 evenly "
+        "spread ones; 0 shows all.",
+        group="Pictures",
+        minimum=0,
     )
 
 

@@ -7,9 +7,8 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial as partial_call
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +29,9 @@ from c2l.drawing.masks import Legend, write_indexed_png, write_legend
 from c2l.drawing.method_name import method_name
 from c2l.drawing.overlay import overlay, reduced
 from c2l.drawing.palette import part_colours, pascal_palette
-from c2l.drawing.report import write_report
+from c2l.drawing.report import MOST_PHOTOS, write_report
 from c2l.drawing.sheet import contact_sheet
+from c2l.drawing.thumbnails import PHOTO_SIDE
 from c2l.errors import BadInputError, UsageError
 from c2l.model.loading import load_predictor
 from c2l.model.predictor import Predictor
@@ -43,12 +43,17 @@ from c2l.runtime.progress import console, progress
 from c2l.runtime.threads import prepare_cpu
 from c2l.scoring.ranking import best_median_worst
 
-# Pixels of the longer side of a picture in the report.
-PANEL = 360
+# Pixels of the longer side of a picture in the report and on the sheet.
+PANEL = PHOTO_SIDE
 SHEET_COLUMNS = 4
+# Photos on a contact sheet, more go to the next: 2,600 by 3,400 pixels.
+SHEET_PHOTOS = 48
 TILE_WIDTH = 160
 # A photo at the size of the network, and at its own.
 Sized = tuple[Record, NDArray[np.uint8], NDArray[np.uint8], str]
+# A photo and its mask.
+Drawn = tuple[Record, Path]
+T = TypeVar("T")
 
 
 def plan(artifact: Path, images: Path, options: RenderOptions) -> dict[str, Any]:
@@ -125,28 +130,23 @@ def render(
         made_from = _made_from(predictor, dataset, options, rivals, legend)
         skips = Skips(options.on_error, dataset.unusable)
         drawn, made_from = _draw_all(predictor, records, partial, legend, options, made_from, skips)
-        chosen = {r.name for r in _evenly(records, options.sheet)}
-        tiles = [(record, mask) for record, mask in drawn if record.name in chosen]
+        shown = _evenly(drawn, options.sheet)
         with output_errors(output):
-            _write_sheet(tiles, partial / "sheet.png", legend, options)
-        truth = _truth_drawer(dataset, scores, legend, options)
-        tile = partial_call(_tile, truth, legend, options)
-        pictures = (tile(*one, "") for one in tiles)
-        content = _content(predictor, artifact, dataset, scores, legend, pictures, others, options)
+            _write_sheets(shown, partial, legend, options)
+        content = _content(predictor, artifact, dataset, scores, legend, others, options)
+        content = replace(content, **_photos(dataset, scores, drawn, options))
         if skips.all:
             said = f"{len(skips.all)} of {len(records) + len(skips.unusable)} photos were left out"
             fact = f"{said}: {'; '.join(skips.all.values())}"
             content = replace(content, facts=[*content.facts, ("left out", fact)])
-        if truth is not None:
-            content = replace(content, **_extremes(scores, drawn, tile))
         write_report(partial / "report.html", content)
         made_from["files"] = sha256_folder(partial)
         write_legend(partial / "masks" / schema.LEGEND, legend.entries, made_from)
     return output
 
 
-def _evenly(records: Sequence[Record], limit: int) -> list[Record]:
-    return [records[i] for i in evenly(len(records), limit or len(records))]
+def _evenly(items: Sequence[T], limit: int) -> list[T]:
+    return [items[i] for i in evenly(len(items), limit or len(items))]
 
 
 def _legend(predictor: Predictor, scores: dict[str, Any] | None) -> Legend:
@@ -179,7 +179,7 @@ def _draw_all(
     options: RenderOptions,
     made_from: dict[str, Any],
     skips: Skips,
-) -> tuple[list[tuple[Record, Path]], dict[str, Any]]:
+) -> tuple[list[Drawn], dict[str, Any]]:
     """Write every mask and overlay; the images drawn with their masks, and what these are of."""
     palette = pascal_palette()
     done, sums = [], []
@@ -252,8 +252,12 @@ def _made_from(
 def _overlay(
     image: NDArray[np.uint8], mask: NDArray[np.uint8], legend: Legend, options: RenderOptions
 ) -> NDArray[np.uint8]:
-    background = legend.names[0] == schema.PARTS[0]
+    background = _has_background(legend)
     return overlay(image, mask, legend.colours, options.opacity, background=background)
+
+
+def _has_background(legend: Legend) -> bool:
+    return legend.names[0] == schema.PARTS[0]
 
 
 def _save_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
@@ -274,16 +278,19 @@ def _both(size: int) -> Callable[[Record], Sized]:
     return read
 
 
-def _write_sheet(
-    tiles: list[tuple[Record, Path]], path: Path, legend: Legend, options: RenderOptions
-) -> None:
-    def pairs() -> Iterator[tuple[str, list[NDArray[np.uint8]]]]:
-        for record, mask_path in tiles:
-            photo, mask = _panel(record, mask_path)
-            drawn = _overlay(photo, mask, legend, options)
-            yield record.name, [photo, drawn]
+def _write_sheets(shown: list[Drawn], folder: Path, legend: Legend, options: RenderOptions) -> None:
+    """The contact sheet, or numbered sheets where there are more photos than one takes."""
 
-    contact_sheet(pairs(), SHEET_COLUMNS, TILE_WIDTH, legend=legend.overlay).save(path)
+    def pairs(page: list[Drawn]) -> Iterator[tuple[str, list[NDArray[np.uint8]]]]:
+        for record, mask_path in page:
+            photo, mask = _panel(record, mask_path)
+            yield record.name, [photo, _overlay(photo, mask, legend, options)]
+
+    pages = [shown[i : i + SHEET_PHOTOS] for i in range(0, len(shown), SHEET_PHOTOS)]
+    for number, page in enumerate(pages, 1):
+        name = f"sheet-{number:0{len(str(len(pages)))}}.png" if len(pages) > 1 else "sheet.png"
+        sheet = contact_sheet(pairs(page), SHEET_COLUMNS, TILE_WIDTH, legend=legend.overlay)
+        sheet.save(folder / name)
 
 
 def _panel(record: Record, mask_path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -292,10 +299,10 @@ def _panel(record: Record, mask_path: Path) -> tuple[NDArray[np.uint8], NDArray[
     return photo, resize_labels(np.asarray(read_mask(mask_path), np.uint8), photo.shape[:2])
 
 
-def _truth_drawer(
-    dataset: Dataset, scores: dict[str, Any] | None, legend: Legend, options: RenderOptions
-) -> Any:
-    """Draws an image's labels under the merge that was scored; None where there is none."""
+def _label_reader(
+    dataset: Dataset, scores: dict[str, Any] | None
+) -> Callable[[Record], NDArray[np.uint8]] | None:
+    """Reads a photo's labels under the merge that was scored; None where there is none."""
     masks = tuple(record for record in dataset.records if record.mask is not None)
     if scores is None or not masks or "merge_table" not in scores:
         return None
@@ -309,14 +316,7 @@ def _truth_drawer(
     # From the scores themselves: no file is read because they name it.
     classes, table = tuple(scores["classes"]), tuple(scores["merge_table"])
     merge = Merge(scores["merge"], labels.space.name, classes, table)
-
-    def draw(record: Record, photo: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-        if record.mask is None:
-            return None
-        mask = resize_labels(merge.apply(labels.ids(record.labels())), photo.shape[:2])
-        return _overlay(photo, mask, legend, options)
-
-    return draw
+    return lambda record: merge.apply(labels.ids(record.labels()))
 
 
 def _content(
@@ -325,7 +325,6 @@ def _content(
     dataset: Dataset,
     scores: dict[str, Any] | None,
     legend: Legend,
-    tiles: Iterator[Tile],
     rivals: list[Rival],
     options: RenderOptions,
 ) -> ReportContent:
@@ -343,7 +342,8 @@ def _content(
             ("masks named by", legend.named_by),
         ],
         legend=legend.overlay,
-        tiles=tiles,
+        opacity=options.opacity,
+        background=_has_background(legend),
         scores=scores,
         rivals=rivals,
         metrics=metrics,
@@ -363,26 +363,27 @@ def _learned_from(method: str) -> str:
     return "Learned from photos alone; no label was read in training."
 
 
-def _tile(
-    draw_truth: Any, legend: Legend, options: RenderOptions, record: Record, mask: Path, note: str
-) -> Tile:
-    photo, found = _panel(record, mask)
-    drawn = _overlay(photo, found, legend, options)
-    labels = draw_truth(record, photo) if draw_truth is not None else None
-    return Tile(record.name, photo, drawn, labels, note)
-
-
-def _extremes(
-    scores: dict[str, Any] | None, drawn: list[tuple[Record, Path]], tile: Callable[..., Tile]
+def _photos(
+    dataset: Dataset, scores: dict[str, Any] | None, drawn: list[Drawn], options: RenderOptions
 ) -> dict[str, Any]:
-    """The best, median and worst of the drawn photos that were scored, for the report."""
-    places = {record.name: (record, path) for record, path in drawn}
-    known = [one for one in ranked(scores or {}) if one[0] in places]
+    """The report's photos: some evenly spread, and the best, median and worst that were scored."""
+    read_labels = _label_reader(dataset, scores)
+    names = {record.name for record, _ in drawn}
+    known = [one for one in ranked(scores or {}) if one[0] in names] if read_labels else []
+    kinds = {name: kind for kind, group in best_median_worst(known).items() for name, _ in group}
+    mious = dict(known)
+    most = min(options.sheet or MOST_PHOTOS, MOST_PHOTOS)
+    chosen = {record.name for record, _ in _evenly(drawn, most)} | kinds.keys()
 
-    def tiles(chosen: list[tuple[str, float]]) -> Iterator[Tile]:
-        for name, miou in chosen:
-            yield tile(*places[name], f"mIoU {100 * miou:.1f} %")
+    def tiles() -> Iterator[Tile]:
+        for record, mask_path in drawn:
+            if (name := record.name) not in chosen:
+                continue
+            photo, parts = _panel(record, mask_path)
+            labels = None
+            if read_labels and record.mask is not None:
+                labels = resize_labels(read_labels(record), photo.shape[:2])
+            yield Tile(name, photo, parts, labels, mious.get(name), kinds.get(name, ""))
 
-    groups = [(kind, tiles(own)) for kind, own in best_median_worst(known).items() if own]
-    note = f"Of {len(known)} photos, by each one's own mean IoU over the classes present in it."
-    return {"extremes": groups, "extremes_note": note}
+    counts = {"photos": len(drawn), "shown": len(chosen), "ranked": len(known)}
+    return {"tiles": tiles(), **counts}

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from c2l.drawing.charts import MOST_POINTS, Series, bar, heat_map, line_chart, nice_ticks, thin
+from c2l.drawing.charts import MOST_POINTS, Series, line_chart, nice_ticks, thin
 
 
 def path_of(svg: str, index: int) -> list[tuple[float, float]]:
@@ -16,36 +16,6 @@ def path_of(svg: str, index: int) -> list[tuple[float, float]]:
     assert found is not None
     pairs = [point.split() for point in found.group(1).split("L")]
     return [(float(x), float(y)) for x, y in pairs]
-
-
-@pytest.mark.parametrize(
-    ("value", "width"), [(0.0, "0.00%"), (0.4123, "41.23%"), (1.0, "100.00%"), (1.7, "100.00%")]
-)
-def test_a_bar_is_as_long_as_its_value(value: float, width: str) -> None:
-    rects = ElementTree.fromstring(bar(value)).findall("rect")
-    assert [rect.get("width") for rect in rects] == ["100%", width]
-
-
-def test_a_bar_shows_its_interval_and_colour() -> None:
-    svg = ElementTree.fromstring(bar(0.5, interval=(0.4, 0.65), colour=(1, 2, 3)))
-    whisker = svg.findall("line")[0]
-    assert (whisker.get("x1"), whisker.get("x2")) == ("40.00%", "65.00%")
-    assert svg.findall("rect")[1].get("style") == "fill:rgb(1 2 3)"
-
-
-@pytest.mark.parametrize("columns", [["a", "b", "c"], ["a", "b", "a very long class name"]])
-def test_a_heat_map_has_the_count_and_share_of_each_cell(columns: list[str]) -> None:
-    confusion = np.array([[75, 25, 0], [0, 0, 0], [1, 1, 1234567]])
-    svg = ElementTree.fromstring(heat_map(confusion, ["0 <x>", "1", "2"], columns))
-    titles = [title.text or "" for title in svg.iter("title")]
-    assert titles[0] == "0 <x>, a: 75 pixels, 75.0% of the row"
-    assert titles[8].endswith(": 1,234,567 pixels, 100.0% of the row")
-    shades = [rect.get("style") for rect in svg.iter("rect") if rect.get("class") == "heat"]
-    assert [float(str(shade).split(":")[1]) for shade in shades] == pytest.approx(
-        [0.75, 0.25, 0, 0, 0, 0, 0, 0, 1]
-    )
-    written = [cell.findall("text")[0].text for cell in svg.findall("g")]
-    assert written == ["75", "25", "0", "0", "0", "0", "0", "0", "100"]
 
 
 def test_lines_run_left_to_right_and_up_with_the_value() -> None:

@@ -106,9 +106,10 @@ def test_the_sheet_and_the_report_need_nothing_beside_them(pictures: Path) -> No
     assert "http://" not in page
     assert "https://" not in page
     sources = re.findall(r"\bsrc=\"([^\"]{0,30})", page)
-    assert len(sources) == 6
+    crops = page.count('alt="cluster ')
+    assert len(sources) == 6 + crops
     assert all(source.startswith("data:image/") for source in sources)
-    assert not re.search(r"<(script|link|iframe|object)\b|url\(", page)
+    assert not re.search(r"<(link|iframe|object)\b|url\(", page)
     assert "x/y/wide.jpg" in page
 
 
@@ -143,24 +144,48 @@ def test_the_report_shows_the_scores_and_the_labels(scores: Path, labelled: Path
     for name in ("miou", "pixel_accuracy", "mean_class_accuracy"):
         assert f"{100 * values[name]:.1f}" in page
     assert "Somebody else" in page
-    # Three panels of three photos; two of the best, median and worst.
-    assert page.count('src="data:image/') == 9 + 6
+    for layer in ("photo", "parts", "labels"):
+        assert page.count(f'<img class="{layer}"') == 3
 
 
 def test_the_report_shows_the_best_median_and_worst_by_their_own_scores(
     scores: Path, labelled: Path
 ) -> None:
     page = (labelled / "report.html").read_text()
-    section = page[page.index("<h2>Best, median, worst</h2>") : page.index("<h2>Pictures</h2>")]
     images = json.loads(scores.read_text())["per_image"]
     ranked = sorted(images, key=lambda image: -image["miou"])
-    found = re.findall(r"<h3[^>]*>(\w+)</h3>|<figcaption>(\S+) <span>mIoU ([\d.]+) %", section)
-    assert [kind for kind, _, _ in found if kind] == ["Best", "Median", "Worst"]
-    assert [(name, miou) for _, name, miou in found if name] == [
-        (image["name"], f"{100 * image['miou']:.1f}") for image in ranked
+    found = re.findall(r'data-name="(\S+)" data-kind="(\w*)" data-miou="([\d.]+)"', page)
+    assert {(name, kind, float(miou)) for name, kind, miou in found} == {
+        (image["name"], kind, image["miou"])
+        for image, kind in zip(ranked, ("best", "median", "worst"), strict=True)
+    }
+
+
+def test_the_best_and_worst_are_shown_however_few_photos_are(
+    cli: Cli, trained: Path, people: Path, scores: Path, tmp_path: Path
+) -> None:
+    options = ("--split", "val", "--scores", scores, "--sheet", "1")
+    cli.ok("render", trained, people, "-o", tmp_path / "out", *options)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert re.findall(r'data-kind="(\w+)"', page).count("worst") == 1
+    assert "3 photos were drawn; this page shows 3 of them" in page
+
+
+def test_more_photos_than_a_sheet_takes_are_on_numbered_sheets(
+    cli: Cli, trained: Path, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("c2l.stages.render.SHEET_PHOTOS", 5)
+    cli.ok("render", trained, people, "-o", tmp_path / "out", "--sheet", "0", "--limit", "11")
+    assert sorted(p.name for p in (tmp_path / "out").glob("*.png")) == [
+        f"sheet-{n}.png" for n in (1, 2, 3)
     ]
-    kinds = re.findall(r'alt="\S+, (\w+)"', section)
-    assert kinds == ["prediction", "labels"] * 3
+    heights = []
+    for n in (1, 2, 3):
+        with Image.open(tmp_path / "out" / f"sheet-{n}.png") as sheet:
+            heights.append(sheet.height)
+    # Two rows, two rows, one row.
+    assert heights[0] == heights[1] > heights[2]
+    assert (tmp_path / "out" / "report.html").read_text().count('<img class="photo"') == 11
 
 
 def test_a_cluster_that_stands_for_nothing_is_ignore(
@@ -210,7 +235,7 @@ def test_a_limit_spreads_over_the_photos(
     drawn = sorted(p.stem for p in (out / "masks").glob("*.png"))
     assert len(drawn) == 3
     assert (drawn[0], drawn[-1]) == ("0000", "0011")
-    assert (out / "report.html").read_text().count('src="data:image/') == 4
+    assert (out / "report.html").read_text().count('<img class="photo"') == 2
 
 
 def test_the_scores_of_another_predictor_are_refused(
