@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from c2l.options import KMeansOptions
+from c2l.runtime.progress import console
 
 # Largest number of values in a chunk of points, or of its scores. On a CPU both stay in the last
 # level of cache between passes; a GPU needs few large kernels.
 CPU_CHUNK = 1 << 21
-GPU_CHUNK = 1 << 25
+GPU_CHUNK = 1 << 27
+# Factor on what half precision leaves of a centroid, so that it does not vanish in half precision.
+LEFT_OVER = 2048.0
+# From this many clusters on, labels are counted one by one: few meet at the same counter.
+MANY = 256
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,12 @@ def sample_size(options: KMeansOptions, clusters: int, images: int) -> int:
 
 
 def initial_centroids(
-    points_PC: NDArray[np.float32], clusters: int, *, iterations: int, seed: int
+    points_PC: NDArray[np.float32],
+    clusters: int,
+    *,
+    iterations: int,
+    seed: int,
+    device: torch.device | None = None,
 ) -> InitialClustering:
     """Full k-means by FAISS on all given points.
 
@@ -56,6 +67,7 @@ def initial_centroids(
         clusters: K.
         iterations: of Lloyd's algorithm.
         seed: for the initial choice of points.
+        device: a GPU searches there, where FAISS was built for GPUs; else the CPU does.
 
     Raises:
         ValueError: there are fewer points than clusters.
@@ -72,10 +84,32 @@ def initial_centroids(
         min_points_per_centroid=1,
         max_points_per_centroid=len(points_PC),
     )
+    if device is not None and device.type == "cuda":
+        _search_on(trainer, points_PC.shape[1], device)
     trainer.train(np.ascontiguousarray(points_PC, dtype=np.float32))
     return InitialClustering(
         np.asarray(trainer.centroids, dtype=np.float32), [float(v) for v in trainer.obj]
     )
+
+
+def _search_on(trainer: Any, channels: int, device: torch.device) -> None:
+    """Let a GPU find the nearest centroids; a FAISS without GPUs goes on without it, said once."""
+    import faiss
+
+    index = device.index or 0
+    if getattr(faiss, "get_num_gpus", lambda: 0)() <= index:
+        _say_once("FAISS was built without GPUs: the initial k-means runs on the CPU")
+        return
+    config = faiss.GpuIndexFlatConfig()
+    config.device = index
+    # The index does not keep its resources alive.
+    trainer.resources = faiss.StandardGpuResources()
+    trainer.index = faiss.GpuIndexFlatL2(trainer.resources, channels, config)
+
+
+@functools.lru_cache
+def _say_once(what: str) -> None:
+    console.print(what)
 
 
 def assign(points_PC: Tensor, centroids_KC: Tensor) -> Tensor:
@@ -93,9 +127,49 @@ def assign(points_PC: Tensor, centroids_KC: Tensor) -> Tensor:
     labels = torch.empty(len(points_PC), dtype=torch.int64, device=points_PC.device)
     half_norms = _half_norms(centroids_KC)
     for part in _chunks(points_PC, len(centroids_KC)):
-        rows = points_PC[part].float()
-        labels[part] = torch.addmm(-half_norms, rows, centroids_KC.T).argmax(1)
+        labels[part] = _scores(_rows(points_PC[part]), centroids_KC, half_norms).argmax(1)
     return labels
+
+
+def _rows(points_PC: Tensor) -> Tensor:
+    """Points as they are computed with: in half precision only where a GPU multiplies it."""
+    return (
+        points_PC if points_PC.is_cuda and points_PC.dtype == torch.float16 else points_PC.float()
+    )
+
+
+def _scores(rows_PC: Tensor, centroids_KC: Tensor, half_norms_K: Tensor) -> Tensor:
+    """``x.c - |c|^2 / 2``, (P, K) float32."""
+    if rows_PC.dtype == torch.float16:
+        return products_of_halves(rows_PC, centroids_KC).sub_(half_norms_K)
+    return torch.addmm(-half_norms_K, rows_PC, centroids_KC.T)
+
+
+def products_of_halves(points_PC: Tensor, centroids_KC: Tensor) -> Tensor:
+    """Inner products of float16 points with float32 centroids, to about float32's precision.
+
+    A centroid is the sum of two halves. The matrix units multiply those exactly, and add in
+    float32, at several times the rate of products in float32.
+
+    Args:
+        points_PC: (P, C) float16.
+        centroids_KC: (K, C) float32 of magnitude 1 or less.
+
+    Returns:
+        (P, K) float32.
+    """
+    high = centroids_KC.half()
+    low = ((centroids_KC - high.float()) * LEFT_OVER).half()
+    both = _product(points_PC, torch.cat([high, low]).T)
+    clusters = len(centroids_KC)
+    return torch.add(both[:, :clusters], both[:, clusters:], alpha=1 / LEFT_OVER)
+
+
+def _product(first: Tensor, second: Tensor) -> Tensor:
+    """The float32 product of two float16 matrices."""
+    if first.is_cuda:
+        return torch.mm(first, second, out_dtype=torch.float32)
+    return first.float() @ second.float()
 
 
 def _half_norms(centroids_KC: Tensor) -> Tensor:
@@ -121,18 +195,36 @@ def sums_by_label(points_PC: Tensor, labels_P: Tensor, clusters: int) -> Tensor:
         sums = torch.zeros(clusters, points_PC.shape[1])
         return sums.index_add_(0, labels_P, points_PC.float())
     # On a GPU, index_add_ is atomic: its order, and so its rounding, would be random.
-    return torch.nn.functional.one_hot(labels_P, clusters).float().T @ points_PC.float()
+    return sums_by_product(points_PC, labels_P, clusters)
+
+
+def sums_by_product(points_PC: Tensor, labels_P: Tensor, clusters: int) -> Tensor:
+    """The same as a product with one-hot labels, in the precision of the points."""
+    # Matrix units want rows of a multiple of 16 bytes.
+    cells = torch.arange(-(-clusters // 8) * 8, device=labels_P.device)
+    one_hot = (labels_P[:, None] == cells).to(points_PC.dtype).T
+    half = points_PC.dtype == torch.float16
+    sums = _product(one_hot, points_PC) if half else one_hot @ points_PC
+    return sums[:clusters]
 
 
 def count_labels(labels_P: Tensor, clusters: int) -> Tensor:
-    """Number of points in each cluster, (K,) int64, without synchronising with the device.
+    """Number of points in each cluster, (K,) int64, without waiting for the device.
 
     On a GPU, ``torch.bincount`` would first copy the largest label to the host.
     """
     if labels_P.device.type == "cpu":
         return torch.bincount(labels_P, minlength=clusters)
+    if clusters < MANY:
+        return count_by_comparison(labels_P, clusters)
     counts = torch.zeros(clusters, dtype=torch.int64, device=labels_P.device)
     return counts.scatter_add_(0, labels_P, torch.ones_like(labels_P))
+
+
+def count_by_comparison(labels_P: Tensor, clusters: int) -> Tensor:
+    """The same without the atomic additions that, with few clusters, all meet at one counter."""
+    cells = torch.arange(clusters, device=labels_P.device)
+    return (labels_P[:, None] == cells).sum(0)
 
 
 @dataclass
@@ -201,9 +293,9 @@ class MiniBatchKMeans:
         # Sums |x - c|^2 / 2 over all points in the same pass.
         half = torch.zeros((), dtype=torch.float64, device=points_PC.device)
         for part in _chunks(points_PC, clusters):
-            rows = points_PC[part].float()
-            scores, labels[part] = torch.addmm(-half_norms, rows, self.centroids.T).max(1)
-            norms = torch.linalg.vector_norm(rows, dim=1)
+            rows = _rows(points_PC[part])
+            scores, labels[part] = _scores(rows, self.centroids, half_norms).max(1)
+            norms = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float32)
             half += (norms.square() / 2 - scores).sum(dtype=torch.float64)
             sums += sums_by_label(rows, labels[part], clusters)
         self.half_inertia = self.half_inertia + half.clamp_min(0)

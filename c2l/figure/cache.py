@@ -20,7 +20,7 @@ from c2l.errors import BadInputError
 from c2l.figure.model import FIGURE_VERSION, figure_evidence, figure_parts
 from c2l.figure.place import Places
 from c2l.nn.pyramid import dense_side
-from c2l.runtime.device import to_batch
+from c2l.runtime.device import to_batch, upload
 from c2l.runtime.files import replacing, sha256_file
 from c2l.runtime.json_files import read_json, write_json
 from c2l.runtime.progress import console, progress
@@ -62,8 +62,8 @@ class FigureCache:
         """
         length = 2 * self._side * self._side
         rows = [read_at(self._file, length, int(index), self._path) for index in indices]
-        stored = torch.from_numpy(np.stack(rows).reshape(-1, 2, self._side, self._side))
-        figure = stored.to(self._device).float() / 255
+        stored = upload(np.stack(rows).reshape(-1, 2, self._side, self._side), self._device)
+        figure = stored.float() / 255
         return torch.cat([(1 - figure.sum(1, True)).clamp_min(0), figure], 1)
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from c2l.runtime.device import send
+
 # Up to this size all permutations are tried: 5! = 120 cost less than a copy to the host.
 MAX_BRUTE_FORCE = 5
 
@@ -31,7 +33,7 @@ def assign_batch(scores_BNN: Tensor) -> Tensor:
     size = scores_BNN.shape[-1]
     if size > MAX_BRUTE_FORCE:
         return _hungarian(scores_BNN)
-    orders = _permutations(size).to(scores_BNN.device)
+    orders = send(_permutations(size), scores_BNN.device)
     rows = torch.arange(size, device=scores_BNN.device)
     totals = scores_BNN[:, rows, orders].sum(-1)
     return orders[totals.argmax(1)]

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from c2l.nn.views import BLUR_SIGMA, ViewParameters
+from c2l.runtime.device import send
 
 # ITU-R BT.601 luma, as torchvision and Pillow use it.
 LUMA = (0.299, 0.587, 0.114)
@@ -24,11 +25,6 @@ BLUR_SIDE = 320
 
 def _tensor(values: NDArray[Any]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
-
-
-def _to_device_of(like: Tensor, host: Tensor) -> Tensor:
-    """Copy a small host tensor to the device of ``like`` without waiting."""
-    return host.to(like.device, non_blocking=True)
 
 
 def _scaled_identity(scale: Tensor) -> Tensor:
@@ -77,7 +73,7 @@ def colour_transform(
     matrix = tint @ _scaled_identity(pick["brightness"] * pick["contrast"])
     # Contrast is relative to the mean luma of the brightened image.
     pull = torch.stack([pick["brightness"], 1 - pick["contrast"]], 1)
-    known = _to_device_of(mean_luma, torch.cat([matrix.flatten(1), tint.flatten(1), pull], 1))
+    known = send(torch.cat([matrix.flatten(1), tint.flatten(1), pull], 1), mean_luma.device)
     offset = (mean_luma * known[:, 18] * known[:, 19])[:, None, None]
     matrix, tint = (known[:, i : i + 9].reshape(-1, 3, 3) for i in (0, 9))
     return matrix, tint @ offset.expand(-1, 3, 1)
@@ -94,14 +90,14 @@ def gaussian_blur(images_B3HW: Tensor, sigma_B: NDArray[np.float32], max_sigma: 
     blurred_indices = np.flatnonzero(sigma_B > 0)
     if not len(blurred_indices):
         return images_B3HW
-    chosen = _to_device_of(images_B3HW, torch.from_numpy(blurred_indices))
+    chosen = send(torch.from_numpy(blurred_indices), images_B3HW.device)
     batch = images_B3HW[chosen]
     count, channels, height, width = batch.shape
     # The kernel is cut to the size of the image.
     radius = min(math.ceil(3 * max_sigma), height - 1, width - 1)
     offsets = torch.arange(-radius, radius + 1)
     taps = torch.exp(-0.5 * (offsets / torch.from_numpy(sigma_B[blurred_indices])[:, None]) ** 2)
-    taps = _to_device_of(batch, (taps / taps.sum(1, keepdim=True)).repeat_interleave(channels, 0))
+    taps = send((taps / taps.sum(1, keepdim=True)).repeat_interleave(channels, 0), batch.device)
     taps = taps.to(batch.dtype)
     flat = batch.reshape(1, count * channels, height, width)
     flat = F.pad(flat, (radius, radius, radius, radius), mode="replicate")
@@ -124,7 +120,7 @@ def photometric(images_B3HW: Tensor, parameters: ViewParameters, view: int) -> T
         (B, 3, H, W) float32 in [0, 1].
     """
     x = images_B3HW.float().div_(255)
-    luma = _to_device_of(x, torch.tensor(LUMA))
+    luma = send(torch.tensor(LUMA), x.device)
     mean_luma = torch.einsum("bcp,c->b", x.flatten(2), luma) / (x.shape[2] * x.shape[3])
     matrix, offset = colour_transform(parameters, view, mean_luma)
     coloured = torch.baddbmm(offset, matrix, x.flatten(2)).clamp_(0, 1).view_as(x)
@@ -159,7 +155,7 @@ def geometric(maps_BCHW: Tensor, parameters: ViewParameters) -> Tensor:
     """
     channels, height, width = maps_BCHW.shape[-3:]
     drawn = np.column_stack([parameters.crop, parameters.flip])
-    side, top, left, flipped = _to_device_of(maps_BCHW, _tensor(drawn)).unbind(1)
+    side, top, left, flipped = send(_tensor(drawn), maps_BCHW.device).unbind(1)
     flip = flipped > 0
     rows = _interpolation(top, side, torch.zeros_like(flip), height).to(maps_BCHW.dtype)
     columns = _interpolation(left, side, flip, width).to(maps_BCHW.dtype)

@@ -64,4 +64,32 @@ def cluster_logits(features_BCHW: Tensor, targets: Sequence[Target]) -> tuple[Te
 
 def clustering_loss(logits_PK: Tensor, target: Target) -> Tensor:
     """Cross-entropy of pixels against frozen centroids: L_clust of Eq. 7, a float32 scalar."""
-    return F.cross_entropy(logits_PK, target.labels.flatten().long(), target.weights)
+    return cross_entropy(logits_PK, target.labels.flatten().long(), target.weights)
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
+    """Cross-entropy, a mean weighted by the labels' classes.
+
+    Args:
+        logits: (P, K) or (B, K, H, W) float32.
+        labels: (P,) or (B, H, W) int64.
+        weights: (K,) float32, or None.
+
+    Returns:
+        Float32 scalar.
+    """
+    if logits.device.type == "cpu":
+        return F.cross_entropy(logits, labels, weights)
+    return parallel_cross_entropy(logits, labels, weights)
+
+
+def parallel_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
+    """The same by a sum over pixels, in a fixed order.
+
+    On a GPU torch's own mean adds maps atomically, in no fixed order, and rows in one block of
+    threads, whatever their number.
+    """
+    if logits.ndim == 4:
+        logits, labels = logits.permute(0, 2, 3, 1).flatten(0, 2), labels.flatten()
+    losses = F.cross_entropy(logits, labels, weights, reduction="none")
+    return losses.mean() if weights is None else losses.sum() / weights[labels].sum()

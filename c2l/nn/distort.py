@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from c2l.runtime.device import send
+
 Floats = NDArray[np.float32]
 
 # The standard's table for luminance (ITU-T T.81, Annex K), which quality scales.
@@ -123,7 +125,7 @@ def distort(
     Returns:
         (B, 3, S, S) float32 in [0, 1], and (B, ceil(S / stride), ceil(S / stride)) int64.
     """
-    theta = torch.from_numpy(how.theta).to(pictures_B3PP.device)
+    theta = send(torch.from_numpy(how.theta), pictures_B3PP.device)
     x = _sample(pictures_B3PP.float() / 255, theta, side, "bilinear")
     small = -(-side // stride)
     z = _sample(labels_BPP[:, None].float(), theta, small, "nearest")[:, 0].long()
@@ -141,10 +143,10 @@ def photograph(x_B3SS: Tensor, how: Distortion) -> Tensor:
     device, x = x_B3SS.device, x_B3SS
 
     def each(values: NDArray[np.float32]) -> Tensor:
-        return torch.from_numpy(values).to(device)[:, None, None, None]
+        return send(torch.from_numpy(values), device)[:, None, None, None]
 
-    order = torch.from_numpy(how.order).to(device)[:, :, None, None].expand_as(x)
-    x = x.gather(1, order) * torch.from_numpy(how.gain).to(device)[:, :, None, None]
+    order = send(torch.from_numpy(how.order), device)[:, :, None, None].expand_as(x)
+    x = x.gather(1, order) * send(torch.from_numpy(how.gain), device)[:, :, None, None]
     brightness, contrast, saturation, gamma, noise = (each(v) for v in how.light.T.copy())
     x = x * brightness
     x = torch.lerp(x.mean((1, 2, 3), keepdim=True), x, contrast)
@@ -157,20 +159,20 @@ def photograph(x_B3SS: Tensor, how: Distortion) -> Tensor:
     generator = torch.Generator(device).manual_seed(how.seed)
     x = x + noise * torch.randn(x.shape, generator=generator, device=device)
     chosen = how.quality > 0
-    tables = torch.from_numpy(how.quality[chosen]).to(device)
+    tables = send(torch.from_numpy(how.quality[chosen]), device)
     return _some(x.clamp(0, 1), chosen, partial(jpeg, quality_B=tables))
 
 
 def _some(x: Tensor, chosen: NDArray[np.bool_], change: Callable[[Tensor], Tensor]) -> Tensor:
     """``change`` of the chosen pictures, the others as they are."""
-    index = torch.from_numpy(np.flatnonzero(chosen)).to(x.device)
+    index = send(torch.from_numpy(np.flatnonzero(chosen)), x.device)
     if not len(index):
         return x
     return x.index_copy(0, index, change(x[index]))
 
 
 def _grey(x: Tensor) -> Tensor:
-    return (x * x.new_tensor(_GREY)[:, None, None]).sum(1, keepdim=True)
+    return (x * send(torch.tensor(_GREY), x.device)[:, None, None]).sum(1, keepdim=True)
 
 
 def _box(x: Tensor, radius: int) -> Tensor:
@@ -196,30 +198,32 @@ def jpeg(x_B3HW: Tensor, quality_B: Tensor) -> Tensor:
     height, width = x_B3HW.shape[-2:]
     more = (0, -width % BLOCK, 0, -height % BLOCK)
     levels = F.pad(x_B3HW, more, mode="replicate") * 255 - 128
-    matrix = _to_ycc(x_B3HW.device)
+    to_ycc = _to_ycc()
+    # Inverted on the host: a device would have to say first that it can be.
+    matrix, inverse = (send(m, x_B3HW.device) for m in (to_ycc, to_ycc.inverse()))
     planes = torch.einsum("ij,bjhw->bihw", matrix, levels)
     cosines = _cosines(x_B3HW.device)
     rows, columns = (n // BLOCK for n in planes.shape[2:])
     blocks = planes.reshape(-1, 3, rows, BLOCK, columns, BLOCK).transpose(3, 4)
     quality = quality_B.float().clamp(1, 100)
     percent = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality)
-    table = torch.tensor(_LUMINANCE, dtype=torch.float32, device=x_B3HW.device)
+    table = send(torch.tensor(_LUMINANCE, dtype=torch.float32), x_B3HW.device)
     table = (table * percent[:, None, None] / 100).round().clamp(1, 255)
     table = table[:, None, None, None]
     spectrum = ((cosines @ blocks @ cosines.T) / table).round() * table
     planes = (cosines.T @ spectrum @ cosines).transpose(3, 4).flatten(4).flatten(2, 3)
-    levels = torch.einsum("ij,bjhw->bihw", matrix.inverse(), planes)[..., :height, :width]
+    levels = torch.einsum("ij,bjhw->bihw", inverse, planes)[..., :height, :width]
     return ((levels + 128) / 255).clamp(0, 1)
 
 
-def _to_ycc(device: torch.device) -> Tensor:
+def _to_ycc() -> Tensor:
     red, green, blue = _GREY
     rows = [
         [red, green, blue],
         [-0.5 * red / (1 - blue), -0.5 * green / (1 - blue), 0.5],
         [0.5, -0.5 * green / (1 - red), -0.5 * blue / (1 - red)],
     ]
-    return torch.tensor(rows, device=device)
+    return torch.tensor(rows)
 
 
 def _cosines(device: torch.device) -> Tensor:

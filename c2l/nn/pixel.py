@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from c2l.nn.resize import resize
 from c2l.nn.sparse import SparseCode
 
 
@@ -60,7 +61,7 @@ class PixelConsistentModule(nn.Module):
         mixed = self.out(mixed.transpose(1, 2).flatten(2))
         mixed = mixed.transpose(1, 2).reshape(batch, dim, rows, columns)
         if self.attention_stride > 1:
-            mixed = F.interpolate(mixed, (height, width), mode="bilinear")
+            mixed = resize(mixed, (height, width))
         return mixed
 
     def forward(self, features_BCHW: Tensor) -> tuple[Tensor, Tensor]:

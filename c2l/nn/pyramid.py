@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from c2l.nn.backbone import STAGES
+from c2l.nn.resize import resize
 
 
 def dense_side(pixels: int) -> int:
@@ -39,6 +39,6 @@ class FeaturePyramid(nn.Module):
         x: Tensor = self.laterals[last](stages[last])
         for stage in reversed(self.stages[:-1]):
             lateral: Tensor = self.laterals[stage](stages[stage])
-            x = lateral + F.interpolate(x, lateral.shape[-2:], mode="bilinear")
+            x = lateral + resize(x, (lateral.shape[2], lateral.shape[3]))
         # Needed only if the finest stage is not at stride 4 of the image.
-        return F.interpolate(x, size, mode="bilinear") if size not in (None, x.shape[-2:]) else x
+        return x if size is None or size == x.shape[-2:] else resize(x, size)

@@ -276,8 +276,15 @@ class KMeansOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointOptions(Options):
-    """When a stage that trains saves its state."""
+    """When a stage that trains saves its state, and how exactly a run is resumed."""
 
+    fixed_order: bool = option(
+        False,
+        "Let a GPU add in a fixed order, so that a resumed run ends as an unbroken one, bit for "
+        "bit; slower. A CPU always does.",
+        group="Checkpoints",
+        identity=False,
+    )
     save_minutes: float = option(
         10.0,
         "Minutes between checkpoints within an epoch.",

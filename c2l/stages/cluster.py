@@ -164,6 +164,7 @@ def _fit_kmeans(
         options.clusters,
         iterations=options.kmeans_iterations,
         seed=options.seed,
+        device=device,
     )
     means = MiniBatchKMeans.start(torch.from_numpy(start.centroids).to(device))
     with progress("k-means", len(reader.names)) as bar:

@@ -117,7 +117,7 @@ def _prove(
     if differs:
         raise C2LError(
             f"the resumed run differs from the unbroken one in: {', '.join(differs)}",
-            hint="on a GPU sums may come in another order; --device cpu is exact",
+            hint="on a GPU add --fixed-order",
         )
     return result
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from c2l.runtime.device import free_bytes
 from c2l.runtime.files import output_errors
 
 
@@ -29,7 +30,7 @@ class FeatureBuffer:
         self._batches: list[Tensor] = []
         self._shapes: list[tuple[int, ...]] = []
         self._needed, self._path, self._device = needed, path, device
-        self._in_memory = device.type == "cuda" and needed < _free_bytes(device) // 2
+        self._in_memory = device.type == "cuda" and needed < free_bytes(device) // 2
         self._file = None if self._in_memory else path.open("w+b")
 
     def append(self, features_PC: Tensor) -> None:
@@ -58,12 +59,6 @@ class FeatureBuffer:
         if self._file is not None:
             self._file.close()
             os.unlink(self._path)
-
-
-def _free_bytes(device: torch.device) -> int:
-    """Memory of a GPU that is free, with what torch keeps in reserve."""
-    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return int(torch.cuda.mem_get_info(device)[0]) + kept
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from c2l.clustering.mixture import MixtureSums, expectation_maximisation
 from c2l.errors import UsageError
 from c2l.model.classifier import Centroids, Classifier, Mixture
 from c2l.options import FitOptions
+from c2l.runtime.device import send
 from c2l.runtime.streams import Purpose, stream
 
 Indices = NDArray[np.int64]
@@ -90,7 +91,7 @@ class KMeans:
         self._options, self._epoch, self._start = options, epoch, start
         self._images = sum(len(group) for group in groups[: options.kmeans_init_batches])
         self._pixels = sample_size(options, options.clusters, max(self._images, 1))
-        self._sample: NDArray[np.float32] | None = None
+        self._sample: Tensor | None = None
         self._batches = self._filled = 0
         self._device = torch.device("cpu")
 
@@ -101,10 +102,10 @@ class KMeans:
         if self._start is not None or self._batches > self._options.kmeans_init_batches:
             return
         flat_BPC = features_BCHW.permute(0, 2, 3, 1).flatten(1, 2)
-        found = self._random_pixels(flat_BPC, group).float().cpu().numpy()
+        found = self._random_pixels(flat_BPC, group).float()
         if self._sample is None:
             rows = self._images * (len(found) // len(group))
-            self._sample = np.empty((rows, found.shape[1]), np.float32)
+            self._sample = found.new_empty(rows, found.shape[1])
         self._sample[self._filled : self._filled + len(found)] = found
         self._filled += len(found)
 
@@ -114,7 +115,7 @@ class KMeans:
         count = min(self._pixels, total)
         streams = (stream(self._options.seed, Purpose.INIT, self._epoch, int(i)) for i in group)
         chosen = np.stack([random.choice(total, count, False) for random in streams])
-        index = torch.from_numpy(chosen).to(flat_BPC.device)[..., None]
+        index = send(torch.from_numpy(chosen), flat_BPC.device)[..., None]
         picked = flat_BPC.gather(1, index.expand(-1, -1, flat_BPC.shape[2]))
         return picked.reshape(-1, flat_BPC.shape[2])
 
@@ -123,10 +124,11 @@ class KMeans:
         start, sampled = self._start, 0
         if self._sample is not None:
             first = initial_centroids(
-                self._sample,
+                self._sample.cpu().numpy(),
                 self._options.clusters,
                 iterations=self._options.kmeans_iterations,
                 seed=self._options.seed + self._epoch,
+                device=self._device,
             )
             self._sample = None  # its memory is wanted
             start, sampled = torch.from_numpy(first.centroids), self._options.kmeans_init_batches

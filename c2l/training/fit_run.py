@@ -18,6 +18,7 @@ from c2l.errors import BadInputError
 from c2l.figure.cache import build_figures
 from c2l.model.in_force import in_force
 from c2l.options import FitOptions, needs_figures
+from c2l.runtime.device import fixed_order
 from c2l.runtime.json_files import read_json, write_json
 from c2l.runtime.signals import StopRequest
 from c2l.training.inputs import Inputs, open_inputs, require_batches
@@ -54,6 +55,7 @@ def train(
     options = in_force(options, output if resume else None)
     with ExitStack() as stack, hold(output), StopRequest() as stop:
         _require_same_options(output, options, resume=resume)
+        stack.enter_context(fixed_order(options.fixed_order))
         inputs = open_inputs(data, options, stack)
         if inputs.frozen:
             inputs.frozen.require_images(inputs.dataset.records, data)

@@ -7,7 +7,7 @@ clustering of the photos without augmentation, which becomes the predictor.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from c2l.figure.warmup import figure_loss, warmup_rate
 from c2l.nn.clustering_loss import Target, class_weights
 from c2l.nn.pyramid import dense_side
 from c2l.options import FitOptions
-from c2l.runtime.device import precision
+from c2l.runtime.device import fetched, precision, upload
 from c2l.runtime.progress import Progress, console, progress
 from c2l.runtime.signals import StopRequest
 from c2l.runtime.streams import epoch_order
@@ -160,6 +160,7 @@ class Trainer:
             What the method found, and (K,) int64 pixels of each cluster.
         """
         net, groups, grid = self.state.net, self.cluster_batches(epoch), (0, 0)
+        finite: list[Tensor] = []
         net.eval()
         load = partial(self.views.load, epoch=epoch, views=() if view is None else (view,))
         m_of = self.views.plain if view is None else partial(self.views.view, view=view)
@@ -169,21 +170,38 @@ class Trainer:
                 for group, loaded in batches:
                     self.stop_if_asked()
                     y, _ = self.embed(m_of(net, loaded))
-                    if not bool(torch.isfinite(y).all()):
-                        what = f"epoch {epoch}: features that are not finite"
-                        raise NonFiniteError(f"{what}. {self.images_of(group)}", hint=LOWER)
+                    finite.append(torch.isfinite(y).all())
                     grid = (y.shape[2], y.shape[3])
                     method.add(group, y)
                     buffer.append(y.permute(0, 2, 3, 1).flatten(0, 2))
                     bar.advance(len(group))
+            self.require_finite(finite, groups, epoch)
             found = method.fit(buffer)
-            counts = torch.zeros(len(found.centroids), dtype=torch.int64)
-            for group, points in zip(groups, buffer, strict=True):
-                self.stop_if_asked()
-                z = found.labels(points)
-                counts += count_labels(z, len(counts)).cpu()
-                store(group, z.view(len(group), *grid).to(torch.uint8).cpu().numpy())
-        return found, counts
+            clusters = len(found.centroids)
+            counts = torch.zeros(clusters, dtype=torch.int64, device=self.device)
+
+            def labelled() -> Iterator[tuple[Indices, Tensor]]:
+                for group, points in zip(groups, buffer, strict=True):
+                    self.stop_if_asked()
+                    z = found.labels(points)
+                    counts.add_(count_labels(z, clusters))
+                    yield group, z.view(len(group), *grid).to(torch.uint8)
+
+            for group, labels in fetched(labelled()):
+                store(group, labels)
+        return found, counts.cpu()
+
+    def require_finite(self, finite: list[Tensor], groups: list[Indices], epoch: int) -> None:
+        """Refuse features that are not finite, once for all batches: the host waits here.
+
+        Raises:
+            NonFiniteError: names the first batch of such features.
+        """
+        sound = torch.stack(finite).tolist() if finite else []
+        for group, is_sound in zip(groups, sound, strict=True):
+            if not is_sound:
+                what = f"epoch {epoch}: features that are not finite"
+                raise NonFiniteError(f"{what}. {self.images_of(group)}", hint=LOWER)
 
     def embed(self, m: Tensor) -> tuple[Tensor, Tensor]:
         """y = S(m) of unit length, float32, and the loss of S's code."""
@@ -195,8 +213,8 @@ class Trainer:
         state, options, net = self.state, self.options, self.state.net
         net.train()
 
-        def load(group: Indices) -> tuple[Any, list[Labels]]:
-            labels = [targets.labels(view, group) for view in VIEWS]
+        def load(group: Indices) -> tuple[Any, list[Tensor]]:
+            labels = [upload(targets.labels(view, group), self.device) for view in VIEWS]
             return self.views.load(group, epoch, VIEWS), labels
 
         with (
@@ -208,8 +226,7 @@ class Trainer:
             mu = [torch.from_numpy(c).to(self.device) for c in targets.centroids]
             counts = [torch.from_numpy(c).to(self.device) for c in targets.counts]
             weights = [class_weights(c, options.class_weights) for c in counts]
-            for group, (loaded, labels) in batches:
-                z = [torch.from_numpy(values).to(self.device) for values in labels]
+            for group, (loaded, z) in batches:
                 # m^1 = G(f(P^1(x))), m^2 = f(G(P^2(x))), y = S(m) (Eq. 5).
                 m = [self.views.view(net, loaded, view) for view in VIEWS]
                 y, code = zip(*map(self.embed, m), strict=True)
@@ -219,6 +236,7 @@ class Trainer:
                 record = self.gradients(epoch, loss.weighted, m) if first else None
                 self.step(loss.total, group)
                 if record:
+                    state.require_finite()
                     state.run.log(record)
                 self.log_step(epoch, loss.terms, loss.total, bar, len(group))
                 state.save_or_stop(self.stop)
@@ -250,9 +268,9 @@ class Trainer:
         """Every ten steps and at the epoch's end, the loss and its unweighted terms."""
         position, info = self.state.position, ""
         if self.state.is_logged(last=position.batch >= self.batches_per_epoch):
-            total = float(loss.detach())
+            total, *each = torch.stack([loss, *terms.values()]).tolist()
             record = {"kind": "step", "epoch": epoch, "step": position.step}
-            values = {f"loss_{k}": round(float(v.detach()), 6) for k, v in terms.items()}
+            values = {f"loss_{k}": round(v, 6) for k, v in zip(terms, each, strict=True)}
             self.state.run.log({**record, "loss": round(total, 6), **values})
             info = f"loss {total:.3f}"
         bar.advance(count, info)

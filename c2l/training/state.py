@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -54,6 +55,7 @@ class State(ABC, Generic[O]):
         self.heads = nn.ModuleDict()
         self.saved_at = time.monotonic()
         self.targets_sha256 = ""
+        self._unchecked: list[tuple[Tensor, str, str]] = []
         self.optimizer = self._begin_phase(0)
 
     @abstractmethod
@@ -82,22 +84,47 @@ class State(ABC, Generic[O]):
             batch: what the batch consists of, for the error.
 
         Raises:
-            NonFiniteError: names the batch; no step was taken.
+            NonFiniteError: names the batch; no step was taken, nor one after it.
         """
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         grads = [p.grad for p in self.trained() if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(grads)
-        if not bool(torch.isfinite(norm + loss.detach())):
-            raise NonFiniteError(
-                f"{place}: loss {float(loss.detach())}, gradient norm {float(norm)}; "
-                f"no step was taken. {batch}",
-                hint=LOWER,
-            )
+        found = torch.stack([loss.detach(), torch.nn.utils.get_total_norm(grads)])
+        self._unchecked.append((found, place, batch))
+        if found.device.type == "cpu":
+            self.require_finite()
+        else:
+            self._skip_if_not_finite(found)
         self.optimizer.step()
         self.net.constrain()
         self.position.batch += 1
         self.position.step += 1
+        if self.is_logged(last=False):
+            self.require_finite()
+
+    def _skip_if_not_finite(self, found: Tensor) -> None:
+        """Let the device itself skip this step and all that follow; the host would have to wait."""
+        skip = (~torch.isfinite(found).all()).float()
+        before = getattr(self.optimizer, "found_inf", None)
+        # The fused optimisers read this attribute.
+        self.optimizer.found_inf = skip if before is None else torch.maximum(skip, before)  # type: ignore[attr-defined]
+
+    def require_finite(self) -> None:
+        """Check the steps that nobody looked at yet, where the host waits for the device anyway.
+
+        Raises:
+            NonFiniteError: names the first batch whose loss or gradient is not finite.
+        """
+        steps, self._unchecked = self._unchecked, []
+        if not steps:
+            return
+        values = torch.stack([found for found, _, _ in steps]).tolist()
+        for (loss, norm), (_, place, batch) in zip(values, steps, strict=True):
+            if not math.isfinite(loss + norm):
+                raise NonFiniteError(
+                    f"{place}: loss {loss}, gradient norm {norm}; no step was taken. {batch}",
+                    hint=LOWER,
+                )
 
     def save_or_stop(self, stop: StopRequest) -> None:
         """Between two steps: save when it is time to, stop when asked to.
@@ -115,7 +142,12 @@ class State(ABC, Generic[O]):
             stop.check(f"stopped at step {step}, state saved in {self.run.path}", RESUME)
 
     def save(self) -> None:
-        """Write a checkpoint, and a line of the metrics with its parameters' digest."""
+        """Write a checkpoint, and a line of the metrics with its parameters' digest.
+
+        Raises:
+            NonFiniteError: as ``require_finite``.
+        """
+        self.require_finite()
         network, heads = dict(self.net.state_dict()), dict(self.heads.state_dict())
         sha256 = digest(network | {f"heads.{name}": value for name, value in heads.items()})
         place = {"step": self.position.step, "parameters_sha256": sha256}

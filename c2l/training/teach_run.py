@@ -13,7 +13,7 @@ from c2l.artifacts.outputs import hold
 from c2l.model.build import build_network
 from c2l.nn.network import ParsingNetwork
 from c2l.options import TeachOptions, recorded
-from c2l.runtime.device import pick_device
+from c2l.runtime.device import fixed_order, pick_device
 from c2l.runtime.signals import StopRequest
 from c2l.synth.stream import drawings
 from c2l.training.drawing_pool import Pool, drawing_size
@@ -42,6 +42,7 @@ def teach(
     output = followed(output)
     refuse_output(output, options, resume=resume, overwrite=overwrite)
     with ExitStack() as stack, hold(output), StopRequest() as stop:
+        stack.enter_context(fixed_order(options.fixed_order))
         device = pick_device(options.device)
         net, config, sources = _network(options)
         if resume:

@@ -14,20 +14,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from c2l.artifacts.predictor import StoredPredictor, write_predictor
+from c2l.clustering.kmeans import count_labels
 from c2l.data.labels import Merge, load_merge, published_space
 from c2l.errors import OutOfMemoryError
 from c2l.model.build import seeded
 from c2l.model.classifier import Head
+from c2l.nn.clustering_loss import cross_entropy
 from c2l.nn.distort import distort, sample_distortion
+from c2l.nn.resize import resize
 from c2l.options import TeachOptions, recorded
-from c2l.runtime.device import precision, to_batch
+from c2l.runtime.device import precision, send, upload
 from c2l.runtime.progress import progress
 from c2l.runtime.signals import StopRequest
 from c2l.runtime.streams import Purpose, stream
-from c2l.training.drawing_pool import Pictures, Pool
+from c2l.training.drawing_pool import Pool
 from c2l.training.state import State
 from c2l.training.view_sources import prefetch
 
@@ -65,7 +67,7 @@ class Seen(nn.Module):
 
     def add(self, labels: Tensor) -> Tensor:
         """Count a batch; (K,) weights by the square root of the inverse frequency."""
-        self.counts += torch.bincount(labels.flatten(), minlength=len(self.counts))
+        self.counts += count_labels(labels.flatten(), len(self.counts))
         return self.weights()
 
     def weights(self) -> Tensor:
@@ -165,27 +167,27 @@ class Teacher:
         """The steps that are left, each by itself, as ``prefetch`` takes them."""
         return list(np.arange(done, self.state.options.steps)[:, None])
 
-    def load(self, group: Indices) -> tuple[Pictures, Pictures]:
-        """The drawings of a step."""
-        return self.pool.batch(int(group[0]))
+    def load(self, group: Indices) -> tuple[Tensor, Tensor]:
+        """The drawings of a step on the device."""
+        pictures, labels = self.pool.batch(int(group[0]))
+        return upload(pictures, self.device).permute(0, 3, 1, 2), upload(labels, self.device)
 
-    def loss(self, step: int, pictures: Pictures, labels: Pictures) -> Tensor:
+    def loss(self, step: int, pictures_B3PP: Tensor, atr_BPP: Tensor) -> Tensor:
         """Cross-entropy of a step's drawings under fresh distortions, a scalar."""
         options, heads = self.state.options, self.state.heads
-        how = sample_distortion(stream(options.seed, Purpose.DISTORT, epoch=step), len(pictures))
-        atr = torch.from_numpy(labels).to(self.device)
+        how = sample_distortion(stream(options.seed, Purpose.DISTORT, epoch=step), len(atr_BPP))
         side = side_at(options, step)
-        x, z = distort(to_batch(pictures, self.device), atr, how, side, options.loss_stride)
+        x, z = distort(pictures_B3PP, atr_BPP, how, side, options.loss_stride)
         z = self.table[z]
-        flip = torch.from_numpy(how.flip).to(self.device)[:, None, None]
+        flip = send(torch.from_numpy(how.flip), self.device)[:, None, None]
         z = torch.where(flip, self.mirror[z], z)
         with precision(self.device, options.amp):
             m = self.state.net.features(x.contiguous(memory_format=torch.channels_last))
-        logits = F.interpolate(heads[HEAD](m.float()), z.shape[1:], mode="bilinear")
+        logits = resize(heads[HEAD](m.float()), (z.shape[1], z.shape[2]))
         seen = heads[SEEN]
         assert isinstance(seen, Seen)
         weights = seen.add(z)
-        return F.cross_entropy(logits, z, weights if options.class_weights == "root" else None)
+        return cross_entropy(logits, z, weights if options.class_weights == "root" else None)
 
     def set_rate(self, step: int) -> None:
         """The learning rate of a step: a rise, then a cosine."""

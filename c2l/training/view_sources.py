@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,11 +21,13 @@ from c2l.figure.cache import FigureCache
 from c2l.nn.augment import geometric, photometric
 from c2l.nn.network import ParsingNetwork
 from c2l.nn.views import ViewParameters, view_parameters
-from c2l.runtime.device import precision, to_batch
+from c2l.runtime.device import free_bytes, precision, send, upload
 from c2l.runtime.streams import Purpose
 
 Indices = NDArray[np.int64]
 Loaded = TypeVar("Loaded")
+# Photos that are copied into a GPU's memory at once.
+COPIED = 256
 VIEW_FEATURES = (schema.FEATURES_VIEW1, schema.FEATURES_VIEW2)
 
 
@@ -65,6 +68,7 @@ class PhotoViews:
 
     def __init__(self, cache: PixelCache, seed: int, device: torch.device, amp: str) -> None:
         self.cache, self.seed, self.device, self.amp = cache, seed, device, amp
+        self._resident = resident_pixels(cache, device)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -73,8 +77,14 @@ class PhotoViews:
 
     def load(self, indices: Indices, epoch: int, views: Sequence[int] = (0, 1)) -> LoadedPhotos:
         """The photos and the parameters of both views."""
-        pixels = to_batch(self.cache.read(indices), self.device)
-        return LoadedPhotos(pixels, view_parameters(self.seed, epoch, indices))
+        return LoadedPhotos(self._pixels(indices), view_parameters(self.seed, epoch, indices))
+
+    def _pixels(self, indices: Indices) -> Tensor:
+        if self._resident is None:
+            pixels = upload(self.cache.read(indices), self.device)
+        else:
+            pixels = self._resident[send(torch.from_numpy(indices), self.device)]
+        return pixels.permute(0, 3, 1, 2)
 
     def view(self, net: ParsingNetwork, loaded: LoadedPhotos, view: int) -> Tensor:
         """View 1 is G(f(P1(x))), view 2 is f(G(P2(x)))."""
@@ -96,8 +106,7 @@ class PhotoViews:
     def load_warmup(self, indices: Indices, epoch: int, figures: FigureCache) -> LoadedPhotos:
         """The photos, their figures, and parameters of a random stream of their own."""
         parameters = view_parameters(self.seed, epoch, indices, purpose=Purpose.WARMUP)
-        pixels = to_batch(self.cache.read(indices), self.device)
-        return LoadedPhotos(pixels, parameters, figures.parts(indices))
+        return LoadedPhotos(self._pixels(indices), parameters, figures.parts(indices))
 
     def warmup(self, loaded: LoadedPhotos) -> tuple[Tensor, Tensor]:
         """An augmented crop of each image and its targets.
@@ -109,6 +118,22 @@ class PhotoViews:
             raise ValueError("loaded without the photos' figures")
         x = photometric(loaded.pixels, loaded.parameters, 0)
         return geometric(x, loaded.parameters), geometric(loaded.part_probs, loaded.parameters)
+
+
+def resident_pixels(cache: PixelCache, device: torch.device) -> Tensor | None:
+    """All photos in a GPU's memory, (N, S, S, 3) uint8; None where they do not fit, or on a CPU.
+
+    They fit where they take a quarter of what is free, since the features of a clustering pass
+    take up to half of it.
+    """
+    shape = (len(cache), cache.size, cache.size, 3)
+    if device.type != "cuda" or math.prod(shape) > free_bytes(device) // 4:
+        return None
+    pixels = torch.empty(shape, dtype=torch.uint8, device=device)
+    for first in range(0, len(cache), COPIED):
+        part = np.arange(first, min(first + COPIED, len(cache)))
+        pixels[first : first + len(part)] = torch.from_numpy(cache.read(part))
+    return pixels
 
 
 class StoredViews:
@@ -124,27 +149,31 @@ class StoredViews:
 
     def load(
         self, indices: Indices, epoch: int, views: Sequence[int] = (0, 1)
-    ) -> dict[str, NDArray[np.float16]]:
-        """(B, h, w, C) float16 of the wanted views, or of the images without augmentation."""
+    ) -> dict[str, Tensor]:
+        """(B, h, w, C) float16 of the wanted views, or of the images without augmentation.
+
+        They are on the device.
+        """
         keys = [VIEW_FEATURES[view] for view in views] or [schema.FEATURES]
         shape = (*self.reader.grid, self.reader.channels)
         return {
-            key: np.stack([self.reader.read(int(i), key).reshape(shape) for i in indices])
+            key: upload(
+                np.stack([self.reader.read(int(i), key).reshape(shape) for i in indices]),
+                self.device,
+            )
             for key in keys
         }
 
-    def _project(self, net: ParsingNetwork, values: NDArray[np.float16]) -> Tensor:
-        dense = torch.from_numpy(values).to(self.device).permute(0, 3, 1, 2)
+    def _project(self, net: ParsingNetwork, values: Tensor) -> Tensor:
+        dense = values.permute(0, 3, 1, 2)
         with precision(self.device, self.amp):
             return net.project_frozen(dense)
 
-    def view(
-        self, net: ParsingNetwork, loaded: dict[str, NDArray[np.float16]], view: int
-    ) -> Tensor:
+    def view(self, net: ParsingNetwork, loaded: dict[str, Tensor], view: int) -> Tensor:
         """The stored view, projected; it is the same in every epoch."""
         return self._project(net, loaded[VIEW_FEATURES[view]]).float()
 
-    def plain(self, net: ParsingNetwork, loaded: dict[str, NDArray[np.float16]]) -> Tensor:
+    def plain(self, net: ParsingNetwork, loaded: dict[str, Tensor]) -> Tensor:
         """The stored features, projected."""
         return self._project(net, loaded[schema.FEATURES])
 
