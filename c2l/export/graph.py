@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from c2l.figure.model import part_labels, sharpen_parts
-from c2l.model.predictor import Predictor
+from c2l.model.predictor import Predictor, aligned
 
 
 class PhotoNetwork(nn.Module):
@@ -39,6 +39,8 @@ class PhotoNetwork(nn.Module):
         predictor, size = self.predictor, (photo_HW3.shape[0], photo_HW3.shape[1])
         small = resized(photo_HW3, predictor.encoder.image_size)
         scores = predictor.classify(predictor.encoder.read(small / 255))
+        if predictor.align:
+            scores = aligned(small, scores)
         if predictor.sharpen is not None:
             parts = predictor.classifier.part_shares(scores, predictor.sharpen.shares)
             sharp = sharpen_parts(small, parts)

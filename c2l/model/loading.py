@@ -135,13 +135,13 @@ def _from_run(path: Path, device: torch.device) -> Predictor:
     if config.get("stage", "fit") == "teach":
         options = options_from(TeachOptions, config.get("options", {}), path)
         modules, clusters, method = None, 0, "drawings"
-        size = options.test_size or options.image_size
+        size, align = options.test_size or options.image_size, options.align
     else:
         options = without_modules_if_picie(
             options_from(FitOptions, config.get("options", {}), path)
         )
         modules, clusters, method = options, options.clusters, options.method
-        size = options.image_size
+        size, align = options.image_size, False
     net, _ = build_network(
         replace(options, weights="none"),
         modules,
@@ -162,6 +162,7 @@ def _from_run(path: Path, device: torch.device) -> Predictor:
         stored.groups,
         None if stored.shares is None else Sharpen(stored.shares.to(device)),
         Origin(path, found.kind, method, config, found.sha256),
+        align,
     )
 
 

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from c2l import schema
 from c2l.artifacts.predictor import Groups
 from c2l.errors import BadInputError
+from c2l.figure.guided import guided_filter
 from c2l.figure.model import part_labels, sharpen_parts
 from c2l.model.build import read_layer
 from c2l.model.classifier import Classifier
@@ -27,6 +28,9 @@ Images = NDArray[np.uint8]
 MAP_VALUES = 1 << 24
 # Photos sharpened at once, by their memory.
 SHARP_PHOTOS = 8
+# Radius and grid of the guided filter that aligns scores with edges; docs/drawn.md says how they
+# were chosen.
+ALIGN_RADIUS, ALIGN_SIDE = 0.04, 112
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,7 @@ class Predictor:
         classifier: gives a score for each class.
         groups: of the classes, where they were merged without labels; None keeps them apart.
         sharpen: fits the parts to the photo's own colours; None takes the largest score.
+        align: whether scores are aligned with the photo's edges.
         origin: where it came from.
     """
 
@@ -137,6 +142,7 @@ class Predictor:
     groups: Groups | None
     sharpen: Sharpen | None
     origin: Origin
+    align: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -159,18 +165,20 @@ class Predictor:
 
     @torch.no_grad()
     def scores(self, images_BHW3: Images) -> Tensor:
-        """Scores of every class of the classifier on the feature grid.
+        """Scores of every class of the classifier, on the feature grid or at the photo's edges.
 
         Args:
             images_BHW3: (B, S, S, 3) uint8.
 
         Returns:
-            (B, K, h, w) float32 on the device; the largest is the pixel's class.
+            (B, K, h, w) float32 on the device, (B, K, S, S) aligned; the largest is the pixel's
+            class.
 
         Raises:
             BadInputError: a classifier of features of other channels.
         """
-        return self.classify(self.encoder.features(images_BHW3))
+        scores = self.classify(self.encoder.features(images_BHW3))
+        return aligned(to_batch(images_BHW3, scores.device), scores) if self.align else scores
 
     def classify(self, features_BChw: Tensor) -> Tensor:
         """Scores of every class, (B, K, h, w) float32, of features as the encoder gives them.
@@ -196,8 +204,8 @@ class Predictor:
             images_BHW3: (B, S, S, 3) uint8.
 
         Returns:
-            (B, len(names), h, w) float32. Sharpened parts: probabilities at (S, S). Otherwise the
-            classifier's scores on the feature grid; a group scores as the best of its clusters.
+            (B, len(names), h, w) float32. Sharpened parts: probabilities at (S, S). Otherwise what
+            ``scores`` gives; a group scores as the best of its clusters.
         """
         scores = self.scores(images_BHW3)
         if self.sharpen is not None:
@@ -235,6 +243,24 @@ class Predictor:
             labels = argmax_at(score, size).to(dtype).cpu().numpy()
             results.append(labels if self.groups is None else self.groups.of[labels])
         return results
+
+
+def aligned(pixels_B3SS: Tensor, scores_BKhw: Tensor) -> Tensor:
+    """Scores aligned with the edges of their photos, one photo at a time to save memory.
+
+    Args:
+        pixels_B3SS: 0 to 255 in any type.
+        scores_BKhw: float32 on any grid.
+
+    Returns:
+        (B, K, S, S) float32; probabilities stay probabilities.
+    """
+    found = [
+        guided_filter(pixels.float() / 255, scores, radius=ALIGN_RADIUS, side=ALIGN_SIDE)
+        for pixels, scores in zip(pixels_B3SS.split(1), scores_BKhw.split(1), strict=True)
+    ]
+    scores = torch.cat(found).clamp_min(0)
+    return scores / scores.sum(1, True).clamp_min(1e-6)
 
 
 def argmax_at(scores_Khw: Tensor, size: tuple[int, int]) -> Tensor:

@@ -103,6 +103,10 @@ class TeachOptions(CommonOptions, NetworkOptions, CheckpointOptions):
         choices=("none", "root"),
     )
 
+    align: bool = option(
+        True, "Align predictions with the edges of each photo (guided filter).", group="Method"
+    )
+
     def check(self) -> None:
         """Refuse what cannot work.
 

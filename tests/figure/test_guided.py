@@ -64,3 +64,16 @@ def test_a_photo_of_one_colour_gives_the_mean_of_the_window() -> None:
     even = guided_filter(torch.full((1, 3, 32, 32), 0.5), mask)
     assert float(even.std()) < 0.2 * float(mask.std())
     assert abs(float(even.mean() - mask.mean())) < 0.05
+
+
+def test_a_coarse_grid_aligns_coarse_masks_with_edges_of_the_whole_photo() -> None:
+    guide = torch.full((1, 3, 64, 64), 0.2)
+    guide[..., 31:] = 0.8  # not at an edge of the coarse grid's cells
+    soft = ((torch.arange(16) - 4) / 8).clamp(0, 1).expand(1, 1, 16, 16)
+    masks = torch.cat([soft, 1 - soft], 1)
+    found = guided_filter(guide, masks, side=32)
+    assert found.shape == (1, 2, 64, 64)
+    row = found[0, 0, 32]
+    assert float(row[31] - row[30]) > 5 * float((row[30] - row[29]).abs())
+    # The filter is linear and keeps constants: what summed to 1 still does.
+    torch.testing.assert_close(found.sum(1), torch.ones(1, 64, 64))
