@@ -256,8 +256,8 @@ def aligned(pixels_B3SS: Tensor, scores_BKhw: Tensor) -> Tensor:
         (B, K, S, S) float32; probabilities stay probabilities.
     """
     found = [
-        guided_filter(pixels.float() / 255, scores, radius=ALIGN_RADIUS, side=ALIGN_SIDE)
-        for pixels, scores in zip(pixels_B3SS.split(1), scores_BKhw.split(1), strict=True)
+        guided_filter(pixels[None] / 255, scores[None], radius=ALIGN_RADIUS, side=ALIGN_SIDE)
+        for pixels, scores in zip(pixels_B3SS.float(), scores_BKhw, strict=True)
     ]
     scores = torch.cat(found).clamp_min(0)
     return scores / scores.sum(1, True).clamp_min(1e-6)
