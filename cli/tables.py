@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from c2l.artifacts.scores import left_out, read_scores
+from c2l.artifacts.scores import photos_scored, read_scores
 from c2l.data.unscored import Pixels
 from c2l.drawing.method_name import method_name
 from c2l.runtime.text import printable
@@ -48,7 +48,7 @@ def print_scores(path: Path, rivals: list[tuple[str, Path]], *, json_wanted: boo
         click.echo(f"labels: {scores['labels_by']}")
     if "photos" in scores:
         click.echo(f"photos: {scores['photos']}")
-    click.echo(printable(f"scored: {left_out(scores)}", lines=False))
+    click.echo(printable(f"scored: {photos_scored(scores)}", lines=False))
     if "pixels" in scores and (unscored := Pixels.stored(scores["pixels"]).said()):
         click.echo(unscored)
     click.echo(f"scores in {path}")

@@ -172,7 +172,7 @@ def _check(scores: dict[str, Any]) -> None:
     _table(scores.get("merge_table"), len(classes))
 
 
-def left_out(scores: dict[str, Any]) -> str:
+def photos_scored(scores: dict[str, Any]) -> str:
     """How many photos were scored, and which were left out and why, as one line."""
     count, skipped = scores.get("images", 0), [*map(str, scores.get("skipped", {}).values())]
     if not skipped:

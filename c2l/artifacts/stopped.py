@@ -19,6 +19,7 @@ from c2l.artifacts.rows import RowReader, write_row
 from c2l.artifacts.untrusted.child import KilledError
 from c2l.artifacts.untrusted.structure import check_structure
 from c2l.errors import BadInputError, ConfigDiffersError, LockedInputError
+from c2l.options import ExtractOptions, recorded
 from c2l.runtime.files import output_errors, partial_sibling
 
 # They do not change a row: each photo is known by its hash.
@@ -73,8 +74,10 @@ def take_over(stale: Path, fresh: Output, output: Path, *, anew: bool = False) -
 
 
 def _differing(old: h5py.File, fresh: h5py.File) -> list[str]:
-    """The options that differ, with both values."""
-    before, now = _deciding(old), _deciding(fresh)
+    """The options that differ, with both values; one that came after the stop was its default."""
+    now = _deciding(fresh)
+    defaults = {k: v for k, v in recorded(ExtractOptions()).items() if k in now}
+    before = defaults | _deciding(old)
     if before[schema.ATTR_WEIGHTS_SHA256] == now[schema.ATTR_WEIGHTS_SHA256]:
         # The same weights, wherever they lie.
         for name in ("weights", "checkpoint"):

@@ -22,8 +22,6 @@ from c2l.schema import IGNORE
 _DECODE_SIZE = 32
 _SHOWN_IDS = 8
 
-EMPTY_MASK = "the mask is empty: nothing but background or 255"
-
 
 @dataclass
 class Finding:
@@ -84,30 +82,21 @@ def _examine_mask(finding: Finding, path: Path) -> None:
         finding.problems.append(Remark(path, problem, CURE))
 
 
-def id_problems(finding: Finding, space: LabelSpace | None, *, binary: bool) -> list[Remark]:
-    """What the ids of a mask say, once it is known what they mean.
+def is_empty(finding: Finding, *, binary: bool) -> bool:
+    """Whether a mask holds background and 255 only, where ``binary`` says that 255 is a label."""
+    if not finding.ids.size:
+        return False
+    return not np.any((finding.ids != 0) & ((finding.ids != IGNORE) | binary))
 
-    Args:
-        finding: of the mask.
-        space: what label ids there may be; None allows 0 to 254.
-        binary: 255 is a label.
-    """
-    path = finding.record.mask
-    if path is None or not finding.ids.size:
-        return []
-    found = []
-    if not np.any((finding.ids != 0) & ((finding.ids != IGNORE) | binary)):
-        found.append(Remark(path, EMPTY_MASK))
+
+def ids_outside(finding: Finding, space: LabelSpace | None) -> str | None:
+    """What is wrong with the ids of a mask; without a label space, 0 to 254 are allowed."""
     limit = IGNORE if space is None else len(space.names)
-    outside = finding.ids[(finding.ids >= limit) & (finding.ids != IGNORE)]
-    if outside.size:
-        found.append(Remark(path, _outside(outside.tolist(), limit, space)))
-    return found
-
-
-def _outside(ids: list[int], limit: int, space: LabelSpace | None) -> str:
-    found = ", ".join(str(i) for i in ids[:_SHOWN_IDS])
-    more = f" and {len(ids) - _SHOWN_IDS} more" if len(ids) > _SHOWN_IDS else ""
+    outside = finding.ids[(finding.ids >= limit) & (finding.ids != IGNORE)].tolist()
+    if not outside:
+        return None
+    found = ", ".join(str(i) for i in outside[:_SHOWN_IDS])
+    more = f" and {len(outside) - _SHOWN_IDS} more" if len(outside) > _SHOWN_IDS else ""
     where = "" if space is None else f" in the label space '{space.name}'"
     return f"expected label ids 0 to {limit - 1} or 255{where}, found {found}{more}"
 

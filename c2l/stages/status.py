@@ -58,6 +58,9 @@ def status(folder: Path) -> list[Entry]:
         raise BadInputError(folder, "no such folder", hint="name a folder of artifacts")
     entries, links = [], []
     for path in _found(folder):
+        if path.name.startswith(".") and path.is_dir():
+            entries.append(_half_a_folder(path))
+            continue
         try:
             link = _read(path)
         except LockedInputError as error:
@@ -94,7 +97,9 @@ def _found(folder: Path) -> Iterator[Path]:
         return
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not path.is_symlink():
-            if not path.name.startswith("."):
+            if path.name.startswith(".") and path.name.endswith(PARTIAL_SUFFIX):
+                yield path
+            elif not path.name.startswith("."):
                 yield from _found(path)
         elif path.suffix in (".h5", ".json") or path.name.endswith(LEFTOVERS):
             yield path
@@ -115,6 +120,15 @@ def _read(path: Path) -> Link | None:
         if path.suffix != ".json":
             raise
         return None  # It may be any program's.
+
+
+def _half_a_folder(path: Path) -> Entry:
+    """What ``render``, ``parse`` or ``data synth`` is writing, or left when it was killed."""
+    final = path.with_name(path.name[1:].removesuffix(PARTIAL_SUFFIX))
+    if writer := writer_of(final):
+        return Entry(as_written(final), "", WRITTEN, writer, "")
+    why = "left by a command that was killed; the same command replaces it"
+    return Entry(as_written(path), "", PARTIAL, why, "")
 
 
 def _entry(link: Link, links: list[Link], stale: set[Path], fresh: Freshness) -> Entry:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import NETWORK, PHOTOS, Cli, run_python
+from conftest import BACKBONE, NETWORK, PHOTOS, Cli, run_python
 from PIL import Image
 
 import c2l
@@ -21,6 +21,7 @@ FIT_OPTIONS = {
     "batch_size": 4,
     "device": "cpu",
     "weights": "none",
+    "backbone": BACKBONE,
     "fpn_dim": 16,
     "amp": "off",
     "pixel_dim": 8,
@@ -49,7 +50,10 @@ def test_it_writes_what_the_commands_write(
     assert sha256_file(run / "predictor.safetensors") == sha256_file(
         trained / "predictor.safetensors"
     )
-    network = {k: FIT_OPTIONS[k] for k in ("image_size", "batch_size", "weights", "fpn_dim", "amp")}
+    network = {
+        k: FIT_OPTIONS[k]
+        for k in ("image_size", "batch_size", "weights", "backbone", "fpn_dim", "amp")
+    }
     store = c2l.extract(str(people), str(tmp_path / "f.h5"), layer="layer4", **network)
     cli.ok("extract", people, "-o", tmp_path / "g.h5", "--layer", "layer4", *PHOTOS, *NETWORK)
     assert sha256_file(store) == sha256_file(tmp_path / "g.h5")

@@ -25,6 +25,8 @@ from c2l.artifacts.untrusted.guard import trust_files
 from c2l.errors import BadInputError, LockedInputError, OutOfMemoryError
 from c2l.runtime.files import partial_sibling
 
+pytestmark = pytest.mark.usefixtures("fresh")
+
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import forked
 import pytest
 from conftest import FIT, RUN_C2L, Cli
 
@@ -53,9 +54,7 @@ def test_a_proof_that_is_interrupted_leaves_no_process_and_no_file(
 ) -> None:
     run = tmp_path / "run"
     words = ["fit", people, "-o", run, *FIT, "--epochs", "2", "--prove-resume"]
-    proof = subprocess.Popen(
-        [sys.executable, "-c", RUN_C2L, *map(str, words)], stderr=subprocess.PIPE, text=True
-    )
+    proof = forked.Popen([sys.executable, "-c", RUN_C2L, *words], stderr=subprocess.PIPE, text=True)
     limit = time.monotonic() + 60
     children: list[str] = []
     while not children and time.monotonic() < limit:

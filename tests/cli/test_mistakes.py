@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from conftest import FIT, NETWORK, PHOTOS, Cli, stop_after
+from conftest import BACKBONE, FIT, NETWORK, PHOTOS, Cli, stop_after
 from PIL import Image
 from safetensors.numpy import load_file
 
@@ -346,8 +346,8 @@ def test_features_of_a_run_are_recorded_as_its_own(
     cli.ok("extract", few, "-o", path, *PHOTOS, "--checkpoint", trained, "--backbone", "resnet50")
     with h5py.File(path) as file:
         config = json.loads(file.attrs["config_json"])
-        assert file.attrs["backbone"] == "resnet18"
-    assert (config["backbone"], config["fpn_dim"], config["amp"]) == ("resnet18", 16, "off")
+        assert file.attrs["backbone"] == BACKBONE
+    assert (config["backbone"], config["fpn_dim"], config["amp"]) == (BACKBONE, 16, "off")
 
 
 def test_a_merge_needs_three_clusters(cli: Cli, few: Path, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from c2l.data.check import CheckReport, Problem, SplitCount, Spread, check_dataset
+from c2l.data.check import check_dataset
+from c2l.data.check_report import CheckReport, Problem, SplitCount, Spread
 from c2l.data.records import Choices
 from c2l.data.unscored import Pixels
 from c2l.errors import BadInputError

@@ -17,7 +17,8 @@ from drawn import indexed, mask, masks, photo, photos, save
 from PIL import Image
 from scipy.io import savemat
 
-from c2l.data.check import CheckReport, check_dataset
+from c2l.data.check import check_dataset
+from c2l.data.check_report import CheckReport
 from c2l.data.dataset import open_dataset
 from c2l.data.records import Choices
 from c2l.data.scoring_input import open_labelled

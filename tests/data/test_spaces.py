@@ -10,7 +10,8 @@ from conftest import FIT, Cli
 from drawn import mask, masks, photo, photos, save
 from hypothesis import given, settings, strategies as st
 
-from c2l.data.check import CheckReport, check_dataset
+from c2l.data.check import check_dataset
+from c2l.data.check_report import CheckReport
 from c2l.data.dataset import open_dataset
 from c2l.data.labels import load_merge, published_names, published_space
 from c2l.data.layouts import LAYOUTS, Layout

@@ -15,17 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 import yaml
-from conftest import NETWORK, PHOTOS, Cli
+from conftest import BACKBONE, NETWORK, PHOTOS, Cli
 
 from c2l.options import ClusterOptions, ExtractOptions, FitOptions, preset, stored
 
 WORKFLOW = Path(__file__).parents[2] / "examples" / "workflow"
 PREDICTOR = "predictor.safetensors"
 
-# c2l with torch loaded once, since loading it for every job would take most of a minute: each
-# command is a fork. A fit that finds the file of the second argument removes it, and is killed.
+# Each command is a fork of what has torch loaded. A fit that finds the file of the second argument
+# removes it, and is killed.
 SERVER = """
 import json, os, signal, socket, socketserver, sys
 import c2l.stages.cluster, c2l.stages.evaluate, c2l.stages.extract, c2l.stages.fit
@@ -66,7 +67,6 @@ words = [os.getcwd(), os.environ["SLURM_CPUS_PER_TASK"], *sys.argv[1:]]
 socket.send_fds(talk, [json.dumps(words).encode()], [1, 2])
 sys.exit(int(talk.recv(8) or 137))
 """
-BACKBONE = "shufflenet_v2_x0_5"  # whose checkpoints are small
 TINY: dict[str, Any] = {
     "weights": "none",
     "size": 64,
@@ -129,12 +129,12 @@ def grid(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gri
         )
 
     server = [sys.executable, "-c", SERVER, str(socket), str(kill)]
-    with subprocess.Popen(server, env={**os.environ, "OMP_NUM_THREADS": "1"}) as process:
-        while not socket.exists():
-            assert process.poll() is None
-            time.sleep(0.02)
-        yield Grid(place / "out", snakemake, kill)
-        process.terminate()
+    process = forked.Popen(server)
+    while not socket.exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    yield Grid(place / "out", snakemake, kill)
+    process.kill()
 
 
 def jobs(said: str) -> dict[str, int]:
@@ -169,7 +169,6 @@ def test_a_killed_grid_is_taken_up_and_makes_its_table(
     unbroken = tmp_path / "run"
     options = ["--preset", {"picie": "picie", "c2l": "paper"}[killed.parent.name], "--epochs", "2"]
     options += ["--seed", killed.name.removeprefix("seed-"), "--pixel-dim", "8"]
-    options += ["--backbone", BACKBONE]
     cli.ok("fit", people, "-o", unbroken, *PHOTOS, *NETWORK, *options, "--split", "train")
     assert sha256(killed / PREDICTOR) == sha256(unbroken / PREDICTOR)
     assert sorted(path.name for path in grid.folder.glob("runs/dff/*/*")) == ["clusters.h5"] * 2

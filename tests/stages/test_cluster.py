@@ -91,7 +91,7 @@ def test_nmf_gives_every_pixel_to_its_strongest_factor(
 ) -> None:
     path = tmp_path / "dff.h5"
     cli.ok("cluster", layer4, "-o", path, "-k", "3", "--method", "nmf")
-    points = read(layer4, "features").reshape(-1, 512).astype(np.float64)
+    points = read(layer4, "features").reshape(-1, 1024).astype(np.float64)
     factors = read(path, "centroids").astype(np.float64)
     assert factors.min() >= 0
     factors /= np.linalg.norm(factors, axis=1, keepdims=True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import FIT, NETWORK, PHOTOS, Cli, stop_after
+from conftest import BACKBONE, FIT, NETWORK, PHOTOS, Cli, stop_after
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -463,7 +463,7 @@ def test_moved_weights_are_found_where_one_says_and_changed_ones_are_refused(
 ) -> None:
     torch.manual_seed(7)
     weights, moved = tmp_path / "w.safetensors", tmp_path / "moved.safetensors"
-    tensors = build_backbone("resnet18").state_dict()
+    tensors = build_backbone(BACKBONE).state_dict()
     save_file({k: v.contiguous() for k, v in tensors.items()}, weights)
     store, clusters = tmp_path / "f.h5", tmp_path / "c.h5"
     options = (*PHOTOS, *NETWORK, "--weights", weights, "--layer", "layer4")
@@ -478,7 +478,7 @@ def test_moved_weights_are_found_where_one_says_and_changed_ones_are_refused(
     after = cli.ok(*score, "--bootstrap", "0", "--overwrite", "--weights", moved).values
     assert after["confusion_raw"] == before["confusion_raw"]
     save_file(
-        {k: v.contiguous() + 0 for k, v in build_backbone("resnet18").state_dict().items()}, weights
+        {k: v.contiguous() + 0 for k, v in build_backbone(BACKBONE).state_dict().items()}, weights
     )
     changed = cli(*score, "--overwrite")
     assert changed.code == 3

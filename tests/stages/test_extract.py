@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from conftest import KILL_AFTER_TWO_BATCHES, NETWORK, PHOTOS, RUN_C2L, Cli, run_python
+from conftest import BACKBONE, KILL_AFTER_TWO_BATCHES, NETWORK, PHOTOS, RUN_C2L, Cli, fork_python
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -55,7 +55,7 @@ def as_stored(features_BCHW: Tensor) -> NDArray[np.float32]:
 @pytest.fixture(scope="module")
 def net() -> ParsingNetwork:
     """The network whose features are stored."""
-    options = ExtractOptions(weights="none", fpn_dim=16)
+    options = ExtractOptions(weights="none", backbone=BACKBONE, fpn_dim=16)
     return build_network(options, None, 0, seed=0)[0].eval()
 
 
@@ -113,7 +113,7 @@ def test_layer4_is_the_last_stage_of_the_backbone(
     with torch.no_grad():
         expected = as_stored(net.backbone(batch_of(people).float() / 255)["layer4"])
     features = read(layer4)
-    assert features.shape == (12, 2, 2, 512)
+    assert features.shape == (12, 2, 2, 1024)
     assert features.min() >= 0
     np.testing.assert_allclose(features, expected, rtol=2e-3, atol=2e-3)
 
@@ -257,12 +257,21 @@ def test_an_existing_output_is_refused_and_replaced_only_when_asked(
     assert read(path).shape == (4, 16, 16, 16)
 
 
+# Prepended to a program: c2l as it was before --stride came.
+BEFORE_STRIDE = """
+from c2l.stages import extract
+recorded = extract.recorded
+extract.recorded = lambda o: {k: v for k, v in recorded(o).items() if k != "stride"}
+"""
+
+
+@pytest.mark.parametrize("version", ["", BEFORE_STRIDE], ids=["this", "older"])
 def test_a_killed_store_goes_on_and_ends_with_the_same_bytes(
-    cli: Cli, people: Path, store: Path, tmp_path: Path
+    cli: Cli, people: Path, store: Path, tmp_path: Path, version: str
 ) -> None:
     path = tmp_path / "f.h5"
     command = ("extract", people, "-o", path, *PHOTOS, *NETWORK, "--views")
-    killed = run_python(KILL_AFTER_TWO_BATCHES + RUN_C2L, *command)
+    killed = fork_python(version + KILL_AFTER_TWO_BATCHES + RUN_C2L, *command)
     assert killed.returncode == -signal.SIGKILL
     assert sorted(os.listdir(tmp_path)) == [".f.h5.lock", ".f.h5.partial"]
     outcome = cli.ok(*command)
@@ -276,7 +285,7 @@ def test_a_killed_store_under_other_options_is_kept_and_the_options_named(
 ) -> None:
     path = tmp_path / "f.h5"
     command = ("extract", people, "-o", path, *PHOTOS, *NETWORK, "--views")
-    assert run_python(KILL_AFTER_TWO_BATCHES + RUN_C2L, *command).returncode == -signal.SIGKILL
+    assert fork_python(KILL_AFTER_TWO_BATCHES + RUN_C2L, *command).returncode == -signal.SIGKILL
     said = cli.ok("status", tmp_path, "--json").values["artifacts"]
     assert [(a["state"], a["why"]) for a in said] == [("partial", "8 of 12 images")]
     outcome = cli(*command, "--stride", "2")
@@ -292,7 +301,7 @@ def test_a_killed_store_under_other_options_is_begun_anew_with_overwrite(
 ) -> None:
     path = tmp_path / "f.h5"
     command = ("extract", people, "-o", path, *PHOTOS, *NETWORK)
-    assert run_python(KILL_AFTER_TWO_BATCHES + RUN_C2L, *command).returncode == -signal.SIGKILL
+    assert fork_python(KILL_AFTER_TWO_BATCHES + RUN_C2L, *command).returncode == -signal.SIGKILL
     outcome = cli.ok(*command, "--stride", "2", "--overwrite")
     assert "is not used: it was made under other options" in outcome.err
     assert "there already" not in outcome.err
@@ -305,7 +314,7 @@ def test_what_a_killed_store_holds_of_a_changed_photo_is_not_used(
     folder = tmp_path / "photos"
     shutil.copytree(few, folder)
     command = ("extract", folder, "-o", tmp_path / "f.h5", *PHOTOS, *NETWORK, "-b", "1")
-    assert run_python(KILL_AFTER_TWO_BATCHES + RUN_C2L, *command).returncode == -signal.SIGKILL
+    assert fork_python(KILL_AFTER_TWO_BATCHES + RUN_C2L, *command).returncode == -signal.SIGKILL
     shutil.copyfile(folder / "c.jpg", folder / "a.jpg")
     cli.ok(*command)
     features = read(tmp_path / "f.h5")

@@ -15,7 +15,7 @@ from unittest import mock
 import h5py
 import numpy as np
 import pytest
-from conftest import FIT, NETWORK, PHOTOS, RUN_C2L, Cli, mounted, run_python
+from conftest import FIT, NETWORK, PHOTOS, RUN_C2L, Cli, fork_python, mounted
 from PIL import Image
 
 from c2l import schema
@@ -239,7 +239,7 @@ def test_a_killed_run_is_not_begun_anew_when_resume_is_forgotten(
     )
     options = ("-b", "2", "--epochs", "1", "--save-steps", "1")
     command = ("fit", few, "-o", tmp_path / "run", *FIT, *options)
-    assert run_python(program + RUN_C2L, *command).returncode == -signal.SIGKILL
+    assert fork_python(program + RUN_C2L, *command).returncode == -signal.SIGKILL
     outcome = cli(*command)
     assert outcome.code == 2
     assert "--resume" in outcome.err

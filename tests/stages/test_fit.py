@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import forked
 import h5py
 import numpy as np
 import pytest
 import torch
-from conftest import FIT, HEADS, PHOTOS, RUN_C2L, Cli, run_python, stop_after
+from conftest import BACKBONE, FIT, HEADS, PHOTOS, RUN_C2L, Cli, fork_python, stop_after
 from safetensors.numpy import load_file
 
 from c2l.model.build import build_network
@@ -83,6 +84,7 @@ def test_a_run_folder_holds_what_it_should_and_no_scratch(trained: Path) -> None
         image_size=64,
         batch_size=4,
         weights="none",
+        backbone=BACKBONE,
         fpn_dim=16,
         amp="off",
         pixel_dim=8,
@@ -132,9 +134,10 @@ def test_the_predictor_holds_the_network_and_the_pixels_of_each_cluster(trained:
 
 
 def test_training_moves_the_backbone(trained: Path) -> None:
-    start = build_network(FitOptions(weights="none", fpn_dim=16), None, 0, seed=0)[0]
-    before = start.state_dict()["backbone.layer1.0.conv1.weight"].numpy()
-    after = predictor(trained)["model.backbone.layer1.0.conv1.weight"]
+    options = FitOptions(weights="none", backbone=BACKBONE, fpn_dim=16)
+    start = build_network(options, None, 0, seed=0)[0]
+    before = start.state_dict()["backbone.body.conv1.0.weight"].numpy()
+    after = predictor(trained)["model.backbone.body.conv1.0.weight"]
     assert 0 < np.abs(after - before).max() < 4e-4  # three steps of Adam at 1e-4
 
 
@@ -341,7 +344,8 @@ def test_heads_alone_leave_the_backbone_as_it_was_and_can_have_other_channels(
     run = tmp_path / "run"
     words = (*FIT, "--epochs", "1", "--features", store, "--fpn-dim", str(dim))
     cli.ok("fit", people, "-o", run, *words)
-    start = build_network(FitOptions(weights="none", fpn_dim=16), None, 0, seed=0)[0]
+    options = FitOptions(weights="none", backbone=BACKBONE, fpn_dim=16)
+    start = build_network(options, None, 0, seed=0)[0]
     tensors = predictor(run)
     for name, values in start.state_dict().items():
         np.testing.assert_array_equal(tensors[f"model.{name}"], values.numpy(), err_msg=name)
@@ -378,7 +382,7 @@ def test_a_run_stopped_by_a_signal_ends_as_an_unbroken_one(
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     options = (*PHOTOS, "--weights", "none", "--fpn-dim", "16", *HEADS, "--epochs", "2")
     cli.ok("fit", people, "-o", whole, *options)
-    stopped = run_python(STOP_AFTER_FOUR_STEPS + RUN_C2L, "fit", people, "-o", broken, *options)
+    stopped = fork_python(STOP_AFTER_FOUR_STEPS + RUN_C2L, "fit", people, "-o", broken, *options)
     assert stopped.returncode == 75, stopped.stderr
     assert "SIGTERM" in stopped.stderr
     assert "--resume" in stopped.stderr
@@ -612,9 +616,10 @@ def test_the_signal_handlers_are_given_back(cli: Cli, few: Path, tmp_path: Path)
 
 
 def test_resuming_is_proved_on_the_users_own_machine(
-    cli: Cli, people: Path, tmp_path: Path
+    cli: Cli, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the shortest run too: without a warm-up and with one epoch."""
+    monkeypatch.setattr("c2l.stages.prove.subprocess", forked)
     run = tmp_path / "run"
     found = cli.ok("fit", people, "-o", run, *FIT, "--epochs", "1", "--prove-resume")
     said = dict(line.split("  ", 1) for line in found.out.splitlines())

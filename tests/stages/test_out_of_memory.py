@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 import torch
-from conftest import FIT, NETWORK, PHOTOS, Cli, run_python
+from conftest import FIT, NETWORK, PHOTOS, Cli, fork_python
 
 from c2l_cli.main import run
 
@@ -74,7 +74,7 @@ def test_a_real_limit_leaves_no_half_written_store(people: Path, tmp_path: Path)
     output = tmp_path / "out" / "features.h5"
     output.parent.mkdir()
     words = ("--weights", "none", "--image-size", "1024", "--batch-size", "12", "--trust")
-    ended = run_python(LIMITED, "extract", people, "-o", output, *words, "--device", "cpu")
+    ended = fork_python(LIMITED, "extract", people, "-o", output, *words, "--device", "cpu")
     assert ended.returncode == 71, ended.stderr
     assert "not enough memory" in ended.stderr
     assert "Traceback" not in ended.stderr

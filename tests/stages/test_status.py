@@ -292,6 +292,18 @@ def test_a_leftover_that_was_being_copied_is_partial_and_goes_on(
     assert "images are there already" in cli.ok(*shlex.split(entry["next"])[1:]).err
 
 
+def test_half_a_folder_is_being_written_or_left_by_a_killed_command(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".pictures.partial" / "masks").mkdir(parents=True)
+    with exclusive(tmp_path / "pictures"):
+        assert states(cli, tmp_path) == {"pictures": "being written"}
+    (entry,) = status(cli, tmp_path).values()
+    assert (entry["path"], entry["state"]) == (".pictures.partial", "partial")
+    assert "the same command replaces it" in entry["why"]
+
+
 def test_names_of_any_kind_are_shown_in_one_line_and_quoted(
     cli: Cli, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,5 +89,5 @@ def test_image_gradients_are_two_more_channels_of_the_first_layer(
     run = tmp_path / "run"
     cli.ok("fit", few, "-o", run, *FIT, "--max-steps", "1", "--gradients-input")
     with safe_open(run / "predictor.safetensors", "numpy") as file:
-        assert file.get_tensor("model.backbone.conv1.weight").shape[1] == 5
+        assert file.get_tensor("model.backbone.body.conv1.0.weight").shape[1] == 5
     cli.ok("render", run, few, "-o", tmp_path / "pictures", "--limit", "1")

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import FIT, RUN_C2L, TEACH, Cli, run_python
+from conftest import FIT, RUN_C2L, TEACH, Cli, fork_python
 from PIL import Image
 from safetensors.numpy import load_file
 
 from c2l.artifacts.predictor import read_predictor, write_predictor
 from c2l.options import TeachOptions
 from c2l.runtime.signals import StopRequest
+from c2l.training import drawing_pool
 from c2l.training.drawing_pool import Pool, drawing_size
 from c2l.training.teacher import Seen, learning_rate, mirrored, side_at, taught_labels
 
@@ -33,6 +34,13 @@ def follow_and_stop(self):
         os.kill(os.getpid(), signal.{})
 TeachingState.follow = follow_and_stop
 """
+
+
+@pytest.fixture(autouse=True)
+def drawing_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawings are made by this process, unless several are asked for."""
+    count = drawing_pool.worker_count
+    monkeypatch.setattr(drawing_pool, "worker_count", lambda n: count(n) if n > 1 else 0)
 
 
 def batches(path: Path, options: TeachOptions, first: int, last: int) -> list[np.ndarray]:
@@ -132,7 +140,7 @@ def test_a_stopped_run_ends_as_one_that_was_not(
 ) -> None:
     run = tmp_path / "run"
     words = ("teach", "-o", run, *TEACH, "--save-steps", "3")
-    stopped = run_python(STOP.format(sent) + RUN_C2L, *words)
+    stopped = fork_python(STOP.format(sent) + RUN_C2L, *words)
     assert stopped.returncode == (75 if sent == "SIGTERM" else -9), stopped.stderr
     saved = 4 if sent == "SIGTERM" else 3
     assert (run / f"step-{saved:08d}" / "COMMITTED").is_file()

@@ -11,6 +11,8 @@ import pytest
 from c2l.artifacts.untrusted.child import KilledError, Limits, run_limited
 from c2l.errors import BadInputError, OutputError
 
+pytestmark = pytest.mark.usefixtures("fresh")
+
 TASKS = """
 import mmap, os, signal, sys, time
 

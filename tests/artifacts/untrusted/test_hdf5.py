@@ -26,6 +26,8 @@ from c2l.artifacts.untrusted.guard import trust_files
 from c2l.artifacts.untrusted.structure import check_structure
 from c2l.errors import BadInputError
 
+pytestmark = pytest.mark.usefixtures("fresh")
+
 NAMES = ("a.jpg", "b.jpg")
 
 

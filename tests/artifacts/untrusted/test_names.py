@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from conftest import FIT, NETWORK, PHOTOS, RUN_C2L, Cli, run_python
+from conftest import FIT, NETWORK, PHOTOS, RUN_C2L, Cli, fork_python, run_python
 
 from c2l.data.dataset import open_dataset
 from c2l.errors import BadInputError
@@ -149,9 +149,9 @@ def test_an_artifact_of_any_name_is_refused_in_words(
 
 def test_an_output_may_have_any_name(few: Path, tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/-caf\xe9 \x1b.h5"))
-    done = run_python(RUN_C2L, "extract", few, "-o", path, *PHOTOS, *NETWORK)
+    done = fork_python(RUN_C2L, "extract", few, "-o", path, *PHOTOS, *NETWORK)
     assert done.returncode == 0, done.stderr
     assert path.is_file()
     assert done.stdout.strip().endswith(r"-caf\xe9 \x1b.h5")
-    again = run_python(RUN_C2L, "inspect", path, "--json")
+    again = fork_python(RUN_C2L, "inspect", path, "--json")
     assert again.returncode == 0, again.stderr
