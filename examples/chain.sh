@@ -66,7 +66,7 @@ beside "no training, merged alike" "$OUT/untrained" untrained
 # A label-free start for the backbone, then PiCIE, C2L and a longer warm-up from it.
 "$C2L" fit "$DATA" -o "$OUT/start" --method picie "${images[@]}" "${merged[@]}" \
   --weights "$WEIGHTS" --warmup "$WARMUP" --epochs 0
-beside "warm-up alone" "$OUT/start" start
+beside "warm-up only" "$OUT/start" start
 "$C2L" fit "$DATA" -o "$OUT/more" --method picie "${images[@]}" "${merged[@]}" \
   --checkpoint "$OUT/start" --warmup "$EPOCHS" --epochs 0
 beside "more warm-up" "$OUT/more" more

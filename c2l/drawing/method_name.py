@@ -11,9 +11,9 @@ def method_name(method: str, made_with: object) -> str:
         made_with: the options of the run, where it is one.
     """
     names = {"c2l": "C2L", "picie": "PiCIE", "kmeans": "k-means", "nmf": "DFF (NMF)"}
-    names["drawings"] = "drawings alone"
+    names["drawings"] = "drawings only"
     if method in ("c2l", "picie") and isinstance(made_with, dict) and made_with.get("epochs") == 0:
         if made_with.get("warmup"):
-            return "warm-up alone"
+            return "warm-up only"
         return "another run, clustered anew" if made_with.get("checkpoint") else "no training"
     return names.get(method, method)

@@ -163,7 +163,7 @@ def test_rows_are_named_by_the_options_that_tell_them_apart(cli: Cli, make: Make
     assert names[3:] == [
         "C2L, pixel sparse, weights net.pth",
         "PiCIE",
-        "warm-up alone",
+        "warm-up only",
     ]
 
 

@@ -530,8 +530,8 @@ def test_a_run_whose_ground_is_joined_is_scored_group_by_group(
     [
         ("c2l", {"epochs": 2, "warmup": 4}, "C2L"),
         ("picie", {"epochs": 1}, "PiCIE"),
-        ("picie", {"epochs": 0, "warmup": 4}, "warm-up alone"),
-        ("picie", {"epochs": 0, "warmup": 2, "checkpoint": "start"}, "warm-up alone"),
+        ("picie", {"epochs": 0, "warmup": 4}, "warm-up only"),
+        ("picie", {"epochs": 0, "warmup": 2, "checkpoint": "start"}, "warm-up only"),
         ("c2l", {"epochs": 0, "checkpoint": "run"}, "another run, clustered anew"),
         ("picie", {"epochs": 0, "warmup": 0, "checkpoint": None}, "no training"),
         ("nmf", None, "DFF (NMF)"),
