@@ -253,7 +253,7 @@ class Parsing:
         names: of the parts or clusters.
         colours: (len(names), 3) uint8 RGB, as in overlays and legends.
         scores: (len(names), h, w) float32 at the predictor's own resolution: probabilities where
-            predictions are sharpened or taught by drawings, else similarities; the largest names
+            predictions are sharpened or trained on drawings, else similarities; the largest names
             the pixel.
     """
 

@@ -29,13 +29,13 @@ COMMANDS = {
     "extract": Row("Images to dense features.", "ExtractOptions"),
     "cluster": Row("Features to clusters (k-means or NMF).", "ClusterOptions"),
     "fit": Row("Train C2L or PiCIE on images.", "FitOptions"),
-    "teach": Row("Teach the network by drawings of people.", "TeachOptions"),
+    "teach": Row("Train the network on drawings of people.", "TeachOptions"),
     "eval": Row("Score predictions against masks.", "EvalOptions"),
     "compare": Row("Put scores side by side, with spread over seeds.", "CompareOptions"),
     "render": Row("Draw masks, overlays and a report.", "RenderOptions"),
     "export": Row("Write a predictor for other programs.", "ExportOptions"),
-    "inspect": Row("Say what is in an artifact."),
-    "status": Row("Say what is done, partial or stale, and what comes next."),
+    "inspect": Row("Show the contents of an artifact."),
+    "status": Row("Show what is done, partial or stale, and what comes next."),
     "verify": Row("Check artifacts and all that they were made from."),
 }
 DATA_COMMANDS = {

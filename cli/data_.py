@@ -62,7 +62,7 @@ def synth(call: Call[SynthOptions], out: Path) -> dict[str, Any]:
 @stage("check", plans=False)
 @click.argument("folder", type=PATH)
 def check(call: Call[CheckOptions], folder: Path) -> int:
-    """Say what FOLDER is as a data set, what was taken and left, and what is wrong.
+    """Report what c2l finds in FOLDER, what it leaves out, and what is wrong.
 
     The exit code is 3 when something is wrong. --json lists every file.
 

@@ -18,7 +18,7 @@ from .stage import Call, stage
 def command(call: Call[ExtractOptions], data: Path) -> dict[str, Any]:
     """Write dense features of every image in DATA.
 
-    A stopped run is continued by the same command.
+    The same command resumes a stopped run.
 
     \b
     Examples:

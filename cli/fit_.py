@@ -26,13 +26,13 @@ def _in_force(options: FitOptions) -> FitOptions:
 @switch(
     "--prove-resume",
     group="Checkpoints",
-    text="Stop and resume a small run of the same kind, and say whether it ends the same.",
+    text="Stop and resume a small run of the same kind, and check that the result is the same.",
 )
 def command(call: Call[FitOptions], data: Path, resume: bool, prove_resume: bool) -> dict[str, Any]:
     """Train on the images in DATA and store the predictor in a run folder.
 
-    Without options this is what finds people best: a label-free warm-up, then C2L with 16 clusters,
-    which are joined to background, upper and lower. --preset paper is the paper's protocol.
+    The defaults find people best: a label-free warm-up, then C2L with 16 clusters, which are merged
+    into background, upper and lower. --preset paper is the paper's protocol.
 
     \b
     Examples:

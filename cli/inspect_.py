@@ -19,7 +19,7 @@ from .shared import as_json, common, grouped, set_verbosity
 @as_json
 @common
 def command(artifacts: tuple[Path, ...], as_json: bool, quiet: bool, verbose: bool) -> None:
-    """Say what is in each ARTIFACT: shapes, units, lineage, health.
+    """Show the contents of each ARTIFACT: shapes, units, lineage, health.
 
     \b
     Example:

@@ -19,7 +19,7 @@ def command(call: Call[ParseOptions], photos: Path) -> dict[str, Any]:
     """Find named parts in PHOTOS, a folder or one photo, with the network that ships with c2l.
 
     Writes masks at each photo's own size, overlays, a contact sheet and an HTML report. The
-    network was taught by drawings: no photograph was labelled by anyone.
+    network was trained on drawings of people, not on labelled photographs.
 
     \b
     Examples:

@@ -67,7 +67,7 @@ def common(command: Function) -> Function:
             type=click.Path(dir_okay=False),
             expose_value=False,
             metavar="FILE",
-            help="Read options from this TOML file; the command line, a --preset there too, wins.",
+            help="Read options from this TOML file; options and --preset on the command line win.",
         ),
     ):
         command = add(command)

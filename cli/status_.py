@@ -17,7 +17,7 @@ from .shared import as_json, common, grouped, set_verbosity
 @as_json
 @common
 def command(folder: Path, as_json: bool, quiet: bool, verbose: bool) -> None:
-    """Say which artifacts in FOLDER are done, partial or stale, and the next command of each.
+    """Show which artifacts in FOLDER are done, partial or stale, and the next command for each.
 
     Inputs are compared by their hashes, which are kept in ~/.cache/c2l. The artifacts' own content
     is not checked: c2l verify does that.

@@ -13,10 +13,10 @@ from .stage import Call, stage
 @stage("teach", writes="Run folder to write.")
 @switch("--resume", group="Checkpoints", text="Continue a stopped run.")
 def command(call: Call[TeachOptions], resume: bool) -> dict[str, Any]:
-    """Teach the network by drawings of people and store the predictor in a run folder.
+    """Train the network on drawings of people and store the predictor in a run folder.
 
-    No photograph is read: people are drawn as training goes, each with the labels of its own
-    drawing. The predictor names ATR's parts and stands wherever a run of fit does.
+    People are drawn during training, with their labels; no photographs are read. The predictor
+    names ATR's parts, and every command takes its run like one of fit.
 
     \b
     Examples:

@@ -38,7 +38,7 @@ def located(path: Path) -> Path:
         return path
     file = shipped()
     if not file.is_file():
-        raise BadInputError(file, "the network taught by drawings is missing", hint=HINT)
+        raise BadInputError(file, "the network trained on drawings is missing", hint=HINT)
     try:
         wanted = sum_file(file).read_text(encoding="ascii").split()[:1]
     except (OSError, UnicodeDecodeError):

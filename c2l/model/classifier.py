@@ -160,7 +160,7 @@ class Mixture(Classifier):
 
 @dataclass(frozen=True)
 class Head(Classifier):
-    """A 1x1 convolution on m that was taught named classes; its scores are probabilities.
+    """A 1x1 convolution on m, trained on named classes; its scores are probabilities.
 
     It reads m as the pyramid gives it: the length of m, which y has lost, tells parts apart.
 

@@ -32,7 +32,7 @@ class ClusterOptions(CommonOptions, KMeansOptions):
     )
     merge_clusters: str = option(
         "none",
-        "Join clusters to background, upper and lower by the image border, without labels.",
+        "Merge clusters into background, upper and lower by the image border, without labels.",
         group="Clusters",
         choices=("none", "border"),
     )

@@ -32,7 +32,7 @@ class EvalOptions(CommonOptions, FileOptions, LabelOptions):
     )
     allow_unscored: bool = option(
         False,
-        "Accept scores that leave out more than a small share of the pixels.",
+        "Accept scores that leave out more than 1 % of the pixels as unknown, or 10 % in all.",
         group="Scores",
     )
     baselines: bool = option(True, "Also score the trivial predictors.", group="Scores")

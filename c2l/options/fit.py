@@ -157,8 +157,8 @@ class FitOptions(
     )
     merge_clusters: str = option(
         "figure",
-        "Join clusters to background, upper and lower without labels, by the image border or by "
-        "each photo's own figure; ground joins only those outside the figures.",
+        "Merge clusters into background, upper and lower without labels, by the image border or by "
+        "each photo's own figure; ground merges only those outside the figures.",
         group="Clusters",
         choices=("none", "border", "figure", "ground"),
     )

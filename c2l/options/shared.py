@@ -79,7 +79,7 @@ def seen_size_option() -> Any:
     """The size at which a trained network sees photos."""
     return option(
         0,
-        "Side in pixels of the square as which the network sees photos; 0 takes that of its "
+        "Resize photos to a square of this many pixels for the network; 0 takes that of its "
         "training.",
         group="Data",
         minimum=0,

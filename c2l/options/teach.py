@@ -38,7 +38,7 @@ class TeachOptions(CommonOptions, NetworkOptions, CheckpointOptions):
     )
     test_size: int = option(
         0,
-        "Side as which the predictor sees photos; 0 takes --image-size.",
+        "Image size of the predictor; 0 takes --image-size.",
         group="Data",
         minimum=0,
         maximum=4096,
@@ -46,14 +46,14 @@ class TeachOptions(CommonOptions, NetworkOptions, CheckpointOptions):
     batch_size: int = batch_size_option(32, "Drawings per batch.")
     draw_size: int = option(
         192,
-        "Draw pictures of this many pixels squared, and keep them as squares of this side.",
+        "Draw pictures of about this many pixels squared, and store them as squares of this side.",
         group="Data",
         minimum=48,
         maximum=2048,
     )
     pool: int = option(
         4096,
-        "Drawings that batches are taken from; the oldest make room for new ones.",
+        "Drawings in the pool that batches are taken from; new ones replace the oldest.",
         group="Data",
         minimum=1,
     )
