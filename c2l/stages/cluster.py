@@ -135,7 +135,7 @@ def _check(reader: FeatureReader, options: ClusterOptions) -> None:
 
 
 def _points(reader: FeatureReader, index: int, name: str, device: torch.device) -> Tensor:
-    """Normalised features of an image, (P, C) float32; principal components as they are."""
+    """Normalised features of an image, (P, C) float32; principal components unchanged."""
     points = torch.from_numpy(reader.read(index, name)).to(device).float()
     return points if reader.has_pca else F.normalize(points, dim=1)
 

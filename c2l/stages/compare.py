@@ -264,7 +264,7 @@ def _fact(key: str, value: Any) -> str:
 
 
 def _trivial(scored: Sequence[EvalFile]) -> list[Row]:
-    """What trains nothing, for each seed of the scoring; a row per image size if they differ."""
+    """Rows of the trivial predictors by seed of the scoring, and by image size if these differ."""
     found: dict[str, dict[Any, dict[int, dict[str, Any]]]] = {}
     for one in scored:
         options = one.scores["lineage"].get("options", {})

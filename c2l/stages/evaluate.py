@@ -225,7 +225,7 @@ def _summary(
 def _require_scored(
     root: Path, pixels: Pixels, counts: Counts, merge: Merge, options: EvalOptions
 ) -> None:
-    """Say what is not scored, and refuse a score over what is left where that is too little.
+    """Report the pixels that are not scored, and refuse a score that leaves too many out.
 
     Raises:
         BadInputError: more than a small share of the pixels is not scored, and nobody allowed

@@ -84,7 +84,7 @@ class Projection:
 
     @property
     def sha256(self) -> str:
-        """Hash of both, so that a stopped store does not go on under others."""
+        """Hash of both: a stopped store is not resumed under others."""
         both = torch.cat([self.mean[None], self.components]).cpu().numpy()
         return sha256(both.tobytes()).hexdigest()
 
@@ -110,7 +110,7 @@ def plan(data: Path, options: ExtractOptions) -> dict[str, Any]:
 def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: bool = False) -> Path:
     """Write the feature store of a data set.
 
-    A store that was stopped half-way goes on where it was.
+    A stopped store is resumed.
 
     Returns:
         The path of the store.
@@ -161,7 +161,7 @@ def extract(data: Path, output: Path, options: ExtractOptions, *, overwrite: boo
                 bar.advance(len(group))
                 stop.check(
                     f"stopped; {len(sums)} of {len(layout.names)} images are kept for {output}",
-                    "run the same command again: it goes on where it was",
+                    "run the same command again to resume",
                 )
             if pending:
                 pending.result()

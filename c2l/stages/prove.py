@@ -38,7 +38,7 @@ PROGRAM = ("-m", "c2l.stages.prove")
 
 
 def prove_resume(data: Path, output: Path, options: FitOptions) -> dict[str, Any]:
-    """Whether a stopped run ends as an unbroken one, bit for bit, here and under these options.
+    """Whether a stopped run ends like an uninterrupted one, bit for bit, on this machine.
 
     A few batches of the photos are trained on for two epochs, after one of warm-up where the
     options have it: once unbroken, and once killed by SIGKILL in one epoch and stopped by

@@ -57,7 +57,7 @@ T = TypeVar("T")
 
 
 def plan(artifact: Path, images: Path, options: RenderOptions) -> dict[str, Any]:
-    """What ``--dry-run`` says; overlays as PNG take about two bytes a pixel."""
+    """What ``--dry-run`` says; overlays as PNG take about two bytes per pixel."""
     options.check()
     dataset = open_images(images, options)
     records = _evenly(dataset.records, options.limit)
@@ -231,7 +231,7 @@ def _made_from(
     rivals: Sequence[tuple[str, Path]],
     legend: Legend,
 ) -> dict[str, Any]:
-    """What the legend says of the pictures' inputs, but for the digest of the photos."""
+    """The pictures' inputs as the legend holds them, without the digest of the photos."""
     found = [
         source(PREDICTOR, predictor.origin.file, predictor.origin.sha256),
         source(DATA, dataset.root, ""),

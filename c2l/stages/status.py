@@ -153,7 +153,7 @@ def _entry(link: Link, links: list[Link], stale: set[Path], fresh: Freshness) ->
 
 
 def _following(link: Link, links: list[Link]) -> str:
-    """What is usually made of an artifact, if nothing is made of it yet."""
+    """The usual next command for an artifact that nothing has been made from."""
     used = {s.located(other.path) for other in links for s in other.sources}
     own = link.path.absolute()
     if own in used or own / schema.PREDICTOR in used:

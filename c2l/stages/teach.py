@@ -1,4 +1,4 @@
-"""teach: drawings, which carry their own labels, to a stored predictor."""
+"""teach: drawings, which come with their labels, to a stored predictor."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def teach(
     resume: bool = False,
     overwrite: bool = False,
 ) -> Path:
-    """Teach the network by drawings, and store the predictor.
+    """Train the network on drawings, and store the predictor.
 
     Args:
         output: the run folder to write.

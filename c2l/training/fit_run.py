@@ -74,7 +74,7 @@ def train(
 def allowed(
     data: Path, output: Path, options: FitOptions, *, resume: bool, overwrite: bool
 ) -> FitOptions:
-    """The options in force, where nothing that lies at the output is in the way of a run.
+    """The options in force; an output that keeps a run from starting is refused.
 
     Raises:
         UsageError: there is a run already, or options do not go together.
@@ -88,7 +88,7 @@ def allowed(
 
 
 def _require_same_options(output: Path, options: FitOptions, *, resume: bool) -> None:
-    """Refuse to resume under other options, before weights that were not meant are looked for."""
+    """Refuse to resume under other options, before any weights are looked for."""
     if not resume or options.features:
         return
     run = Run.open(output)

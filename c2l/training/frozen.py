@@ -28,7 +28,7 @@ AGAIN = "extract the features again: c2l extract DATA -o features.h5 --views"
 
 @dataclass(frozen=True)
 class FrozenLayer:
-    """A feature store whose network stays as it is.
+    """A feature store and its frozen network.
 
     Attributes:
         path: the store.

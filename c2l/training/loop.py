@@ -65,7 +65,7 @@ class Trainer:
 
     @property
     def options(self) -> FitOptions:
-        """Of the run."""
+        """The run's options."""
         return self.state.options
 
     def train(self) -> None:
@@ -276,7 +276,7 @@ class Trainer:
         bar.advance(count, info)
 
     def gradients(self, epoch: int, weighted: dict[str, Tensor], m: list[Tensor]) -> dict[str, Any]:
-        """The line of the metrics that says how hard each term pulls at the features of both views.
+        """The metrics' line with the norm of each term's gradient on the features of both views.
 
         Its weight included; it is logged once the step was taken, and so is finite.
         """
@@ -285,7 +285,7 @@ class Trainer:
         return record | norms
 
     def stop_if_asked(self) -> None:
-        """Where nothing is worth saving, since resuming begins at the newest checkpoint.
+        """Stop without saving: a resumed run starts from the newest checkpoint.
 
         Raises:
             StoppedError: a signal came.

@@ -70,7 +70,7 @@ def begin_run(
 
 
 def resume_run(output: Path, options: Options, config: dict[str, Any]) -> Run:
-    """A run that is there, with the threads it began with, since sums depend on them.
+    """An existing run, with its own number of threads, on which sums depend.
 
     Args:
         output: its folder.

@@ -202,7 +202,7 @@ class State(ABC, Generic[O]):
         return True
 
     def _report_unusable(self, steps: list[int], *, others: bool) -> None:
-        """Say which checkpoints are passed over; a run is never started again unasked."""
+        """Report the checkpoints that are skipped; a run never starts again unasked."""
         many = "checkpoints of steps" if len(steps) > 1 else "checkpoint of step"
         why = "damaged, without labels, or another run's"
         what = f"the {many} {', '.join(map(str, steps))} cannot be used: {why}"
@@ -270,7 +270,7 @@ class TrainingState(State[FitOptions]):
         self.run.forget_old_epochs()
 
     def depend_on(self, targets: Path) -> None:
-        """Note the targets of the epoch that is trained: its checkpoints are of no use without."""
+        """Record the targets of the current epoch, which its checkpoints need."""
         self.targets_sha256 = sha256_file(targets)
 
 

@@ -33,7 +33,7 @@ from c2l.training.teacher import Teacher, TeachingState
 def teach(
     output: Path, options: TeachOptions, *, resume: bool = False, overwrite: bool = False
 ) -> Path:
-    """Teach, and store the predictor; the errors are those of ``stages.teach.teach``.
+    """Train on drawings, and store the predictor; the errors are those of ``stages.teach.teach``.
 
     Returns:
         The run folder.

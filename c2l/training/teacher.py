@@ -1,4 +1,4 @@
-"""Teaches the network by drawings, which carry the labels of their own drawing.
+"""Trains the network on drawings, which come with their labels.
 
 Each step takes a batch from the pool, distorts it, and descends the cross-entropy of a 1x1
 convolution on m. A moving average of the weights becomes the predictor.
@@ -45,7 +45,7 @@ RAREST, CORRECTION = 1e-3, 0.5
 
 
 def taught_labels(options: TeachOptions) -> Merge:
-    """From ATR's labels, which drawings carry, to the classes that are taught."""
+    """The merge of ATR's labels, which drawings have, into the classes that are trained."""
     return load_merge("fine" if options.left_right else "parts", published_space("atr"))
 
 
