@@ -32,7 +32,7 @@ print(hashlib.sha256(picture.tobytes() + labels.tobytes()).hexdigest())
 
 @pytest.fixture(scope="module")
 def drawn() -> list[Layers]:
-    return [draw_layers(0, index, 80, 120) for index in range(300)]
+    return [draw_layers(0, index, 80, 120) for index in range(200)]
 
 
 def test_a_drawing_depends_only_on_its_arguments() -> None:
