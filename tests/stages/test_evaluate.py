@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from torchvision.models import get_model
 
 from c2l.data.images import read_rgb
 from c2l.data.labels import published_space
 from c2l.drawing.method_name import method_name
 from c2l.model.loading import load_predictor
-from c2l.nn.architectures import build_backbone
 from c2l.runtime.json_files import read_json, write_json
 
 ATR = published_space("atr").names
@@ -463,8 +463,7 @@ def test_moved_weights_are_found_where_one_says_and_changed_ones_are_refused(
 ) -> None:
     torch.manual_seed(7)
     weights, moved = tmp_path / "w.safetensors", tmp_path / "moved.safetensors"
-    tensors = build_backbone(BACKBONE).state_dict()
-    save_file({k: v.contiguous() for k, v in tensors.items()}, weights)
+    save_file(get_model(BACKBONE).state_dict(), weights)
     store, clusters = tmp_path / "f.h5", tmp_path / "c.h5"
     options = (*PHOTOS, *NETWORK, "--weights", weights, "--layer", "layer4")
     cli.ok("extract", people, "-o", store, *options)
@@ -477,9 +476,7 @@ def test_moved_weights_are_found_where_one_says_and_changed_ones_are_refused(
     assert str(weights) in gone.err
     after = cli.ok(*score, "--bootstrap", "0", "--overwrite", "--weights", moved).values
     assert after["confusion_raw"] == before["confusion_raw"]
-    save_file(
-        {k: v.contiguous() + 0 for k, v in build_backbone(BACKBONE).state_dict().items()}, weights
-    )
+    save_file(get_model(BACKBONE).state_dict(), weights)
     changed = cli(*score, "--overwrite")
     assert changed.code == 3
     assert "--weights" in changed.err
