@@ -34,6 +34,20 @@ if TYPE_CHECKING:
 # Before torch is imported: small tensors are slower on many threads.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
+# Few tests that take long: with ``--dist loadfile`` one process would end with them alone.
+BEGIN_WITH = ("stages/test_end_to_end.py", "examples/test_workflow.py", "stages/test_full_disk.py")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have xdist keep the order of the files."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+    items.sort(key=lambda item: not any(item.path.match(name) for name in BEGIN_WITH))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
