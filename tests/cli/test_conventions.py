@@ -9,7 +9,7 @@ from pathlib import Path
 
 import h5py
 import pytest
-from conftest import FIT, NETWORK, PHOTOS, RUN_C2L, Cli, run_python
+from conftest import FIT, NETWORK, PHOTOS, RUN_C2L, Cli, fork_python, run_python
 
 from c2l import __version__
 
@@ -187,7 +187,7 @@ def test_without_a_terminal_no_colours_and_progress_apart_from_results(
 
 
 def test_an_error_is_one_message_and_the_next_step(tmp_path: Path) -> None:
-    done = run_python(RUN_C2L, "eval", tmp_path / "e.json", "-o", tmp_path / "f.json")
+    done = fork_python(RUN_C2L, "eval", tmp_path / "e.json", "-o", tmp_path / "f.json")
     assert (done.returncode, done.stdout) == (3, "")
     first, second = done.stderr.splitlines()
     assert first.startswith(f"c2l: error: {tmp_path / 'e.json'}: ")

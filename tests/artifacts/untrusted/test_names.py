@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from conftest import FIT, NETWORK, PHOTOS, RUN_C2L, Cli, fork_python, run_python
+from conftest import FIT, NETWORK, PHOTOS, RUN_C2L, Cli, fork_python
 
 from c2l.data.dataset import open_dataset
 from c2l.errors import BadInputError
@@ -140,7 +140,7 @@ def test_an_artifact_of_any_name_is_refused_in_words(
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
     if there:
         path.write_bytes(b"\x89HDF\r\n\x1a\n" + b"\xff" * 200)
-    done = run_python(RUN_C2L, "inspect", path)
+    done = fork_python(RUN_C2L, "inspect", path)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith("c2l: error: ")
     assert "Traceback" not in done.stderr
