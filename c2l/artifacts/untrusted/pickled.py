@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 MOST_SHARING = 4
 # Beside the file, its tensors and a copy of them.
 MEMORY_BYTES = 512 << 20
-LEAST_SECONDS = 10
 BYTES_PER_SECOND = 20 << 20
 ANOTHER_FORM = "convert it to .safetensors"
 
@@ -36,7 +35,7 @@ def unpickle(path: Path, output: Path) -> None:
         OutputError: the output cannot be written.
     """
     size = path.stat().st_size if path.is_file() else 0
-    seconds = LEAST_SECONDS + size // BYTES_PER_SECOND
+    seconds = 10 + size // BYTES_PER_SECOND
     try:
         run_limited(
             "c2l.artifacts.untrusted.pickled:convert",
