@@ -8,7 +8,7 @@ DATA ?=
 # Names and options of `make bench`, as SUITES="kmeans --full".
 SUITES ?=
 
-.PHONY: demo test lint types fmt bench clean
+.PHONY: demo test readers lint types fmt bench clean
 
 $(READY): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -22,6 +22,11 @@ demo: $(READY)
 # Two processes of one thread each: threads that wait for one another are slow on shared cores.
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Readers of other projects that the tests of formats ask; datumaro wants an older Pillow than c2l.
+readers:
+	$(PYTHON) -m venv .venv-readers
+	.venv-readers/bin/python -m pip install --quiet datumaro label-studio-converter
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -38,4 +43,4 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks $(SUITES)
 
 clean:
-	rm -rf $(VENV) demo build *.egg-info
+	rm -rf $(VENV) .venv-readers demo build *.egg-info

@@ -56,7 +56,7 @@ ROOMS: dict[str, set[str]] = {
         *("runtime", "artifacts", "clustering", "data", "figure", "model", "nn", "scoring"),
         "synth",
     },
-    "export": {"runtime", "artifacts", "data", "figure", "model"},
+    "export": {"runtime", "artifacts", "data", "drawing", "figure", "model"},
     # Stages meet through files, never through each other.
     "stages": {
         *(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
@@ -15,16 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l import __version__
+from c2l.data.masks import read_mask
 from c2l.data.shapes import run_lengths
-from c2l.drawing.masks import write_indexed_png
+from c2l.drawing.masks import Legend, write_indexed_png
 from c2l.drawing.palette import pascal_palette
 from c2l.export.brush import brush_bytes
 from c2l.export.outlines import Points, polygons
+from c2l.runtime.files import output_errors
+from c2l.runtime.pool import ordered_map
+from c2l.runtime.progress import progress
 from c2l.schema import IGNORE, PARTS
 
 Mask = NDArray[np.uint8]
 Entry = Any
 Colours = NDArray[np.uint8]
+# What Pascal VOC calls 255.
+VOID = "ignored"
 # Decimals of a pixel, or of a percent of Label Studio.
 DECIMALS, PERCENT_DECIMALS = 2, 6
 
@@ -265,6 +271,7 @@ class Voc(Exchange):
             colour = ",".join(map(str, self._palette[3 * index : 3 * index + 3]))
             lines.append(f"{name}:{colour}::\n")
         (root / "labelmap.txt").write_text("".join(lines), encoding="utf-8")
+        self._ignored = False
         listed = root / "ImageSets" / "Segmentation" / "default.txt"
         self._list = listed.open("w", encoding="utf-8")
 
@@ -273,13 +280,19 @@ class Voc(Exchange):
         path = self.folder / "voc" / "SegmentationClass" / f"{stem}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_indexed_png(path, mask, self._palette)
-        return stem
+        return stem, bool((mask == IGNORE).any())
 
     def append(self, entry: Entry) -> None:
-        self._list.write(f"{entry}\n")
+        stem, ignored = entry
+        self._list.write(f"{stem}\n")
+        self._ignored |= ignored
 
     def close(self) -> None:
         self._list.close()
+        if self._ignored:
+            colour = ",".join(map(str, self._palette[3 * IGNORE :]))
+            with (self.folder / "voc" / "labelmap.txt").open("a", encoding="utf-8") as labels:
+                labels.write(f"{VOID}:{colour}::\n")
 
 
 EXCHANGES: dict[str, type[Exchange]] = {
@@ -300,3 +313,38 @@ def _hex(colour: NDArray[np.uint8]) -> str:
 
 def _quoted(colour: NDArray[np.uint8]) -> str:
     return quoteattr(_hex(colour))
+
+
+def write_exchange(
+    kind: str,
+    folder: Path,
+    photos: Sequence[tuple[str, Path]],
+    legend: Legend,
+    shapes: str,
+    tolerance: float,
+    workers: int,
+) -> None:
+    """Write masks in a format beside themselves.
+
+    Args:
+        kind: a key of ``EXCHANGES``.
+        folder: to write to.
+        photos: name of each photo and its mask.
+        legend: names and colours of the ids.
+        shapes, tolerance: see ``Exchange``.
+        workers: threads; 0 takes all cores.
+
+    Raises:
+        OutputError: the files cannot be written.
+    """
+    with output_errors(folder):
+        exchange = EXCHANGES[kind](folder, legend.names, legend.colours, shapes, tolerance)
+
+        def entry(photo: tuple[str, Path]) -> Entry:
+            return exchange.entry(photo[0], np.asarray(read_mask(photo[1]), np.uint8))
+
+        with progress(kind, len(photos)) as bar:
+            for one in ordered_map(entry, photos, workers=workers):
+                exchange.append(one)
+                bar.advance()
+        exchange.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +48,8 @@ def polygons(mask: Bits, tolerance: float) -> list[Points]:
     return found
 
 
-def _loops(pieces: NDArray[np.int32]) -> list[tuple[Points, int]]:
+def _loops(pieces: NDArray[np.signedinteger[Any]]) -> list[tuple[Points, int]]:
     """Borders of pieces, the piece to the right, with its index; positive area is an outline."""
-    height, width = pieces.shape
     padded = np.pad(pieces, 1)
     inner = padded[1:-1, 1:-1]
     # By direction: the neighbour across the border, and where the border of a pixel begins.
@@ -61,7 +61,7 @@ def _loops(pieces: NDArray[np.int32]) -> list[tuple[Points, int]]:
     )
     starts: dict[int, list[int]] = defaultdict(list)
     piece_of: dict[tuple[int, int], int] = {}
-    row_length = width + 1
+    row_length = pieces.shape[1] + 1
     for direction, (beyond, right, down) in enumerate(sides):
         # Diagonal neighbours are pieces of their own, so that two may only meet in a corner.
         y, x = np.nonzero((inner > 0) & (beyond != inner))

@@ -28,6 +28,24 @@ class ParseOptions(CommonOptions, FileOptions):
     image_size: int = seen_size_option()
     batch_size: int = batch_size_option(32)
     on_error: str = on_error_option()
+    format: str = option(
+        "png",
+        "Also write the masks for other programs: Pascal VOC, COCO, CVAT or Label Studio.",
+        group="Pictures",
+        choices=("png", "voc", "coco", "cvat", "labelstudio"),
+    )
+    shapes: str = option(
+        "rle",
+        "For coco, cvat and labelstudio: the exact pixels as run lengths, or polygons.",
+        group="Pictures",
+        choices=("rle", "polygon"),
+    )
+    tolerance: float = option(
+        1.0,
+        "Pixels by which polygons may leave the parts' borders; 0 keeps every corner.",
+        group="Pictures",
+        minimum=0.0,
+    )
     opacity: float = option(
         0.55, "Opacity of the overlays.", group="Pictures", minimum=0.0, maximum=1.0
     )

@@ -33,6 +33,7 @@ from c2l.drawing.report import MOST_PHOTOS, write_report
 from c2l.drawing.sheet import contact_sheet
 from c2l.drawing.thumbnails import PHOTO_SIDE
 from c2l.errors import BadInputError, UsageError
+from c2l.export.annotations import write_exchange
 from c2l.model.loading import load_predictor
 from c2l.model.predictor import Predictor
 from c2l.options import RenderOptions, recorded
@@ -130,6 +131,10 @@ def render(
         made_from = _made_from(predictor, dataset, options, rivals, legend)
         skips = Skips(options.on_error, dataset.unusable)
         drawn, made_from = _draw_all(predictor, records, partial, legend, options, made_from, skips)
+        if options.format != "png":
+            named = [(record.name, mask) for record, mask in drawn]
+            how = (options.shapes, options.tolerance, options.workers)
+            write_exchange(options.format, partial, named, legend, *how)
         shown = _evenly(drawn, options.sheet)
         with output_errors(output):
             _write_sheets(shown, partial, legend, options)
