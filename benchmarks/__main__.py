@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from .compare import Row, print_header, print_rows
@@ -23,6 +25,25 @@ SUITES = {
     "extract": "extract beside the bare forward (2 min)",
     "memory": "each stage's peak with twice the images (4 min)",
 }
+# By their names only: elsewhere they mean nothing.
+NAMED = {"gpu": "every stage on a GPU, its ceilings, a profile of a step (4 min there)"}
+
+
+def _parts(name: str, work: Path, options: argparse.Namespace) -> Iterator[list[Row]]:
+    """The rows of a suite as they are measured."""
+    if name != "gpu":
+        yield _suite(name, work, options)
+        return
+    import torch
+
+    from c2l.runtime.device import pick_device
+
+    from . import gpu, samples
+
+    device = pick_device(options.device)
+    sizes = gpu.tiny(device) if options.tiny else gpu.Sizes(torch.device(device))
+    photos = samples.photos_in(work, options.ccp, sizes.batch * sizes.steps)
+    yield from gpu.sections(photos, options.weights, work, sizes)
 
 
 def _suite(name: str, work: Path, options: argparse.Namespace) -> list[Row]:
@@ -73,23 +94,29 @@ def _suite(name: str, work: Path, options: argparse.Namespace) -> list[Row]:
 
 
 def _options() -> argparse.Namespace:
-    listed = "\n".join(f"  {name:<11}{what}" for name, what in SUITES.items())
+    listed = "\n".join(f"  {name:<11}{what}" for name, what in (SUITES | NAMED).items())
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Ratios measured side by side in one run, beside their goals.",
         epilog=f"suites:\n{listed}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("names", nargs="*", help="suites to run; without a name all")
+    parser.add_argument("names", nargs="*", help="suites to run; without a name all but gpu")
     parser.add_argument("--ccp", type=Path, help="measure on these photographs")
     parser.add_argument("--weights", type=Path, help="of the ResNet-18 that sees them")
     parser.add_argument("--clusters", type=int, nargs="+", default=[3, 27, 256])
+    parser.add_argument("--device", default="cuda", help="of the suite gpu")
+    parser.add_argument("--tiny", action="store_true", help="rehearse the suite gpu")
     parser.add_argument("--full", action="store_true", help="five times the rounds")
-    parser.add_argument("--out", type=Path, help="write everything as JSON, after each suite")
+    parser.add_argument(
+        "--out", type=Path, help="write everything as JSON, whenever something is measured"
+    )
     options = parser.parse_args()
-    unknown = set(options.names) - set(SUITES)
+    unknown = set(options.names) - set(SUITES | NAMED)
     if unknown:
-        parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
+        parser.error(
+            f"no suite {', '.join(sorted(unknown))}; there are {', '.join(SUITES | NAMED)}"
+        )
     if options.ccp and not (options.ccp / "photos").is_dir():
         parser.error(f"--ccp {options.ccp}: no folder 'photos' there")
     if options.weights and not options.weights.is_file():
@@ -108,12 +135,13 @@ def main() -> None:
     result: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         for name in options.names or SUITES:
-            rows = _suite(name, Path(folder), options)
-            print_rows(rows)
-            result += rows
-            if options.out:
-                table = {"machine": machine, "rows": [row.as_dict() for row in result]}
-                options.out.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+            for rows in _parts(name, Path(folder), options):
+                print_rows(rows)
+                result += rows
+                if options.out:
+                    table = {"machine": machine, "rows": [row.as_dict() for row in result]}
+                    options.out.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+    sys.exit(any(row.against == "FAILED" for row in result))
 
 
 if __name__ == "__main__":

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import faiss
 import torch
 
 from c2l.runtime.pool import worker_count
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "none"
 
 
 def describe() -> dict[str, str]:
@@ -22,6 +29,7 @@ def describe() -> dict[str, str]:
     except OSError:
         pass
     packages = ("torch", "torchvision", "h5py", "numpy", "scipy", "pillow", "scikit-learn")
+    known = {name: _version(name) for name in (*packages, "torchmetrics")}
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     return {
         "processor": model,
@@ -29,6 +37,6 @@ def describe() -> dict[str, str]:
         "threads": str(worker_count()),
         "gpu": gpu,
         "python": platform.python_version(),
-        **{name: version(name) for name in (*packages, "torchmetrics")},
+        **known,
         "faiss": faiss.__version__,
     }

@@ -19,8 +19,8 @@ from c2l.data.cache import PixelCache, build_cache
 from c2l.data.decoding import Skips
 from c2l.data.records import Record
 from c2l.model.build import build_network
-from c2l.options import ExtractOptions, FitOptions, recorded, without_modules_if_picie
-from c2l.runtime.device import precision, to_batch
+from c2l.options import ExtractOptions, FitOptions, Options, recorded, without_modules_if_picie
+from c2l.runtime.device import fixed_order, precision, to_batch
 from c2l.runtime.pool import worker_count
 from c2l.runtime.signals import StopRequest
 from c2l.runtime.threads import prepare_cpu
@@ -55,28 +55,34 @@ def _options(method: str, weights: Path | None, batch: int) -> FitOptions:
     )
 
 
-def _cache(photos: list[Path], folder: Path) -> PixelCache:
+def _cache(photos: list[Path], folder: Path, size: int) -> PixelCache:
     records = [Record(path.name, path, None) for path in photos]
-    return build_cache(records, folder, SIZE, 2, Skips("fail", quiet=True))
+    return build_cache(records, folder, size, worker_count(), Skips("fail", quiet=True))
+
+
+def run_of(work: Path, options: Options) -> Run:
+    """An empty run folder."""
+    return Run.create(work / "run", {"options": recorded(options)}, overwrite=True)
 
 
 @contextmanager
-def _trainer(photos: list[Path], options: FitOptions, work: Path) -> Iterator[Trainer]:
+def trainer_of(
+    photos: list[Path], options: FitOptions, work: Path, device: torch.device = CPU
+) -> Iterator[Trainer]:
     """A run of the photos as ``fit`` prepares it, the decoding included."""
     shutil.rmtree(work, ignore_errors=True)
     net, _ = build_network(options, options, options.clusters, seed=0)
-    run = Run.create(work / "run", {"options": recorded(options)}, overwrite=True)
-    cache = _cache(photos, work)
-    views = PhotoViews(cache, 0, CPU, options.amp)
-    with StopRequest() as stop:
-        yield Trainer(TrainingState(run, net, options), views, CPU, stop)
+    run, cache = run_of(work, options), _cache(photos, work, int(options.image_size))
+    views = PhotoViews(cache, 0, device, options.amp)
+    with StopRequest() as stop, fixed_order(options.fixed_order):
+        yield Trainer(TrainingState(run, net.to(device), options), views, device, stop)
     cache.close()
 
 
 def _fit(photos: list[Path], method: str, weights: Path | None, work: Path, rounds: int) -> Row:
     """The training pass: pixels from the cache, views, losses, steps and the log."""
     options = _options(method, weights, STEP_BATCH)
-    with _trainer(photos, options, work) as trainer:
+    with trainer_of(photos, options, work) as trainer:
         targets = work / "targets.h5"
         trainer.cluster_epoch(0, targets)
 
@@ -108,7 +114,7 @@ def _our_epoch(photos: list[Path], weights: Path | None, work: Path) -> float:
     """Seconds of a first epoch of method picie, decoding included."""
     prepare_cpu()
     started = time.perf_counter()
-    with _trainer(photos, _options("picie", weights, BATCH), work) as trainer:
+    with trainer_of(photos, _options("picie", weights, BATCH), work) as trainer:
         trainer.cluster_epoch(0, work / "targets.h5")
         trainer.train_epoch(0, work / "targets.h5")
     return time.perf_counter() - started

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,11 +13,19 @@ import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU here")
-on_each_device = pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_gpu)])
+# `benchmarks/on_gpu.sh --rehearse` puts the CPU in the GPU's place.
+GPU = os.environ.get("C2L_TESTS_GPU", "cuda")
+needs_gpu = pytest.mark.skipif(
+    GPU == "cuda" and not torch.cuda.is_available(), reason="torch finds no GPU here"
+)
+on_each_device = pytest.mark.parametrize(
+    "device", ["cpu", pytest.param(GPU, marks=needs_gpu, id="gpu")]
+)
 # Where nothing may wait: the device meta has shapes and no values, so that asking for one fails,
 # and every other wait is seen in the arguments; a GPU refuses waits itself.
-on_what_waits = pytest.mark.parametrize("device", ["meta", pytest.param("cuda", marks=needs_gpu)])
+on_what_waits = pytest.mark.parametrize(
+    "device", ["meta", pytest.param("cuda" if GPU == "cuda" else "meta", marks=needs_gpu, id="gpu")]
+)
 
 GENERATOR, RANDN = torch.Generator, torch.randn
 MAKERS = (torch.tensor, torch.as_tensor, torch.Tensor.new_tensor)

@@ -68,7 +68,7 @@ class PhotoViews:
 
     def __init__(self, cache: PixelCache, seed: int, device: torch.device, amp: str) -> None:
         self.cache, self.seed, self.device, self.amp = cache, seed, device, amp
-        self._resident = resident_pixels(cache, device)
+        self.resident = resident_pixels(cache, device)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -80,10 +80,10 @@ class PhotoViews:
         return LoadedPhotos(self._pixels(indices), view_parameters(self.seed, epoch, indices))
 
     def _pixels(self, indices: Indices) -> Tensor:
-        if self._resident is None:
+        if self.resident is None:
             pixels = upload(self.cache.read(indices), self.device)
         else:
-            pixels = self._resident[send(torch.from_numpy(indices), self.device)]
+            pixels = self.resident[send(torch.from_numpy(indices), self.device)]
         return pixels.permute(0, 3, 1, 2)
 
     def view(self, net: ParsingNetwork, loaded: LoadedPhotos, view: int) -> Tensor:
