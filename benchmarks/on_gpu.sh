@@ -53,7 +53,7 @@ export DEVICE=cuda SIDE=320 BATCH=96 EPOCHS=10 SEEDS='0 1 2' TINY='' TAUGHT=''
 export C2L_TESTS_GPU=cuda
 if [ $rehearse = 1 ]; then
   DEVICE=cpu SIDE=64 BATCH=8 EPOCHS=1 SEEDS='0' TINY=--tiny C2L_TESTS_GPU=cpu
-  TAUGHT='--side 64 --batch 4 --draw-size 48 --pool 8 --reuse 2'
+  TAUGHT='--side 64 --batch 4 --draw-size 48 --pool 8 --reuse 2 --steps 3'
 fi
 export CCP=$ccp
 c2l() { "$PYTHON" -c 'from c2l_cli.main import run; run()' "$@"; }
@@ -64,7 +64,11 @@ smoke() {
     --side $((SIDE < 128 ? SIDE : 128))
 }
 
-tests() { "$PYTHON" -m pytest tests/gpu -p no:cacheprovider -q --durations=8 -rfE; }
+tests() {
+  # The quick ones first. In a rehearsal, without those whose like is in every run of the tests.
+  "$PYTHON" -m pytest tests/gpu/test_[!s]*.py tests/gpu/test_stages.py -p no:cacheprovider -q \
+    --durations=8 -rfE ${TINY:+-k "not proved and not side_by_side and not exactly and not rendered"}
+}
 
 gpu() {
   "$PYTHON" -m benchmarks gpu --device $DEVICE $TINY --out "$RESULTS/gpu.json" ${CCP:+--ccp "$CCP"}
@@ -93,9 +97,13 @@ row() {
 
 # The seeds of a row share the GPU; a table is written after each row.
 tables() {
+  local name seed failed=0
+  if [ -n "$TINY" ]; then
+    c2l data synth "$WORK/drawn" -n 24 --image-size 64 -q
+    export CCP=$WORK/drawn
+  fi
   [ -n "$CCP" ] || { echo "tables: no --ccp"; return 2; }
   mkdir -p "$RESULTS/tables"
-  local name seed failed=0
   while read -r name options; do
     local started=$SECONDS jobs=()
     for seed in $SEEDS; do

@@ -17,7 +17,7 @@ def commands(work: Path, device: str, side: int) -> list[list[str]]:
     on = ["--device", device]
     seen = ["--image-size", str(side), "--batch-size", "8", "--weights", "none"]
     mixture = ["-k", "3", "--merge-clusters", "none", "--final-clusters", "mixture"]
-    drawn = ["--pool", "32", "--draw-size", "64", "--steps", "12", "--warmup-steps", "2"]
+    drawn = ["--pool", "16", "--draw-size", "48", "--steps", "8", "--warmup-steps", "2"]
     return [
         ["data", "synth", photos, "-n", "24", "--image-size", str(side)],
         ["fit", photos, "-o", run_, *on, *seen, "--warmup", "1", "-e", "1", "--split", "train"],

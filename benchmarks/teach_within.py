@@ -42,7 +42,7 @@ def measure(side: int, batch: int, draw_size: int, device: str) -> Rates:
     stream = drawings(99, lambda index: drawing_size(99, draw_size, index), workers=workers)
     for _ in islice(stream, 2 * workers):  # until all have started
         pass
-    started, count = time.perf_counter(), 16 * workers
+    started, count = time.perf_counter(), 12 * workers
     for _ in islice(stream, count):
         pass
     drawn = count / (time.perf_counter() - started)
@@ -72,11 +72,12 @@ def main() -> None:
     parser.add_argument("--draw-size", type=int, default=224)
     parser.add_argument("--pool", type=int, default=4096)
     parser.add_argument("--reuse", type=float, default=12.0)
+    parser.add_argument("--steps", type=int, default=0, help="in place of the measured number")
     options = parser.parse_args()
     started = time.perf_counter()
     rates = measure(options.side, options.batch, options.draw_size, options.device)
     left = options.seconds - (time.perf_counter() - started)
-    steps = steps_within(left, rates, options.batch, options.pool, options.reuse)
+    steps = options.steps or steps_within(left, rates, options.batch, options.pool, options.reuse)
     drawn = options.pool + int(steps * options.batch / options.reuse)
     plan = {"drawn_per_s": rates.drawn, "trained_per_s": rates.trained, "steps": steps}
     print(json.dumps({**plan, "drawings": drawn}), flush=True)

@@ -1,4 +1,4 @@
-"""Every stage on a GPU: from drawn photos to scores, resumed exactly, short of memory, in company."""
+"""Every stage on a GPU: from photos to scores, resumed exactly, short of memory, in company."""
 
 from __future__ import annotations
 
@@ -71,11 +71,11 @@ def test_features_are_clustered(cli: Cli, drawn: Path, tmp_path: Path, layer: st
     store, method = tmp_path / "f.h5", "kmeans" if layer == "fpn" else "nmf"
     cli.ok("extract", drawn, "-o", store, *SMALL, "--layer", layer, "--amp", "off")
     found = []
-    for device in ("cpu", GPU):
-        path = tmp_path / f"{device}.json"
+    for number, device in enumerate(("cpu", GPU)):
+        path = tmp_path / f"{number}.json"
         clusters = path.with_suffix(".h5")
         cli.ok("cluster", store, "-o", clusters, "-k", "3", "--method", method, "--device", device)
-        cli.ok("eval", clusters, drawn, "-o", path, "--device", device, "--overwrite")
+        cli.ok("eval", clusters, drawn, "-o", path, "--device", device)
         found.append(json.loads(path.read_text())["miou"])
     assert found[1] == pytest.approx(found[0], abs=0.02)
 
@@ -91,12 +91,11 @@ def test_teach_resumes_exactly_and_its_network_parses(
     cli: Cli, drawn: Path, tmp_path: Path
 ) -> None:
     cli.ok("teach", "-o", tmp_path / "whole", *TEACH, "--fixed-order")
-    broken = (RUN_C2L, "teach", "-o", tmp_path / "broken", *TEACH, "--fixed-order")
-    _, errors = (
-        child := started(SHORT + broken[0], *broken[1:], "--save-steps", "1")
-    ).communicate()
+    words = ("teach", "-o", tmp_path / "broken", *TEACH, "--fixed-order")
+    child = started(SHORT + RUN_C2L, *words, "--save-steps", "1")
+    _, errors = child.communicate()
     assert child.returncode == 71, errors
-    cli.ok("teach", "-o", tmp_path / "broken", *TEACH, "--fixed-order", "--resume")
+    cli.ok(*words, "--resume")
     whole, again = (tmp_path / name / "predictor.safetensors" for name in ("whole", "broken"))
     assert sha256_file(whole) == sha256_file(again)
     cli.ok("parse", drawn, "-o", tmp_path / "parts", *ON, "--limit", "2")
