@@ -81,8 +81,9 @@ class Freshness:
         sums = []
         with progress("hash", len(records), brief=True) as bar:
             for record in records:
-                files = (record.image, record.mask) if link.scored else (record.image,)
-                parts = [self.sha256(path) for path in files if path is not None]
+                parts = [self.sha256(record.image)]
+                if link.scored:
+                    parts += record.mask_sums(self.sha256)
                 sums.append(joined_sha256(parts) if link.scored else parts[0])
                 bar.advance()
         return inputs_digest([record.name for record in records], sums)

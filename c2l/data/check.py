@@ -237,8 +237,8 @@ def _explain_labels(
             notes.append(Remark(_mask_of(finding), empty))
         if outside := ids_outside(finding, meaning.space):
             problems.append(Remark(_mask_of(finding), outside))
-    masks = [f.record.mask for f in tally.findings if f.record.mask is not None]
-    odd = other_palettes(masks)
+    records = (finding.record for finding in tally.findings)
+    odd = other_palettes(r.mask for r in records if r.mask is not None and r.drawn is None)
     problems += [Remark(path, problem, CURE) for path, problem in odd.items()]
     _count_labels(result, meaning, tally, which, binary=binary)
     if binary:

@@ -78,7 +78,7 @@ def _examine_mask(finding: Finding, path: Path) -> None:
     counts = np.bincount(mask.ravel())
     finding.ids = np.flatnonzero(counts)
     finding.pixels = counts[finding.ids]
-    if problem := oddity(stored):
+    if finding.record.drawn is None and (problem := oddity(stored)):
         finding.problems.append(Remark(path, problem, CURE))
 
 

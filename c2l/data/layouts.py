@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from c2l.data.annotated import kind_of
+from c2l.data.coloured import coloured
+
 
 @dataclass(frozen=True)
 class Place:
@@ -45,6 +48,8 @@ class Layout:
         stems: matches the names of the published photos, without folders and suffixes; proves
             ``space`` where it fits more than half of the photos.
         folders: those that no other data set has; one that holds a file proves ``space``.
+        annotations: globs of the files that hold the masks of all photos, where no folder does.
+        colours: the file that gives the labels' colours, where masks are pictures in these.
     """
 
     name: str
@@ -54,13 +59,24 @@ class Layout:
     space: str | None = None
     stems: re.Pattern[str] | None = None
     folders: tuple[str, ...] = ()
+    annotations: tuple[str, ...] = ()
+    colours: str | None = None
 
     def found(self, root: Path) -> list[Part]:
         """The parts of a data set in this layout; empty where it has another one."""
         parts = [part for place in self.places if (part := self._part(root, place))]
         if self.needs_masks and not any(part.masks is not None for part in parts):
             return []
-        return parts
+        if self.colours and not (parts and coloured(root / self.colours)):
+            return []
+        if not self.annotations:
+            return parts
+        return parts[:1] if self.annotated(root) else []
+
+    def annotated(self, root: Path) -> list[Path]:
+        """The files of annotations, sorted."""
+        found = (path for pattern in self.annotations for path in sorted(root.glob(pattern)))
+        return [path for path in found if kind_of(path) == self.name]
 
     def _part(self, root: Path, place: Place) -> Part | None:
         photos = _first_folder(root, place.photos)
@@ -111,8 +127,17 @@ def _lip(split: str, *names: str) -> Place:
 
 FOLDER = Layout("folder", (Place(("images",), _FOLDER_MASKS), Place(("",), _FOLDER_MASKS)))
 
+_ANYWHERE = (Place(("images",)), Place(("",)))
+
 # The first that fits is taken, so stricter rows stand before those that fit more folders.
 LAYOUTS = (
+    Layout(
+        "voc",
+        (Place(("JPEGImages",), ("SegmentationClass",)),),
+        needs_masks=True,
+        lists=("ImageSets/Segmentation",),
+        colours="labelmap.txt",
+    ),
     Layout(
         "atr",
         (
@@ -144,6 +169,9 @@ LAYOUTS = (
         stems=re.compile(r"\d+_\d{4,}"),
         folders=("TrainVal_images", "TrainVal_parsing_annotations"),
     ),
+    Layout("cvat", _ANYWHERE, annotations=("*.xml",)),
+    Layout("coco", _ANYWHERE, annotations=("annotations/*.json", "*.json")),
+    Layout("labelstudio", _ANYWHERE, annotations=("*.json",)),
 )
 
 

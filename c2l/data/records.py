@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,23 @@ from c2l.data.masks import Mask, fitted, read_mask
 from c2l.errors import BadInputError
 
 
+class MaskSource(Protocol):
+    """Label ids of a photo that no file holds as they are."""
+
+    def read(self) -> Mask:
+        """The label ids, (H, W)."""
+
+    def sha256(self) -> str:
+        """Of all that decides them."""
+
+
 @dataclass(frozen=True)
 class Choices:
     """What the user says of a data set, where its files do not.
 
     Attributes:
         images: the folder of photos, in the data set or anywhere.
-        masks: the folder of masks.
+        masks: the folder of masks, or the file of annotations that holds them.
         labels: the label space: a published name or a file of names.
         exif: "apply" turns photos as EXIF says, "ignore" reads them as stored.
         mask_size: "exact" refuses masks of another size, "nearest" resizes those of the same
@@ -53,9 +64,10 @@ class Record:
     Attributes:
         name: the photo's path relative to its image folder, posix, with suffix; unique.
         image: the image file.
-        mask: the mask file, or None.
+        mask: the mask file, or the file that holds the mask of this photo; None without one.
         turn: whether EXIF orientation is applied.
         nearest: whether a mask of another size but the same shape is resized.
+        drawn: gives the label ids where the mask's file does not hold them as they are.
     """
 
     name: str
@@ -63,6 +75,7 @@ class Record:
     mask: Path | None
     turn: bool = True
     nearest: bool = False
+    drawn: MaskSource | None = None
 
     def header(self) -> ImageHeader:
         """The photo's header.
@@ -97,7 +110,17 @@ class Record:
         """
         if self.mask is None:
             raise BadInputError(self.image, "has no mask")
-        return read_mask(self.mask)
+        return read_mask(self.mask) if self.drawn is None else self.drawn.read()
+
+    def mask_sums(self, of_file: Callable[[Path], str]) -> list[str]:
+        """The SHA-256 of what the mask was read from, none without a mask.
+
+        Args:
+            of_file: gives that of a file.
+        """
+        if self.drawn is not None:
+            return [self.drawn.sha256()]
+        return [] if self.mask is None else [of_file(self.mask)]
 
     def fit(self, stored: Mask, header: ImageHeader) -> Mask:
         """The raw label ids at the photo's size, (H, W).

@@ -16,7 +16,7 @@ from c2l import schema
 from c2l.data.audit import CURE, oddity, other_palettes
 from c2l.data.dataset import Dataset, open_images
 from c2l.data.labels import LabelSpace, folder_space
-from c2l.data.masks import Mask, read_mask
+from c2l.data.masks import Mask
 from c2l.data.records import Record
 from c2l.data.spaces import PERSON_SPACE, Meaning
 from c2l.errors import BadInputError
@@ -69,7 +69,7 @@ class Labelled:
 
 def content_sha256(record: Record) -> str:
     """Digest of a photo's and its mask's bytes."""
-    return joined_sha256([sha256_file(p) for p in (record.image, record.mask) if p is not None])
+    return joined_sha256([sha256_file(record.image), *record.mask_sums(sha256_file)])
 
 
 def joined_sha256(parts: Sequence[str]) -> str:
@@ -102,12 +102,12 @@ def settle(dataset: Dataset) -> Labels:
         BadInputError: masks of 0 and 255 whose labels nobody named, or some of 0 and 1 and some
             of 0 and 255.
     """
-    paths = [record.mask for record in dataset.records if record.mask is not None]
-    odd = other_palettes(paths)
+    records = [record for record in dataset.records if record.mask is not None]
+    odd = other_palettes(r.mask for r in records if r.mask is not None and r.drawn is None)
     meaning, binary = dataset.meaning, False
     if meaning.space is None or len(meaning.space.names) <= 2:
         found = IdsFound()
-        for ids in ordered_map(_ids_in, paths):
+        for ids in ordered_map(_ids_in, records):
             found.add(ids)
         meaning = meaning.given(found.ids)
         binary = require_one_kind(dataset.root, meaning, found)
@@ -167,9 +167,9 @@ def require_one_kind(root: Path, meaning: Meaning, found: IdsFound) -> bool:
     return len(names) == 2
 
 
-def _ids_in(path: Path) -> list[int]:
+def _ids_in(record: Record) -> list[int]:
     try:
-        return [int(i) for i in np.unique(read_mask(path))]
+        return [int(i) for i in np.unique(record.stored_labels())]
     except BadInputError:
         return []  # said by the pass that scores
 
@@ -185,7 +185,8 @@ def read_labelled(size: int, labels: Labels) -> Callable[[Record], Labelled]:
             header = record.header()
             stored = record.stored_labels()
             mask = record.fit(stored, header)
-            problem = labels.odd.get(record.mask) or oddity(stored)
+            # Shapes have the borders that were drawn, of any width.
+            problem = labels.odd.get(record.mask) or (None if record.drawn else oddity(stored))
             if problem:
                 raise BadInputError(record.mask, problem, hint=CURE)
             sha256 = content_sha256(record)

@@ -62,3 +62,64 @@ def fill_runs(lengths: Sequence[int], size: int) -> Bits:
         raise ValueError(f"expected run lengths that make {size} pixels")
     values = np.arange(len(lengths)) % 2 == 1
     return np.repeat(values, lengths)
+
+
+def coco_counts(text: str) -> list[int]:
+    """Run lengths of COCO's compressed form.
+
+    Six bits per letter from 48 on: five of a number, the lowest first, and whether more follow;
+    from the fourth number on, differences to the number two places before.
+
+    Raises:
+        ValueError: other letters, or an end within a number.
+    """
+    counts: list[int] = []
+    value = shift = 0
+    for letter in text.encode():
+        bits = letter - 48
+        if not 0 <= bits < 64:
+            raise ValueError(f"no compressed run lengths: {chr(letter)!r}")
+        value |= (bits & 31) << shift
+        shift += 5
+        if not bits & 32:
+            if bits & 16:
+                value -= 1 << shift
+            counts.append(value + (counts[-2] if len(counts) > 2 else 0))
+            value = shift = 0
+    if shift:
+        raise ValueError("compressed run lengths that end within a number")
+    return counts
+
+
+def brush_mask(data: Sequence[int], size: tuple[int, int]) -> Bits:
+    """Pixels that Label Studio's brush covers, by the alpha of the packed RGBA picture.
+
+    The encoding is that of ``export.brush``; besides runs, a bit 0 begins single values.
+
+    Raises:
+        ValueError: another size, or an end within a run.
+    """
+    bits = "".join(f"{byte:08b}" for byte in bytes(data))
+    place = 0
+
+    def take(count: int) -> int:
+        nonlocal place
+        place += count
+        if place > len(bits):
+            raise ValueError("a brush mask that ends too early")
+        return int(bits[place - count : place], 2)
+
+    total, word = take(32), take(5) + 1
+    if total != 4 * size[0] * size[1]:
+        raise ValueError(f"a brush mask of {total} values, expected {4 * size[0] * size[1]}")
+    lengths = [take(4) + 1 for _ in range(4)]
+    values = np.zeros(total, dtype=np.uint8)
+    done = 0
+    while done < total:
+        run, count = take(1), take(lengths[take(2)]) + 1
+        if done + count > total:
+            raise ValueError("a brush mask with more values than it has")
+        values[done : done + count] = take(word) if run else [take(word) for _ in range(count)]
+        done += count
+    covered: Bits = values.reshape(*size, 4)[..., 3] > 0
+    return covered

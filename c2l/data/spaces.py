@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from c2l import schema
+from c2l.data.coloured import coloured_line, colours_of
 from c2l.data.labels import OWN_LABELS, LabelSpace, published_names, published_space
 from c2l.data.layouts import Layout
 from c2l.data.names import shown
@@ -35,7 +36,6 @@ NAMES_FILES = (
 _WHAT = "names of labels"
 _ID_FIRST = re.compile(r"^(-?\d+)\s*[:=,;\t ]\s*(\S.*)$")
 _ID_LAST = re.compile(r"^(\S.*?)\s*[:=,;\t]\s*(-?\d+)$")
-_COLOURED = re.compile(r"^[^:]*:\d+,\d+,\d+:")  # CVAT's label:colour:parts:actions
 _ID_COLUMNS = ("id", "index", "value", "pixel value", "label_id", "class_id")
 _NAME_COLUMNS = ("name", "class", "label", "class name", "class_name", "label_name")
 _BACKGROUNDS = ("background", "bg", "null", "nothing", "none", "backdrop")
@@ -166,10 +166,11 @@ def read_names(path: Path) -> LabelSpace:
         names = _by_id(path, _from_table(path))
     else:
         names = _from_text(path)
-    return _space(path, names)
+    return space_of(path, names)
 
 
-def _space(path: Path, names: list[str]) -> LabelSpace:
+def space_of(path: Path, names: list[str]) -> LabelSpace:
+    """The labels of some names, as ``read_names`` gives them."""
     names = ["background" if n.strip("_") == "background" else n for n in names]
     if not 1 <= len(names) <= IGNORE:
         raise BadInputError(path, f"expected 1 to {IGNORE} label names, found {len(names)}")
@@ -180,16 +181,17 @@ def _space(path: Path, names: list[str]) -> LabelSpace:
         if name in seen:
             raise BadInputError(path, f"ids {seen[name]} and {index} are both called '{name}'")
         seen[name] = index
-    plain = [_plain(name) for name in names]
+    compared = [plain(name) for name in names]
     for known in published_names():
-        if plain == [_plain(name) for name in published_space(known).names]:
+        if compared == [plain(name) for name in published_space(known).names]:
             return published_space(known)
-    if len(plain) == 2 and plain[0] in _BACKGROUNDS and plain[1] in _PERSONS:
+    if len(compared) == 2 and compared[0] in _BACKGROUNDS and compared[1] in _PERSONS:
         return published_space(PERSON_SPACE)
     return LabelSpace(OWN_LABELS, tuple(names))
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A name as it is compared: case, hyphens, underscores and blanks do not tell."""
     return re.sub(r"[-_ ]+", "-", name.casefold().strip("_ "))
 
 
@@ -208,12 +210,8 @@ def _from_text(path: Path) -> list[str]:
                 hint="remove the line, or write an id before each name: 3 skirt",
             )
     texts = [line for _, line in lines]
-    if any(_COLOURED.match(line) for line in texts):
-        raise BadInputError(
-            path,
-            "its lines give colours, not the ids in the masks",
-            hint="write one name per line in labels.txt, the first is id 0",
-        )
+    if texts and all(coloured_line(line) for line in texts):
+        return list(colours_of(path))
     for pattern, swapped in ((_ID_FIRST, False), (_ID_LAST, True)):
         matches = [pattern.match(line) for line in texts]
         if texts and all(matches):

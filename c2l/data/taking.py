@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from c2l import schema
+from c2l.data.coloured import LABEL_MAP, ColourMask, coloured
+from c2l.data.drawn_masks import give_masks, named_file
 from c2l.data.inventory import UNREAD_FORMAT, UNREAD_LIST, Inventory, Remark
 from c2l.data.layouts import FOLDER, LAYOUTS, Part, folders_of, recognise
 from c2l.data.ledger import Ledger
@@ -25,7 +28,7 @@ from c2l.data.pools import (
 from c2l.data.records import Choices, Record
 from c2l.data.reports import Report
 from c2l.data.sorting import Sorted, sort_pictures
-from c2l.data.spaces import Meaning, chosen_space, find_meaning
+from c2l.data.spaces import NAMES_FILES, Meaning, chosen_space, find_meaning
 from c2l.data.texts import find_lists, find_names, find_splits
 from c2l.data.walk import OURS, Fault, File, LeftOut, is_output, unfit, walk
 from c2l.errors import BadInputError
@@ -85,23 +88,30 @@ class _Taking:
         self.root, self.choices, self.report = root, choices, report
         layout, parts = recognise(root)
         if choices.images:
-            layout, parts = FOLDER, [Part("", FOLDER.found(root)[0].masks)]
+            parts = [Part("", FOLDER.found(root)[0].masks)]
         elif _is_ours(root):
             raise BadInputError(
                 root,
                 "expected photos, found a run or pictures that c2l wrote",
                 hint="name the folder of the photos",
             )
-        self.layout, self.parts = layout, parts
+        self.layout, self.parts = FOLDER if choices.images else layout, parts
         enter = {folder for named in folders_of(parts) for folder in _with_parents(named)}
         self.tree = walk(root, enter=enter)
         self.images = named_folder(root, choices.images, "--images", self.tree, report)
-        self.masks = named_folder(root, choices.masks, "--masks", self.tree, report)
+        file = named_file(root, choices.masks)
+        self.annotations = [file] if file else []
+        self.masks = None
+        if not file:
+            self.masks = named_folder(root, choices.masks, "--masks", self.tree, report)
+        if not choices.masks:
+            self.annotations = layout.annotated(root)
         named = [one for one in (self.images, self.masks) if one is not None]
         self.elsewhere = {f.path for one in named if not one.inside for f in one.files}
         self.files = self.tree.files
         self.ledger = Ledger(self.tree.left)
         self.below_root: dict[str, str] = {}
+        self.colours: dict[Path, Path | None] = {}
 
     def inventory(self) -> Inventory:
         """Every file below the root with its role."""
@@ -110,12 +120,21 @@ class _Taking:
             (record for part in self.parts for record in self._records(part)),
             key=lambda record: record.name,
         )
+        meaning = None
+        if self.annotations:
+            records, meaning = give_masks(
+                records, self.annotations, self.choices.labels, self.ledger
+            )
+            self.ledger.use(self.annotations)
         texts = [f for f in self.files if not (self.ledger.knows(f) or is_picture(f))]
         texts = [f for f in texts if f.fit and unfit(f, self.root) is None]
         lists = find_lists(texts, self.below_root, self.layout)
-        named_by = find_names([f for f in texts if f not in lists], records, self.root)
+        named_by = []
+        if meaning is None:
+            named_by = find_names([f for f in texts if f not in lists], records, self.root)
+            named_by += self._names_elsewhere()
+            meaning = self._meaning(records, named_by)
         self.ledger.use(f.path for f in (*lists, *named_by))
-        meaning = self._meaning(records, named_by)
         splits, notes = find_splits(self.root, self.layout, self.parts, lists, self.below_root)
         self.ledger.notes += notes
         self._leave_the_rest()
@@ -157,6 +176,9 @@ class _Taking:
 
     def _records(self, part: Part) -> list[Record]:
         pools = choose_pools(part, self.parts, self.files, self.images, self.masks)
+        if self.annotations:
+            self.ledger.leave(pools.masks or (), NOT_NEEDED)
+            pools = replace(pools, masks=[])
         found = self._sorted(pools)
         photos = self._without_twins([f for f in found.photos if self._fit(f)], _OVERWRITTEN)
         masks = [f for f in found.masks if self._fit(f)]
@@ -177,7 +199,28 @@ class _Taking:
         outside = self.images is not None and not self.images.inside
         self.below_root[name] = name if outside else photo.name
         turn, nearest = self.choices.exif == "apply", self.choices.mask_size == "nearest"
-        return Record(name, photo.path, mask, turn=turn, nearest=nearest)
+        drawn = None
+        if mask is not None and (labels := self._colours_beside(mask)):
+            drawn = ColourMask(mask, labels)
+        return Record(name, photo.path, mask, turn=turn, nearest=nearest, drawn=drawn)
+
+    def _colours_beside(self, mask: Path) -> Path | None:
+        """The file with the labels' colours, beside a mask or in the two folders above."""
+        if mask.parent not in self.colours:
+            places = (folder / LABEL_MAP for folder in mask.parents[:3])
+            files = (place for place in places if os.path.isfile(place))
+            self.colours[mask.parent] = next((p for p in files if coloured(p)), None)
+        return self.colours[mask.parent]
+
+    def _names_elsewhere(self) -> list[File]:
+        """Files that name the labels of masks that lie outside of the data set."""
+        if self.masks is None or self.masks.inside:
+            return []
+        folder = Path(self.masks.folder)
+        beside = [f for f in self.masks.files if f.path.parent == folder]
+        above = folder.parent / LABEL_MAP
+        files = [f for f in beside if f.path.name.lower() in NAMES_FILES]
+        return files or [File(str(above), above)] * os.path.isfile(above)
 
     def _sorted(self, pools: Pools) -> Sorted:
         """Photos and masks, by their folders' names or by contents."""

@@ -151,7 +151,11 @@ class FileOptions(Options):
         reads="folder",
     )
     masks: str | None = option(
-        None, "Take the masks from this folder.", group="Data", metavar="DIR", reads="folder"
+        None,
+        "Take the masks from this folder, or from this file of COCO, CVAT or Label Studio.",
+        group="Data",
+        metavar="DIR",
+        reads="folder",
     )
     exif: str = option(
         "apply",
