@@ -58,9 +58,7 @@ def give_masks(
             if len(fits) == 1 and fits[0] not in taken:
                 taken[fits[0]] = drawn
             elif fits:
-                why = (
-                    f"{shown(name)!r} fits {fits[0]} and another photo, or a photo that has a mask"
-                )
+                why = f"{shown(name)!r} fits several photos, or {fits[0]}, which has a mask already"
                 ledger.ambiguous.append(Remark(one.path, why, "--masks FILE --images DIR"))
             else:
                 strangers.append(name)

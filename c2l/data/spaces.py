@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from c2l import schema
-from c2l.data.coloured import coloured_line, colours_of
+from c2l.data.coloured import LABEL_MAP, coloured_line, colours_of
 from c2l.data.labels import OWN_LABELS, LabelSpace, published_names, published_space
 from c2l.data.layouts import Layout
 from c2l.data.names import shown
@@ -210,8 +210,15 @@ def _from_text(path: Path) -> list[str]:
                 hint="remove the line, or write an id before each name: 3 skirt",
             )
     texts = [line for _, line in lines]
-    if texts and all(coloured_line(line) for line in texts):
-        return list(colours_of(path))
+    if any(coloured_line(line) for line in texts):
+        if path.name == LABEL_MAP:  # by which masks are read by their colours
+            return list(colours_of(path))
+        raise BadInputError(
+            path,
+            "its lines give colours, not the ids in the masks",
+            hint=f"call it {LABEL_MAP} and put it beside masks in these colours; for masks of ids "
+            "write one name per line, the first is id 0",
+        )
     for pattern, swapped in ((_ID_FIRST, False), (_ID_LAST, True)):
         matches = [pattern.match(line) for line in texts]
         if texts and all(matches):

@@ -20,7 +20,9 @@ from c2l.data.spaces import chosen_space, find_meaning, read_names
 from c2l.errors import BadInputError
 
 # A folder of photos and one of masks, where there are several the one that proves least.
-PLACES = {one.name: (one.places[0].photos[0], one.places[0].masks[-1]) for one in LAYOUTS}
+PLACES = {
+    one.name: (one.places[0].photos[0], one.places[0].masks[-1]) for one in LAYOUTS if one.space
+}
 # Names of photos as published.
 PUBLISHED = [("atr", "dataset10k_{}"), ("atr", "997_{}"), ("lip", "10{}_48300")]
 
