@@ -32,6 +32,7 @@ COMMANDS = {
     "teach": Row("Train the network on drawings of people.", "TeachOptions"),
     "eval": Row("Score predictions against masks.", "EvalOptions"),
     "compare": Row("Put scores side by side, with spread over seeds.", "CompareOptions"),
+    "report": Row("Put runs side by side on one HTML page.", "ReportOptions"),
     "render": Row("Draw masks, overlays and a report.", "RenderOptions"),
     "export": Row("Write a predictor for other programs.", "ExportOptions"),
     "inspect": Row("Show the contents of an artifact."),

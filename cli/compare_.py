@@ -9,23 +9,12 @@ import click
 from c2l.options import CompareOptions
 
 from .grouped import GroupedOption
-from .shared import PATH, overwrite
+from .shared import PATH, named_files, overwrite
 from .stage import Call, stage
 
 
-def _files(
-    _: click.Context, __: click.Parameter, values: tuple[str, ...]
-) -> list[tuple[str, Path]]:
-    """FILE or NAME=FILE; a file may have an equals sign in its own name."""
-    files = []
-    for value in values:
-        name, _separator, path = ("", "", value) if Path(value).exists() else value.rpartition("=")
-        files.append((name, Path(path)))
-    return files
-
-
 @stage("compare", plans=False)
-@click.argument("files", nargs=-1, required=True, callback=_files, metavar="[NAME=]EVAL...")
+@click.argument("files", nargs=-1, required=True, callback=named_files, metavar="[NAME=]EVAL...")
 @click.option(
     "-o",
     "--output",

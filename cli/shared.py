@@ -93,6 +93,17 @@ def output(what: str) -> Callable[[Function], Function]:
     return decorate
 
 
+def named_files(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> list[tuple[str, Path]]:
+    """PATH or NAME=PATH; a file may have an equals sign in its own name."""
+    files = []
+    for value in values:
+        name, _separator, path = ("", "", value) if Path(value).exists() else value.rpartition("=")
+        files.append((name, Path(path)))
+    return files
+
+
 def set_verbosity(quiet: bool, verbose: bool) -> None:
     """How much is said on stderr."""
     from c2l.runtime.progress import console

@@ -19,10 +19,17 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 10, 34
 
 @dataclass(frozen=True)
 class Series:
-    """One line of a chart: a name and finite points sorted by x."""
+    """One line of a chart.
+
+    Attributes:
+        name: of the line.
+        points: finite, sorted by x.
+        colour: number of its colour; by default its place in the chart.
+    """
 
     name: str
     points: tuple[tuple[float, float], ...]
+    colour: int | None = None
 
 
 def line_chart(
@@ -53,10 +60,12 @@ def line_chart(
     for mark in marks:
         x, _ = place(mark, y_low)
         parts.append(f'<path class="mark" d="M{x:.1f} {_TOP}V{_HEIGHT - _BOTTOM}"/>')
-    for index, line in enumerate(thinned):
-        spots = [place(x, y) for x, y in line]
+    for place_in_chart, (line, points) in enumerate(zip(series, thinned, strict=True)):
+        index = place_in_chart if line.colour is None else line.colour
+        spots = [place(x, y) for x, y in points]
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in spots)
-        parts.append(f'<path class="line s{index % 6}" d="M{path}"/>')
+        dashed = " dashed" if index >= 6 else ""
+        parts.append(f'<path class="line s{index % 6}{dashed}" d="M{path}"/>')
         if len(spots) <= 40:
             parts += [
                 f'<circle class="dot s{index % 6}" cx="{x:.1f}" cy="{y:.1f}" r="2.6"/>'

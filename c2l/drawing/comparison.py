@@ -8,7 +8,7 @@ from typing import Any
 from c2l.runtime.text import printable
 from c2l.schema import AGREEMENT
 
-_HEADS = {"miou": "mIoU", "pixel_accuracy": "pixel acc.", "mean_class_accuracy": "class acc."}
+HEADS = {"miou": "mIoU", "pixel_accuracy": "pixel acc.", "mean_class_accuracy": "class acc."}
 LEGEND = (
     "In percent: mean ± sample standard deviation over seeds; for a single seed [95 % interval "
     "over photos]. Rows in brackets train nothing."
@@ -30,7 +30,7 @@ def markdown(comparison: dict[str, Any], *, agreement: bool = False) -> str:
     lead = [f"{on['images']} photos {split}, labels {on['merge']}.", LEGEND]
     if comparison["mixed"]:
         lead[0] = f"The scoring of the rows differs in {', '.join(comparison['mixed'])}."
-    heads = _HEADS | (AGREEMENT if agreement else {})
+    heads = HEADS | (AGREEMENT if agreement else {})
     head = ["", *heads.values(), "seeds"]
     if against:
         lead.append(DIFFERENCES.format(against))
@@ -56,12 +56,12 @@ def _plain(text: str) -> str:
 
 def _cells(row: dict[str, Any], metrics: Sequence[str], against: str | None) -> list[str]:
     intervals, differences = row.get("intervals", {}), row.get("differences", {})
-    cells = [_mean(row[metric], intervals.get(metric)) for metric in metrics]
+    cells = [mean_text(row[metric], intervals.get(metric)) for metric in metrics]
     cells.append(str(row["miou"]["seeds"]))
-    return cells + [_difference(differences.get(metric)) for metric in metrics if against]
+    return cells + [difference_text(differences.get(metric)) for metric in metrics if against]
 
 
-def _mean(values: dict[str, Any], interval: list[float | None] | None) -> str:
+def mean_text(values: dict[str, Any], interval: list[float | None] | None) -> str:
     """A mean with its standard deviation, or with its interval for a single seed."""
     if values["mean"] is None:
         return "-"
@@ -72,7 +72,8 @@ def _mean(values: dict[str, Any], interval: list[float | None] | None) -> str:
     return text if low is None or high is None else f"{text} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def _difference(values: dict[str, Any] | None) -> str:
+def difference_text(values: dict[str, Any] | None) -> str:
+    """A mean difference with its standard deviation and how many seeds agree in sign."""
     if values is None or values["mean"] is None:
         return "-"
     text = f"{100 * values['mean']:+.1f}"

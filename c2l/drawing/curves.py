@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -21,27 +21,65 @@ _LOSSES = {
     "loss_figure": "figures, in the warm-up",
 }
 
+_LOSS = "Loss"
+
 Records = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart: its title, names of its lines in the order of their colours, and the SVG."""
+    """A chart: its title, its lines' names and numbers of colours, and the SVG."""
 
     title: str
-    lines: list[str]
+    lines: list[tuple[str, int]]
     svg: Markup
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The content of a chart; ``marks`` are the ends of epochs."""
+
+    title: str
+    x_label: str
+    series: list[Series]
+    marks: Sequence[float] = ()
 
 
 def charts(metrics: Records) -> list[Chart]:
     """Charts of the loss terms and of the label-free diagnostics; empty without records."""
+    return [_chart(lines) for lines in _lines(metrics)]
+
+
+def compared(runs: Sequence[tuple[str, Records]]) -> list[Chart]:
+    """A chart for each loss and diagnostic, with a line for each run that has it.
+
+    Args:
+        runs: names and the objects in metrics.jsonl.
+    """
+    found: dict[tuple[str, str], list[Series]] = {}
+    for colour, (run, metrics) in enumerate(runs):
+        for lines in _lines(metrics):
+            for line in lines.series:
+                alone = len(lines.series) == 1 and lines.title != _LOSS
+                title = lines.title if alone else f"{lines.title}: {line.name}"
+                found.setdefault((title, lines.x_label), []).append(
+                    Series(run, line.points, colour)
+                )
+    return [_chart(Lines(title, x_label, own)) for (title, x_label), own in found.items()]
+
+
+def _lines(metrics: Records) -> list[Lines]:
     steps = [record for record in metrics if record.get("kind") == "step"]
     epochs = [record for record in metrics if record.get("kind") == "epoch"]
-    found = [_losses(steps), *_diagnostics(epochs)]
-    return [chart for chart in found if chart is not None]
+    found = []
+    for lines in (_losses(steps), *_diagnostics(epochs)):
+        series = [line for line in lines.series if line.points]
+        if series:
+            found.append(replace(lines, series=series))
+    return found
 
 
-def _losses(steps: Records) -> Chart | None:
+def _losses(steps: Records) -> Lines:
     at = _positions(steps, "step")
     series = []
     found = (key for record in steps for key in record if key.startswith("loss_"))
@@ -56,10 +94,10 @@ def _losses(steps: Records) -> Chart | None:
         for x, record, before in zip(at[1:], steps[1:], steps, strict=False)
         if record.get("epoch") != before.get("epoch")
     ]
-    return _chart("Loss", series, "step", ends)
+    return Lines(_LOSS, "step", series, ends)
 
 
-def _diagnostics(epochs: Records) -> list[Chart | None]:
+def _diagnostics(epochs: Records) -> list[Lines]:
     at = _positions(epochs, "epoch")
     entropy = _series("cluster entropy", at, (r.get("cluster_entropy") for r in epochs))
     agreement = _series("view agreement", at, (r.get("view_agreement") for r in epochs))
@@ -67,22 +105,18 @@ def _diagnostics(epochs: Records) -> list[Chart | None]:
     largest = _series("largest", at, (max(s, default=None) for s in shares))
     smallest = _series("smallest", at, (min(s, default=None) for s in shares))
     return [
-        _chart("Cluster entropy", [entropy], "epoch"),
-        _chart("Agreement of the two views", [agreement], "epoch"),
-        _chart("Share of the largest and smallest cluster", [largest, smallest], "epoch"),
+        Lines("Cluster entropy", "epoch", [entropy]),
+        Lines("Agreement of the two views", "epoch", [agreement]),
+        Lines("Share of the largest and smallest cluster", "epoch", [largest, smallest]),
     ]
 
 
-def _chart(
-    title: str, series: Sequence[Series], x_label: str, marks: Sequence[float] = ()
-) -> Chart | None:
-    lines = [line for line in series if line.points]
-    if not lines:
-        return None
+def _chart(lines: Lines) -> Chart:
     # More marks would hide the lines.
-    shown = marks if len(marks) <= 40 else ()
-    svg = line_chart(title, lines, x_label, marks=shown)
-    return Chart(title, [line.name for line in lines], svg)
+    marks = lines.marks if len(lines.marks) <= 40 else ()
+    svg = line_chart(lines.title, lines.series, lines.x_label, marks=marks)
+    keys = [(s.name, i if s.colour is None else s.colour) for i, s in enumerate(lines.series)]
+    return Chart(lines.title, keys, svg)
 
 
 def _series(name: str, at: Sequence[float], values: Iterable[object]) -> Series:

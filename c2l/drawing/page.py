@@ -15,6 +15,9 @@ from markupsafe import Markup
 from c2l.drawing.scores import NONE, number, percent
 from c2l.runtime.files import replacing
 
+# What every page begins with, so that --overwrite replaces no other file.
+STARTS = b"<!doctype html>\n<!-- c2l-page -->\n"
+
 
 def write_page(path: Path, template: str, **values: Any) -> None:
     """Write a page as its template yields it, so that memory does not grow with its pictures.

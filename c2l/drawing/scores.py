@@ -153,7 +153,7 @@ def _rows(scores: Scores | None, rivals: Sequence[Rival]) -> list[Rival]:
     rows = [Rival(*row) for row in rivals]
     given = {row.name for row in rows}
     for key, values in ((scores or {}).get("baselines") or {}).items():
-        name, miou = _TRIVIAL.get(key, key), number(values.get("miou"))
+        name, miou = trivial_name(key), number(values.get("miou"))
         if miou is not None and not given & {key, name}:
             rows.append(Rival(name, miou, number(values.get("pixel_accuracy")), True))
     return rows
@@ -188,6 +188,11 @@ def confusion(scores: Scores | None) -> Confusion | None:
             name = f"{name} \N{RIGHTWARDS ARROW} {names[matching[k]]}"
         rows.append((name, list(zip(counts[k].tolist(), shares[k].tolist(), strict=True))))
     return Confusion(names, rows)
+
+
+def trivial_name(key: str) -> str:
+    """What the page calls a trivial predictor."""
+    return _TRIVIAL.get(key, key)
 
 
 def number(value: object) -> float | None:

@@ -14,6 +14,7 @@ from c2l.options.cluster import (
 )
 from c2l.options.compare import (
     CompareOptions as CompareOptions,
+    ReportOptions as ReportOptions,
 )
 from c2l.options.data import (
     CheckOptions as CheckOptions,

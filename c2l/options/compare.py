@@ -1,4 +1,4 @@
-"""Options of ``compare``."""
+"""Options of ``compare`` and ``report``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from c2l.options.fields import Options, option
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompareOptions(Options):
-    """Options of ``compare``."""
+class ReportOptions(Options):
+    """Options of ``report``, which ``compare`` has too."""
 
-    format: str = option(
-        "markdown", "Format of the file.", group="Data", choices=("markdown", "json")
-    )
     against: str | None = option(
         None,
         "Also show the differences of the other rows to the row of this name.",
@@ -29,4 +26,13 @@ class CompareOptions(Options):
         False,
         "Also compare scores of different photos, splits, label merges or label spaces.",
         group="Scores",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions(ReportOptions):
+    """Options of ``compare``."""
+
+    format: str = option(
+        "markdown", "Format of the file.", group="Data", choices=("markdown", "json")
     )

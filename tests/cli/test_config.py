@@ -22,6 +22,7 @@ from c2l.options import (
     Options,
     ParseOptions,
     RenderOptions,
+    ReportOptions,
     SynthOptions,
     TeachOptions,
     has_auto,
@@ -102,6 +103,7 @@ COMMANDS: dict[tuple[str, ...], type[Options]] = {
     ("parse",): ParseOptions,
     ("eval",): EvalOptions,
     ("compare",): CompareOptions,
+    ("report",): ReportOptions,
     ("render",): RenderOptions,
     ("export",): ExportOptions,
 }
@@ -116,6 +118,7 @@ OTHER: dict[tuple[str, ...], list[str]] = {
     ("parse",): ["--opacity", "1", "--exif", "ignore"],
     ("eval",): ["--no-baselines", "--rival", "A=a.json", "--rival", "B=x=b.json", "-b", "3"],
     ("compare",): ["--format", "json", "--against", "C2L, --epochs 2", "--mixed"],
+    ("report",): ["--against", "a = 'b'", "--agreement"],
     ("render",): ["--opacity", "0", "--scores", "\u00e4 'e'.json", "--limit", "5"],
     ("export",): ["--image-size", "96", "--weights", "w.pth"],
 }

@@ -25,6 +25,7 @@ COMMANDS = [
     ("parse",),
     ("eval",),
     ("compare",),
+    ("report",),
     ("render",),
     ("export",),
     ("inspect",),
@@ -42,7 +43,7 @@ for command in json.loads(sys.argv[1]):
     except SystemExit as left:
         assert not left.code
 heavy = {"torch", "torchvision", "timm", "faiss", "h5py", "scipy", "PIL", "numpy", "rich"}
-heavy.add("safetensors")
+heavy |= {"safetensors", "jinja2"}
 print("LOADED", sorted(heavy & sys.modules.keys()))
 """
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from c2l.drawing.content import ReportContent, Rival, Tile
+from c2l.drawing.curves import compared
 from c2l.drawing.overlay import overlay
 from c2l.drawing.report import write_report
 from c2l.drawing.thumbnails import PHOTO_SIDE
@@ -343,6 +344,16 @@ def test_steps_that_restart_are_drawn_in_file_order(tmp_path: Path) -> None:
     across = [float(point.split()[0].lstrip("M")) for point in line.split("L")]
     assert across == sorted(set(across))
     assert len(across) == 4
+
+
+def test_a_run_has_one_colour_in_all_charts_of_a_comparison() -> None:
+    one = [{"kind": "step", "step": s, "loss": 1.0} for s in range(3)]
+    other = [{**record, "loss_code": 0.5} for record in one]
+    found = {chart.title: chart.lines for chart in compared([("a", one), ("b", other)])}
+    assert found == {
+        "Loss: total": [("a", 0), ("b", 1)],
+        "Loss: sparse code": [("b", 1)],
+    }
 
 
 def test_configuration_and_lineage_are_listed(tmp_path: Path) -> None:
