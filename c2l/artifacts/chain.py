@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from c2l import schema
 from c2l.artifacts import drawn
 from c2l.artifacts.lineage import Source, as_written, command, quoted
@@ -15,6 +17,23 @@ from c2l.options import changed, known, roles
 
 # Given an artifact's path, returns what is wrong with its content, or None.
 Check = Callable[[Path], str | None]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Maps of parts or clusters.
+
+    Attributes:
+        maps: name of the photo, and (h, w) ids.
+        names: of the ids.
+    """
+
+    maps: list[tuple[str, NDArray[Any]]]
+    names: list[str]
+
+
+# Photos in a preview.
+MOST_PREVIEWED = 3
 
 
 @dataclass(frozen=True)
@@ -32,6 +51,7 @@ class Format:
         resume: words that are added to that command to continue an incomplete artifact.
         following: the command that usually comes next, given (the link, its data set as a
             word of a command line, whether that has masks).
+        preview: some of its maps of parts or clusters, for ``inspect``.
     """
 
     name: str
@@ -43,6 +63,7 @@ class Format:
     options: Any = None
     resume: tuple[str, ...] = ()
     following: Callable[[Link, str, Callable[[], bool]], str] = lambda *_: ""
+    preview: Callable[[Path], Preview | None] | None = None
 
 
 @dataclass(frozen=True)

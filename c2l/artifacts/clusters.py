@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2l import schema
-from c2l.artifacts.chain import Format, Link, score_or_draw
+from c2l.artifacts.chain import MOST_PREVIEWED, Format, Link, Preview, score_or_draw
 from c2l.artifacts.hdf5 import (
     config_of,
     open_artifact,
@@ -23,7 +23,7 @@ from c2l.artifacts.hdf5 import (
     summary_of,
     tried_out,
 )
-from c2l.artifacts.hdf5_output import Output, stamp, writing
+from c2l.artifacts.hdf5_output import Output, plot_by_default, stamp, writing
 from c2l.artifacts.lineage import FEATURES
 from c2l.artifacts.rows import RowReader, create_rows, write_row
 from c2l.errors import BadInputError
@@ -65,7 +65,17 @@ class ClustersWriter:
     def assignments(self, count: int, shape: tuple[int, ...], clusters: int) -> None:
         """Create the (N, h, w) dataset in the smallest integer type that holds K."""
         dtype = "uint8" if clusters <= 256 else "uint16"
-        self._output(lambda file: create_rows(file, schema.ASSIGNMENTS, (count, *shape), dtype))
+
+        def create(file: h5py.File) -> None:
+            data = create_rows(file, schema.ASSIGNMENTS, (count, *shape), dtype)
+            data.attrs["units"] = "1"
+            dims = ("image", "row", "column") if len(shape) == 2 else ("image", "pixel")
+            for axis, label in enumerate(dims):
+                data.dims[axis].label = label
+            kind = "image" if len(shape) == 2 else "spectrum"
+            plot_by_default(file, schema.ASSIGNMENTS, "cluster of each pixel", kind)
+
+        self._output(create)
 
     def store(self, index: int, labels: NDArray[Any]) -> None:
         """The cluster of every pixel of an image, (h, w)."""
@@ -79,8 +89,8 @@ class ClustersWriter:
 def _write_small(file: h5py.File, clusters: Clusters) -> None:
     stamp(file, schema.FORMAT_CLUSTERS, clusters.config, clusters.attributes)
     write = file.create_dataset
-    write(schema.CENTROIDS, data=clusters.centroids.astype(np.float32))
-    write(schema.COUNTS, data=clusters.counts.astype(np.int64))
+    write(schema.CENTROIDS, data=clusters.centroids.astype(np.float32)).attrs["units"] = "1"
+    write(schema.COUNTS, data=clusters.counts.astype(np.int64)).attrs["units"] = "pixel"
     write(schema.OBJECTIVE, data=np.asarray(clusters.objective, dtype=np.float64))
     if clusters.views is not None:
         write(schema.CENTROIDS_VIEW1, data=clusters.views[0])
@@ -195,6 +205,17 @@ def _count_again(path: Path) -> str | None:
     return None if same else "the clusters' sizes are not those of its assignments"
 
 
+def _preview(path: Path) -> Preview | None:
+    """Clusters of the first photos; a store of single pixels has no maps."""
+    with open_artifact(path, schema.FORMAT_CLUSTERS, hint=HINT) as file, reading(path, hint=HINT):
+        names = file[schema.NAMES].asstr()[:].tolist()
+        if file[schema.ASSIGNMENTS].ndim != 3:
+            return None
+        rows = RowReader(path, file, schema.ASSIGNMENTS, names, HINT)
+        maps = [(name, rows.read(index)) for index, name in enumerate(names[:MOST_PREVIEWED])]
+        return Preview(maps, [f"cluster {k}" for k in range(len(file[schema.COUNTS]))])
+
+
 FORMAT = Format(
     name=schema.FORMAT_CLUSTERS,
     summary=_summary,
@@ -203,4 +224,5 @@ FORMAT = Format(
     stage="cluster",
     options=ClusterOptions,
     following=score_or_draw,
+    preview=_preview,
 )

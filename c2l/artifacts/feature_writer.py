@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from c2l import schema
 from c2l.artifacts.features import LARGE
-from c2l.artifacts.hdf5_output import Output, seal, stamp
+from c2l.artifacts.hdf5_output import Output, plot_by_default, seal, stamp
 from c2l.artifacts.rows import all_finite, create_rows, row_sum
 from c2l.artifacts.stopped import copied_sibling, take_over
 from c2l.errors import NonFiniteError
@@ -220,6 +220,7 @@ def _lay_out(
         data.attrs["units"] = "1"
         for axis, label in enumerate(dims):
             data.dims[axis].label = label
+    plot_by_default(file, schema.FEATURES, "feature of each channel", "spectrum")
     if layout.pixels:
         create_rows(file, schema.PIXEL_INDEX, (count, layout.pixels), "int32", grows=True)
     file.attrs["grid"] = np.array(layout.grid, dtype=np.int32)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import h5py
+import numpy as np
 
 from c2l import __version__, schema
 from c2l.artifacts import superblock
@@ -195,6 +196,24 @@ def stamp(file: h5py.File, kind: str, config: dict[str, Any], attributes: dict[s
     file.attrs[schema.ATTR_CONFIG] = json.dumps(config, sort_keys=True)
     for name, value in attributes.items():
         file.attrs[name] = value
+
+
+def plot_by_default(file: h5py.File, name: str, long_name: str, interpretation: str) -> None:
+    """Let viewers of NeXus files (h5web, HDFView, silx) open with a plot of one data set.
+
+    Attributes of the root and of the data set, which readers of format version 1 pass over.
+
+    Args:
+        file: the artifact.
+        name: of the data set.
+        long_name: what the plot is called, with its units.
+        interpretation: NeXus's word for how its last axes are shown: ``image`` or ``spectrum``.
+    """
+    data = file[name]
+    file.attrs["NX_class"], file.attrs["signal"] = "NXdata", name
+    # No data set holds the coordinates of any axis.
+    file.attrs["axes"] = np.array(["."] * data.ndim, dtype=h5py.string_dtype())
+    data.attrs["long_name"], data.attrs["interpretation"] = long_name, interpretation
 
 
 def seal(file: h5py.File) -> None:

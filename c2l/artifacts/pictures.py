@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from c2l import schema
-from c2l.artifacts.chain import Format, Link, json_summary
+from c2l.artifacts.chain import MOST_PREVIEWED, Format, Link, Preview, json_summary
 from c2l.artifacts.lineage import DATA, PREDICTOR, from_json
 from c2l.artifacts.untrusted.names import require_fit
 from c2l.artifacts.untrusted.types import (
@@ -92,6 +93,15 @@ def _ids(path: Path, labels: list[Any]) -> Iterator[int]:
         yield found
 
 
+def _preview(path: Path) -> Preview:
+    """Parts of the first photos."""
+    place, legend = legend_of(path)
+    names = {int(label["id"]): str(label.get("name")) for label in legend.get("labels", [])}
+    found = islice(sorted(place.parent.rglob("*.png")), MOST_PREVIEWED)
+    maps = [(str(mask.relative_to(place.parent)), read_mask(mask)) for mask in found]
+    return Preview(maps, [names.get(i, str(i)) for i in range(max(names, default=-1) + 1)])
+
+
 FORMAT = Format(
     name=schema.FORMAT_MASKS,
     summary=_summary,
@@ -99,4 +109,5 @@ FORMAT = Format(
     checks=(("masks", _hash_again),),
     stage="render",
     options=RenderOptions,
+    preview=_preview,
 )

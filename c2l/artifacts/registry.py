@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from c2l import schema
-from c2l.artifacts.chain import Format, Link
+from c2l.artifacts.chain import Format, Link, Preview
 from c2l.artifacts.outputs import FORMAT_NAME, HDF5
 from c2l.errors import BadInputError, ForeignError
 from c2l.runtime.files import first_bytes
@@ -144,6 +144,16 @@ def read_leftover(leftover: Path, final: Path) -> Link:
     if found.leftover is None:
         raise BadInputError(leftover, f"is not what a writer of {found.name} leaves")
     return found.leftover(leftover, final)
+
+
+def preview(path: Path) -> Preview | None:
+    """Maps of parts or clusters that an artifact holds; None where it holds none.
+
+    Raises:
+        BadInputError: see ``summarise``.
+    """
+    found = format_of(path)
+    return found.preview(path) if found.preview else None
 
 
 def summarise(path: Path) -> dict[str, Any]:

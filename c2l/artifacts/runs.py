@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ class Run:
 
     def __init__(self, path: Path, config: dict[str, Any]) -> None:
         self.path, self.config = path, config
+        # Is given each line of the metrics.
+        self.watch: Callable[[dict[str, Any]], None] | None = None
 
     @property
     def sha256(self) -> str:
@@ -282,6 +285,8 @@ class Run:
             self.metrics.open("a", encoding="utf-8") as file,
         ):
             file.write(line)
+        if self.watch:
+            self.watch(record)
 
     def metrics_size(self) -> int:
         """Bytes of the metrics so far."""

@@ -306,3 +306,11 @@ class CheckpointOptions(Options):
     keep: int = option(
         2, "Number of checkpoints to keep.", group="Checkpoints", minimum=2, identity=False
     )
+    tensorboard: str | None = option(
+        None,
+        "Also write the metrics for TensorBoard, to a folder of the run's name in this one; needs "
+        "the extra c2l[tensorboard].",
+        group="Running",
+        metavar="FOLDER",
+        identity=False,
+    )

@@ -34,6 +34,7 @@ from c2l.training.session import (
     undone_on_failure,
 )
 from c2l.training.state import TrainingState
+from c2l.training.tensorboard import mirrored, writer_class
 from c2l.training.view_sources import PhotoViews, ViewSource
 
 
@@ -50,6 +51,8 @@ def train(
     Returns:
         The run folder.
     """
+    if options.tensorboard is not None:
+        writer_class()
     output = followed(output)
     refuse_output(output, options, data=data, resume=resume, overwrite=overwrite)
     options = in_force(options, output if resume else None)
@@ -120,6 +123,7 @@ def _trainer(
     state = TrainingState(run, inputs.net.to(device), options)
     if resume:
         restore(state)
+    stack.enter_context(mirrored(run, options.tensorboard))
     figures = None
     if isinstance(views, PhotoViews) and needs_figures(options):
         figures = build_figures(views.cache, device, stop)

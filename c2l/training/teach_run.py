@@ -28,6 +28,7 @@ from c2l.training.session import (
     undone_on_failure,
 )
 from c2l.training.teacher import Teacher, TeachingState
+from c2l.training.tensorboard import mirrored, writer_class
 
 
 def teach(
@@ -39,6 +40,8 @@ def teach(
         The run folder.
     """
     options.check()
+    if options.tensorboard is not None:
+        writer_class()
     output = followed(output)
     refuse_output(output, options, resume=resume, overwrite=overwrite)
     with ExitStack() as stack, hold(output), StopRequest() as stop:
@@ -56,6 +59,7 @@ def teach(
             state = TeachingState(run, net.to(device), options)
             if resume:
                 restore(state)
+            stack.enter_context(mirrored(run, options.tensorboard))
             pool = Pool(run.scratch / "drawings", options, stop)
             stack.callback(pool.close)
         Teacher(state, pool, device, stop).train()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import struct
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import h5py
 import numpy as np
 import pytest
 from conftest import FIT, RUN_C2L, Cli, run_python, stop_after
+from rich.style import Style
 from safetensors.numpy import load_file
 
 NO_TORCH = """
@@ -161,3 +166,83 @@ def test_what_is_no_artifact_is_named(cli: Cli, tmp_path: Path, name: str, kind:
     outcome = cli("inspect", path, "--json")
     assert (outcome.code, outcome.out) == (3, "")
     assert str(path) in outcome.err
+
+
+class Terminal(io.StringIO):
+    """Output that says it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def drawn(cli: Cli, environment: dict[str, str], *words: str | Path) -> str:
+    """What inspect shows on a terminal of these variables."""
+    from c2l_cli.main import run
+
+    screen = Terminal()
+    # Within a process, rich keeps the codes of a style whatever the terminal.
+    Style.parse.cache_clear()
+    Style._add.cache_clear()
+    shown = {"COLUMNS": "40", "NO_COLOR": "", **environment}
+    with mock.patch.dict(os.environ, shown), redirect_stdout(screen), pytest.raises(SystemExit):
+        run(["inspect", *map(str, words)])
+    return screen.getvalue()
+
+
+BLOCK = "\N{UPPER HALF BLOCK}"
+
+
+@pytest.mark.parametrize(
+    ("environment", "colour"),
+    [
+        ({"TERM": "xterm", "COLORTERM": "truecolor"}, "38;2;245;132;31"),
+        ({"TERM": "xterm-256color", "COLORTERM": ""}, "38;5;"),
+    ],
+)
+def test_on_a_terminal_clusters_are_drawn_in_its_colours(
+    cli: Cli, clusters: Path, environment: dict[str, str], colour: str
+) -> None:
+    screen = drawn(cli, environment, clusters)
+    assert colour in screen
+    with h5py.File(clusters, "r") as file:
+        ids, names = file["assignments"][0], file["names"].asstr()[:3]
+    # Three maps of 16 columns and 16 rows, two rows to a line.
+    assert screen.count(BLOCK) == 3 * 16 * 8
+    assert all(name in screen for name in names)
+    legend = screen[screen.rindex(BLOCK) :]
+    assert all(f"cluster {k}" in legend for k in np.unique(ids))
+
+
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1", "TERM": "xterm"}, {"TERM": "dumb"}])
+def test_without_colours_parts_are_letters(
+    cli: Cli, clusters: Path, environment: dict[str, str]
+) -> None:
+    screen = drawn(cli, {"COLORTERM": "", **environment}, clusters)
+    assert BLOCK not in screen
+    assert "\x1b" not in screen
+    with h5py.File(clusters, "r") as file:
+        ids, name = file["assignments"][0], file["names"].asstr()[0]
+    lines = screen.splitlines()
+    first = lines.index(name) + 1
+    shown = [[".ab".index(letter) for letter in line] for line in lines[first : first + 8]]
+    np.testing.assert_array_equal(shown, ids[::2])
+
+
+def test_nothing_is_drawn_where_there_is_no_terminal_unless_asked(cli: Cli, clusters: Path) -> None:
+    assert "cluster 0  " not in cli.ok("inspect", clusters).out
+    assert "cluster 0  " in cli.ok("inspect", clusters, "--preview").out
+    screen = drawn(cli, {"TERM": "xterm", "COLORTERM": "truecolor"}, clusters, "--no-preview")
+    assert BLOCK not in screen
+
+
+def test_masks_are_drawn_with_the_names_of_their_legend(
+    cli: Cli, trained: Path, people: Path, scores: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    cli.ok("render", trained, people, "-o", out, "--split", "val", "--scores", scores)
+    said = cli.ok("inspect", out, "--preview").out
+    assert ". background" in said
+    masks = sorted((out / "masks").glob("*.png"))
+    assert all(mask.name in said for mask in masks[:3])
