@@ -65,6 +65,26 @@ def hearing() -> None:
             signal.signal(number, signal.default_int_handler if interrupt else signal.SIG_DFL)
 
 
+@pytest.fixture(scope="session")
+def traced_once() -> Iterator[None]:
+    """Networks of one architecture share their traced graphs; tracing one takes half a second."""
+    from torchvision.models.feature_extraction import DualGraphModule, create_feature_extractor
+
+    known: dict[str, DualGraphModule] = {}
+
+    def extractor(net: nn.Module, **nodes: dict[str, str]) -> nn.Module:
+        shapes = [(name, value.shape) for name, value in net.state_dict().items()]
+        key = repr((type(net), shapes, nodes, net.training))
+        if key in known:
+            one = known[key]
+            return DualGraphModule(net, one.train_graph, one.eval_graph).train(net.training)
+        known[key] = create_feature_extractor(net, **nodes)
+        return known[key]
+
+    with mock.patch("c2l.nn.torchvision_maps.create_feature_extractor", extractor):
+        yield
+
+
 @pytest.fixture(scope="session", autouse=True)
 def reading_in_forks() -> Iterator[None]:
     """Children that read a file begin as forks; the fixture ``fresh`` has them be interpreters."""
@@ -239,7 +259,7 @@ TEACH = (
 
 
 @pytest.fixture(scope="session")
-def cli() -> Cli:
+def cli(traced_once: None) -> Cli:
     """Runs commands."""
     return Cli()
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from conftest import Cli
 
+from c2l.artifacts.runs import Run
 from c2l.training.loop import Trainer
 
 # 48 photos to train on: 14 epochs of warm-up of six steps, then one epoch of C2L of twelve.
@@ -37,7 +38,7 @@ def learned(
 
     cli.ok("data", "synth", people, *PEOPLE, *SEED)
     options: tuple[str | Path, ...] = (*PHOTOS, *NETWORK, *PARTS, *SEED)
-    with mock.patch.object(Trainer, "step", noting):
+    with mock.patch.object(Trainer, "step", noting), mock.patch.object(Run, "save"):
         cli.ok(
             "fit", people, "-o", start, *options,
             "--weights", "none", "-b", "8", "--warmup", "14", "--epochs", "0",
