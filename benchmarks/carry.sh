@@ -32,7 +32,9 @@ mkdir -p "$work/site" .carried
 for wheel in "$work"/wheels/*.whl; do
   "${PYTHON:-python3}" -m zipfile -e "$wheel" "$work/site"
 done
-tar -C "$work/site" -cJf .carried/site.tar.xz .
+rm -f .carried/site.tar.xz
+tar -C "$work/site" -cJf "$work/site.tar.xz" .
+mv "$work/site.tar.xz" .carried/
 if [ -n "$ccp" ]; then
   rm -rf .carried/ccp
   mkdir .carried/ccp

@@ -105,6 +105,7 @@ tables() {
   [ -n "$CCP" ] || { echo "tables: no --ccp"; return 2; }
   mkdir -p "$RESULTS/tables"
   while read -r name options; do
+    [ -z "$TINY" ] || [ "$name" = c2l ] || [ "$name" = picie ] || continue
     local started=$SECONDS jobs=()
     for seed in $SEEDS; do
       # shellcheck disable=SC2086
@@ -124,10 +125,14 @@ ROWS
 }
 
 export -f c2l smoke tests gpu teach row tables
-state=0
+state=0 job=''
+# Who ends the script ends its part.
+trap '[ -z "$job" ] || kill "$job" 2>/dev/null; exit 143' INT TERM HUP
 part() { # part NAME SECONDS
   local started=$SECONDS code
-  LIMIT=$2 timeout -k 10 "$2" bash -c "$1" >"$RESULTS/$1.log" 2>&1
+  LIMIT=$2 timeout -k 10 "$2" bash -c "$1" >"$RESULTS/$1.log" 2>&1 &
+  job=$!
+  wait $job
   code=$?
   [ $code = 0 ] || state=1
   echo "=== $1: $([ $code = 0 ] && echo ok || echo "failed with $code") after $((SECONDS - started)) s"
@@ -152,7 +157,7 @@ if missing:
 CHECK
 for name in "${parts[@]}"; do
   case $name in
-    smoke) part smoke "${SMOKE:-120}" ;;
+    smoke) part smoke "${SMOKE:-$((rehearse ? 240 : 120))}" ;;
     tests) part tests "${TESTS:-240}" ;;
     gpu) part gpu "${BENCH:-300}" ;;
     teach) part teach "${TEACH:-480}" ;;

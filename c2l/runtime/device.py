@@ -138,10 +138,11 @@ def fetched(pairs: Iterable[tuple[T, Tensor]]) -> Iterator[tuple[T, NDArray[Any]
     for item, tensor in pairs:
         event = None
         if tensor.device.type == "cuda":
+            stream = torch.cuda.current_stream(tensor.device)
             host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
             tensor = host.copy_(tensor, non_blocking=True)
             event = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            event.record()
+            event.record(stream)
         if pending:
             yield _arrived(*pending)
         pending = item, tensor, event
