@@ -9,6 +9,7 @@ import click
 
 from c2l.errors import UsageError
 from c2l.options import FitOptions
+from c2l.runtime.ranks import place
 
 from .shared import PATH, switch
 from .stage import Call, stage
@@ -45,6 +46,8 @@ def command(call: Call[FitOptions], data: Path, resume: bool, prove_resume: bool
     from c2l.stages.fit import fit, plan
 
     if prove_resume:
+        if place():
+            raise UsageError("--prove-resume starts processes itself: leave out torchrun or srun")
         if call.dry_run:
             raise UsageError("--prove-resume trains, --dry-run does not: choose one")
         from c2l.stages.prove import prove_resume as prove

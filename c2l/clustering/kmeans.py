@@ -278,7 +278,7 @@ class MiniBatchKMeans:
         Args:
             batches: each (P, C) floating point.
         """
-        total, seen = torch.zeros_like(self.centroids), torch.zeros_like(self.counts)
+        total, seen = self._nothing(), torch.zeros_like(self.counts)
         for points in batches:
             _, sums, counts = self._assign(points)
             total, seen = total + sums, seen + counts
@@ -289,7 +289,7 @@ class MiniBatchKMeans:
         clusters = len(self.centroids)
         half_norms = _half_norms(self.centroids)
         labels = torch.empty(len(points_PC), dtype=torch.int64, device=points_PC.device)
-        sums = torch.zeros_like(self.centroids)
+        sums = self._nothing()
         # Sums |x - c|^2 / 2 over all points in the same pass.
         half = torch.zeros((), dtype=torch.float64, device=points_PC.device)
         for part in _chunks(points_PC, clusters):
@@ -297,9 +297,17 @@ class MiniBatchKMeans:
             scores, labels[part] = _scores(rows, self.centroids, half_norms).max(1)
             norms = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float32)
             half += (norms.square() / 2 - scores).sum(dtype=torch.float64)
-            sums += sums_by_label(rows, labels[part], clusters)
+            sums += self._sums(rows, labels[part])
         self.half_inertia = self.half_inertia + half.clamp_min(0)
         return labels, sums, count_labels(labels, clusters)
+
+    def _sums(self, rows_PC: Tensor, labels_P: Tensor) -> Tensor:
+        """Sum of the points of each cluster, (K, C)."""
+        return sums_by_label(rows_PC, labels_P, len(self.centroids))
+
+    def _nothing(self) -> Tensor:
+        """Sums of no points."""
+        return torch.zeros_like(self.centroids)
 
     def _move(self, sums: Tensor, batch_counts: Tensor) -> None:
         self.counts = self.counts + batch_counts

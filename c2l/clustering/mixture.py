@@ -8,11 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from c2l.runtime.ranks import ALONE, Ranks
+
 # Added to the diagonal of the covariance, relative to its mean: points of unit length have hardly
 # any variance along their mean.
 RIDGE = 1e-3
 # Points that are summed in float32 before they are added to a float64 sum.
 CHUNK = 1 << 14
+# Over several ranks, sums of a chunk are rounded to this part of 1.
+FRACTION = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,13 @@ class MixtureSums:
         components: K.
         channels: C.
         device: of the points.
+        ranks: that share the points; sums over several are the same for any number of them.
     """
 
-    def __init__(self, components: int, channels: int, device: torch.device) -> None:
+    def __init__(
+        self, components: int, channels: int, device: torch.device, ranks: Ranks = ALONE
+    ) -> None:
+        self.shape, self.device, self._ranks = (components, channels), device, ranks
         self._sizes = torch.zeros(components, dtype=torch.float64, device=device)
         self._sums = torch.zeros(components, channels, dtype=torch.float64, device=device)
         self._outer = torch.zeros(channels, channels, dtype=torch.float64, device=device)
@@ -58,9 +66,13 @@ class MixtureSums:
         for start in range(0, len(points_PC), CHUNK):
             points = points_PC[start : start + CHUNK].float()
             shares = responsibilities_PK[start : start + CHUNK].float()
-            self._sizes += shares.sum(0, dtype=torch.float64)
-            self._sums += (shares.T @ points).double()
-            self._outer += (points.T @ points).double()
+            self._sizes += self._exact(shares.sum(0, dtype=torch.float64))
+            self._sums += self._exact((shares.T @ points).double())
+            self._outer += self._exact((points.T @ points).double())
+
+    def _exact(self, sums: Tensor) -> Tensor:
+        """Rounded so that adding up to 2^33 is exact, and so does not depend on the order."""
+        return sums if self._ranks.alone else (sums * FRACTION).round() / FRACTION
 
     def fit(self) -> Discriminant:
         """The maximisation step.
@@ -68,10 +80,11 @@ class MixtureSums:
         The covariance is ``E[x x'] - sum_k pi_k m_k m_k'``, since the responsibilities of each
         point sum to 1. A component without points has mean 0 and is never chosen.
         """
-        total = self._sizes.sum().clamp_min(1e-12)
-        shares = self._sizes / total
-        means = self._sums / self._sizes.clamp_min(1e-12)[:, None]
-        covariance = self._outer / total - (shares[:, None] * means).T @ means
+        sizes, sums, outer = map(self._ranks.sum, (self._sizes, self._sums, self._outer))
+        total = sizes.sum().clamp_min(1e-12)
+        shares = sizes / total
+        means = sums / sizes.clamp_min(1e-12)[:, None]
+        covariance = outer / total - (shares[:, None] * means).T @ means
         ridge = RIDGE * covariance.diagonal().mean().clamp_min(1e-12)
         covariance += ridge * torch.eye(len(covariance), dtype=torch.float64, device=shares.device)
         weights = torch.linalg.solve(covariance, means.T).T
@@ -80,17 +93,18 @@ class MixtureSums:
 
 
 def expectation_maximisation(
-    start: Discriminant, batches: Iterable[Iterable[Tensor]]
+    start: Discriminant, batches: Iterable[Iterable[Tensor]], ranks: Ranks = ALONE
 ) -> Discriminant:
     """Iterations of expectation maximisation.
 
     Args:
         start: the initial fit.
         batches: for each iteration, batches of all points, each (P, C).
+        ranks: that share the points.
     """
     found = start
     for iteration in batches:
-        sums = MixtureSums(len(found.bias), found.weights.shape[1], found.weights.device)
+        sums = MixtureSums(len(found.bias), found.weights.shape[1], found.weights.device, ranks)
         for points in iteration:
             sums.add(points, found.scores(points).softmax(1))
         found = sums.fit()

@@ -43,6 +43,12 @@ class Target:
     centroids: Tensor
     weights: Tensor | None
 
+    def total(self) -> Tensor:
+        """Sum of the pixels' weights, which the mean of the loss divides by."""
+        if self.weights is None:
+            return torch.tensor(float(self.labels.numel()), device=self.labels.device)
+        return self.weights[self.labels.flatten().long()].sum()
+
 
 def cluster_logits(features_BCHW: Tensor, targets: Sequence[Target]) -> tuple[Tensor, ...]:
     """Inner products of the pixels' features with the centroids of each target.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -89,6 +91,7 @@ def part_contrastive_loss(
     keys_BND: Tensor,
     tau: float,
     present: tuple[Tensor, Tensor],
+    total: Callable[[Tensor], Tensor] = lambda count: count,
 ) -> Tensor:
     """InfoNCE between matched parts of two views (Eq. 1), averaged over parts.
 
@@ -101,9 +104,11 @@ def part_contrastive_loss(
         tau: temperature.
         present: (B, N) bool for each view; an absent part is neither query, positive nor
             negative.
+        total: from the number of matched parts here to that of the whole batch, of which these
+            images may be a part.
 
     Returns:
-        Float32 scalar; 0 if no part occurs in both views.
+        Float32 scalar, these images' part of the mean; 0 if no part occurs in both views.
     """
     similarity = queries_BND.float() @ keys_BND.float().transpose(1, 2)
     both = present[0][:, :, None] & present[1][:, None, :]
@@ -113,4 +118,4 @@ def part_contrastive_loss(
     logits = torch.where(valid[..., None], logits, torch.zeros_like(logits))
     losses = F.cross_entropy(logits.flatten(0, 1), match.flatten(), reduction="none")
     weights = valid.flatten().float()
-    return (losses * weights).sum() / weights.sum().clamp_min(1)
+    return (losses * weights).sum() / total(weights.sum()).clamp_min(1)

@@ -133,6 +133,13 @@ class FitOptions(
         choices=("c2l", "picie"),
         flags=("-m",),
     )
+    batch_norm: str = option(
+        "all",
+        "On several ranks, normalise batches over all ranks, or on each rank over its part.",
+        group="Running",
+        choices=("all", "rank"),
+        identity=False,
+    )
     epochs: int = option(
         2, "Epochs of training after the warm-up.", group="Method", minimum=0, flags=("-e",)
     )

@@ -13,9 +13,11 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed import PrefixStore  # type: ignore[attr-defined]  # not listed by torch
+from torch.distributed.rendezvous import rendezvous
 
 from c2l.errors import BadInputError, C2LError, ElsewhereError, ExitCode, RanksLostError
-from c2l.runtime.ranks import Place, Ranks
+from c2l.runtime.ranks import Agreed, Place, Ranks
 from c2l.runtime.signals import StopRequest
 
 T = TypeVar("T")
@@ -49,7 +51,12 @@ class ProcessGroup(Ranks):
             backend = "cpu:gloo,cuda:nccl"
         place = ":".join(os.environ.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT"))
         try:
-            dist.init_process_group(backend, timeout=TIMEOUT, rank=here.rank, world_size=here.size)
+            store, *_ = next(rendezvous("env://", here.rank, here.size, timeout=TIMEOUT))
+            # A store of torchrun outlives a restart, with the addresses of ranks that are gone.
+            store = PrefixStore(f"start-{here.restarts}", store)
+            dist.init_process_group(
+                backend, store=store, timeout=TIMEOUT, rank=here.rank, world_size=here.size
+            )
             with _exchange(self):
                 dist.barrier()
         except (RuntimeError, ValueError, OSError) as error:
@@ -99,10 +106,10 @@ class ProcessGroup(Ranks):
         found: list[int] = most.tolist()
         return found
 
-    def agree(self, stop: StopRequest, due: bool = False) -> bool:
+    def agree(self, stop: StopRequest, due: bool = False) -> Agreed:
         number, is_due = self._most(_number(stop), due and self.first)
         _pass_on(number, stop)
-        return bool(is_due)
+        return Agreed(bool(is_due), bool(number))
 
     def together(self, work: Callable[[], T], stop: StopRequest | None = None) -> T:
         beat, failed = FIRST_BEAT, 0

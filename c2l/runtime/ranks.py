@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import torch
@@ -14,10 +14,20 @@ if TYPE_CHECKING:
 
     from c2l.runtime.signals import StopRequest
 
+
+class Sliced(Sized, Protocol):
+    """A list, range, tensor or array."""
+
+    def __getitem__(self, part: slice, /) -> Any:
+        """Some of it."""
+
+
 T = TypeVar("T")
+S = TypeVar("S", bound=Sliced)
 # Variables with a rank's number and the number of ranks: torchrun's, then those of a step of srun.
 _STARTERS = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"))
 _LOCAL = ("LOCAL_RANK", "SLURM_LOCALID")
+_RESTARTS = ("TORCHELASTIC_RESTART_COUNT", "TORCHELASTIC_MAX_RESTARTS")
 _MEETING = ("MASTER_ADDR", "MASTER_PORT")
 
 
@@ -30,12 +40,14 @@ class Place:
         size: number of ranks.
         local: its number on this machine.
         restarts: how often torchrun started all ranks again.
+        most_restarts: how often it would.
     """
 
     rank: int
     size: int
     local: int
     restarts: int = 0
+    most_restarts: int = 0
 
 
 def place() -> Place | None:
@@ -50,9 +62,27 @@ def place() -> Place | None:
         rank, size = (os.environ.get(name, "") for name in names)
         if rank.isdecimal() and size.isdecimal() and int(rank) < int(size):
             local = next((v for n in _LOCAL if (v := os.environ.get(n, "")).isdecimal()), rank)
-            again = os.environ.get("TORCHELASTIC_RESTART_COUNT", "")
-            return Place(int(rank), int(size), int(local), int(again) if again.isdecimal() else 0)
+            return Place(int(rank), int(size), int(local), *map(_count, _RESTARTS))
     return None
+
+
+def _count(name: str) -> int:
+    """A number in the environment; 0 without one."""
+    value = os.environ.get(name, "")
+    return int(value) if value.isdecimal() else 0
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """What all ranks do next.
+
+    Attributes:
+        due: what the first rank found due.
+        stop: they stop.
+    """
+
+    due: bool
+    stop: bool
 
 
 class Ranks:
@@ -73,10 +103,28 @@ class Ranks:
         """Whether this rank writes and speaks."""
         return self.rank == 0
 
-    def split(self, items: Sequence[T]) -> Sequence[T]:
-        """This rank's part of some items: contiguous, at most one longer than any other."""
-        count = len(items)
-        return items[count * self.rank // self.size : count * (self.rank + 1) // self.size]
+    @property
+    def suffix(self) -> str:
+        """Tells this rank's files from the first one's, whose names have none."""
+        return "" if self.first else f".{self.rank}"
+
+    def split(self, items: S, rank: int | None = None) -> S:
+        """A rank's part of some items, this one's by default.
+
+        Contiguous, and at most one longer than any other.
+        """
+        count, rank = len(items), self.rank if rank is None else rank
+        part: S = items[count * rank // self.size : count * (rank + 1) // self.size]
+        return part
+
+    def part_of(self, batch: S) -> S:
+        """This rank's part of a batch; where that is nothing, one item that only keeps step."""
+        part: S = self.split(batch)
+        return part if len(part) else batch[:1]
+
+    def begin(self, batch: Sized) -> None:
+        """Note which share of a batch, by images, is this rank's."""
+        self.share = len(self.split(range(len(batch)))) / len(batch)
 
     def sum(self, values: Tensor) -> Tensor:
         """The sum over all ranks, the same bits on each."""
@@ -94,12 +142,17 @@ class Ranks:
         """The first rank's value on all."""
         return value
 
-    def agree(self, stop: StopRequest, due: bool = False) -> bool:
-        """Whether something is due on the first rank; a signal to any rank reaches all.
+    def agree(self, stop: StopRequest, due: bool = False) -> Agreed:
+        """What all ranks do next; a signal to any rank reaches all.
 
-        All ranks call this at the same places, so that all stop at the same step.
+        All ranks call this at the same places, so that all stop at the same step. What came to one
+        of them since is for the next call.
+
+        Args:
+            stop: the request to stop.
+            due: whether something is; the first rank decides.
         """
-        return due
+        return Agreed(due, bool(stop.received))
 
     def together(self, work: Callable[[], T], stop: StopRequest | None = None) -> T:
         """Work of any length, of which each rank has its own; an error of one ends all.

@@ -8,8 +8,11 @@ from typing import Any
 
 from c2l.nn.pyramid import dense_side
 from c2l.options import FitOptions
+from c2l.runtime.device import pick_device
+from c2l.runtime.ranks import open_ranks
 from c2l.training.fit_run import allowed, train
 from c2l.training.inputs import open_inputs
+from c2l.training.session import has_begun
 
 
 def plan(
@@ -66,4 +69,8 @@ def fit(
         LockedError: another process trains into the run folder.
         OutputError: the run folder cannot be written.
     """
-    return train(data, output, options, resume=resume, overwrite=overwrite)
+    with open_ranks(pick_device(options.device)) as ranks:
+        begun = ranks.together(lambda: has_begun(output, overwrite=overwrite))
+        return train(
+            data, output, options, ranks=ranks, resume=resume or begun, overwrite=overwrite
+        )

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from c2l import schema
+from c2l import __version__, schema
+from c2l.artifacts.followed import FollowedRun
 from c2l.artifacts.freshness import changed_photos, require_same_photos
 from c2l.artifacts.outputs import hold
 from c2l.artifacts.runs import Run
@@ -17,10 +18,14 @@ from c2l.data.decoding import Skips
 from c2l.errors import BadInputError
 from c2l.figure.cache import build_figures
 from c2l.model.in_force import in_force
+from c2l.nn.batch_norm import over_ranks
 from c2l.options import FitOptions, needs_figures
 from c2l.runtime.device import fixed_order
-from c2l.runtime.json_files import read_json, write_json
+from c2l.runtime.files import sha256_lines
+from c2l.runtime.json_files import flat, read_json, write_json
+from c2l.runtime.ranks import ALONE, Ranks
 from c2l.runtime.signals import StopRequest
+from c2l.runtime.threads import prepare_cpu
 from c2l.training.inputs import Inputs, open_inputs, require_batches
 from c2l.training.loop import Trainer
 from c2l.training.session import (
@@ -33,7 +38,7 @@ from c2l.training.session import (
     resume_run,
     undone_on_failure,
 )
-from c2l.training.state import TrainingState
+from c2l.training.state import TrainingState, digest
 from c2l.training.tensorboard import mirrored, writer_class
 from c2l.training.view_sources import PhotoViews, ViewSource
 
@@ -43,6 +48,7 @@ def train(
     output: Path,
     options: FitOptions,
     *,
+    ranks: Ranks = ALONE,
     resume: bool = False,
     overwrite: bool = False,
 ) -> Path:
@@ -54,24 +60,55 @@ def train(
     if options.tensorboard is not None:
         writer_class()
     output = followed(output)
-    refuse_output(output, options, data=data, resume=resume, overwrite=overwrite)
-    options = in_force(options, output if resume else None)
-    with ExitStack() as stack, hold(output), StopRequest() as stop:
-        _require_same_options(output, options, resume=resume)
-        stack.enter_context(fixed_order(options.fixed_order))
-        inputs = open_inputs(data, options, stack)
-        if inputs.frozen:
-            inputs.frozen.require_images(inputs.dataset.records, data)
-        run = _open_run(output, inputs, resume=resume, overwrite=overwrite)
-        if run.predictor.is_file():
-            require_same_photos(output, inputs.dataset)
-            close_finished(run)
+    with ExitStack() as stack, StopRequest() as stop:
+
+        def opened() -> Inputs:
+            refuse_output(output, options, data=data, resume=resume, overwrite=overwrite)
+            chosen = in_force(options, output if resume else None)
+            if ranks.first:
+                stack.enter_context(hold(output))
+            _require_same_options(output, chosen, resume=resume)
+            stack.enter_context(fixed_order(chosen.fixed_order))
+            inputs = open_inputs(data, chosen, stack)
+            if inputs.frozen:
+                inputs.frozen.require_images(inputs.dataset.records, data)
+            return inputs
+
+        inputs = ranks.together(opened, stop)
+        _require_same_ranks(output, inputs, ranks)
+        run = ranks.in_turn(
+            lambda: _open_run(output, inputs, ranks, resume=resume, overwrite=overwrite), stop
+        )
+        if not ranks.alone:
+            # A setting of each thread, and the run was opened in another one.
+            prepare_cpu(int(run.config.get("threads", 0)))
+        if ranks.from_first(run.predictor.is_file()):
+            ranks.first_does(lambda: _close_again(run, inputs), stop)
             return output
         with undone_on_failure(run, resume=resume):
-            trainer = _trainer(stack, run, inputs, stop, resume=resume)
+            trainer = _trainer(stack, run, inputs, stop, ranks, resume=resume)
         trainer.train()
-        close_run(run, trainer.state.position.step)
+        ranks.first_does(lambda: close_run(run, trainer.state.position.step))
     return output
+
+
+def _close_again(run: Run, inputs: Inputs) -> None:
+    require_same_photos(run.path, inputs.dataset)
+    close_finished(run)
+
+
+def _require_same_ranks(output: Path, inputs: Inputs, ranks: Ranks) -> None:
+    """Refuse ranks of other options, weights, photos or another version."""
+    if ranks.alone:
+        return
+    found = {
+        "version": __version__,
+        "output": output.name,
+        "network_sha256": digest(inputs.net.state_dict()),
+        "names_sha256": sha256_lines(r.name for r in inputs.dataset.records),
+        "device": inputs.device.type,
+    }
+    ranks.require_same(str(output), flat(inputs.config) | found)
 
 
 def allowed(
@@ -101,16 +138,26 @@ def _require_same_options(output: Path, options: FitOptions, *, resume: bool) ->
     run.require_same({"options.weights": options.weights} if named else {}, options)
 
 
-def _open_run(output: Path, inputs: Inputs, *, resume: bool, overwrite: bool) -> Run:
+def _open_run(output: Path, inputs: Inputs, ranks: Ranks, *, resume: bool, overwrite: bool) -> Run:
+    if not ranks.first:
+        return FollowedRun.open(output)
     if resume:
         # Photos are compared, and named, once they are read.
         data = {key: value for key, value in inputs.config["data"].items() if key != "images"}
         return resume_run(output, inputs.options, inputs.config | {"data": data})
-    return begin_run(output, inputs.config, inputs.sources(), overwrite=overwrite)
+    of_ranks = {"ranks": ranks.size, "batch_norm": inputs.options.batch_norm}
+    config = inputs.config | ({} if ranks.alone else of_ranks)
+    return begin_run(output, config, inputs.sources(), overwrite=overwrite)
 
 
 def _trainer(
-    stack: ExitStack, run: Run, inputs: Inputs, stop: StopRequest, *, resume: bool
+    stack: ExitStack,
+    run: Run,
+    inputs: Inputs,
+    stop: StopRequest,
+    ranks: Ranks,
+    *,
+    resume: bool,
 ) -> Trainer:
     """The run at its start, or where its newest checkpoint left it."""
     options, device = inputs.options, inputs.device
@@ -118,15 +165,22 @@ def _trainer(
     if inputs.frozen:
         views = inputs.frozen.views
     else:
-        views = _photo_views(stack, run, inputs.dataset, options, device, stop)
-        require_batches(inputs.net, options, len(views.names))
-    state = TrainingState(run, inputs.net.to(device), options)
+        views = photos = ranks.in_turn(
+            lambda: _photo_views(stack, run, inputs.dataset, options, device, stop), stop
+        )
+        ranks.require_same(str(run.path), {"photos_sha256": photos.cache.inputs_sha256})
+        require_batches(inputs.net, options, len(views.names), ranks)
+    if not ranks.alone and options.batch_norm == "all":
+        over_ranks(inputs.net, ranks)
+    state = TrainingState(run, inputs.net.to(device), options, ranks)
     if resume:
-        restore(state)
-    stack.enter_context(mirrored(run, options.tensorboard))
+        ranks.in_turn(lambda: restore(state), stop)
+        ranks.require_same(str(run.path), {"resumed_at": state.position.step})
+    stack.enter_context(mirrored(run, options.tensorboard if ranks.first else None))
     figures = None
     if isinstance(views, PhotoViews) and needs_figures(options):
-        figures = build_figures(views.cache, device, stop)
+        cache = views.cache
+        figures = ranks.in_turn(lambda: build_figures(cache, device, stop), stop)
         stack.callback(figures.close)
     return Trainer(state, views, device, stop, inputs.start, figures)
 

@@ -23,6 +23,7 @@ from c2l.nn.network import ParsingNetwork
 from c2l.options import FitOptions, needs_figures, recorded
 from c2l.runtime.device import pick_device
 from c2l.runtime.files import sha256_file, unchanged
+from c2l.runtime.ranks import ALONE, Ranks
 from c2l.training.frozen import FrozenLayer, open_frozen
 
 
@@ -95,18 +96,24 @@ def open_inputs(data: Path, options: FitOptions, stack: ExitStack) -> Inputs:
     return Inputs(options, dataset, device, frozen, net, start, config)
 
 
-def require_batches(net: ParsingNetwork, options: FitOptions, images: int) -> None:
+def require_batches(
+    net: ParsingNetwork, options: FitOptions, images: int, ranks: Ranks = ALONE
+) -> None:
     """Refuse a last batch of one photo in which batch normalisation sees one value per channel.
 
     Args:
         net: as the run begins.
         options: in force.
         images: how many there are, broken ones left out.
+        ranks: that share a batch, and with ``--batch-norm rank`` see only their part.
 
     Raises:
         UsageError: with the ways out.
     """
-    if (images - 1) % options.batch_size:
+    fewest = (images - 1) % options.batch_size + 1
+    if options.batch_norm == "rank":
+        fewest //= ranks.size
+    if fewest > 1:
         return
     values: list[int] = []
     hooks = [

@@ -8,8 +8,10 @@ clustering of the photos without augmentation, which becomes the predictor.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +21,34 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from c2l.artifacts.targets import read_targets, write_targets
+from c2l.artifacts.untrusted.guard import remember
 from c2l.clustering.kmeans import count_labels
 from c2l.errors import NonFiniteError, UsageError
 from c2l.figure.cache import FigureCache
 from c2l.figure.warmup import figure_loss, warmup_rate
+from c2l.nn.batch_norm import average_statistics
 from c2l.nn.clustering_loss import Target, class_weights
 from c2l.nn.pyramid import dense_side
 from c2l.options import FitOptions
 from c2l.runtime.device import fetched, precision, upload
 from c2l.runtime.progress import Progress, console, progress
+from c2l.runtime.ranks import Ranks
 from c2l.runtime.signals import StopRequest
 from c2l.runtime.streams import epoch_order
 from c2l.scoring.health import health
 from c2l.training.buffer import feature_buffer
-from c2l.training.clustering import Clustering, FigureMixture, Fitted, KMeans
+from c2l.training.clustering import (
+    ClusterBatches,
+    Clustering,
+    FigureMixture,
+    Fitted,
+    KMeans,
+    unit_of,
+)
 from c2l.training.final import Merging, store_predictor
 from c2l.training.state import FIGURE, LOWER, RESUME, TrainingState
 from c2l.training.terms import Batch, gradient_norms, loss_of
-from c2l.training.view_sources import PhotoViews, ViewSource, prefetch
+from c2l.training.view_sources import PhotoViews, ViewSource, prefetch, prefetch_parts
 
 Indices = NDArray[np.int64]
 Labels = NDArray[np.uint8]
@@ -68,6 +80,11 @@ class Trainer:
         """The run's options."""
         return self.state.options
 
+    @property
+    def ranks(self) -> Ranks:
+        """That share the run."""
+        return self.state.ranks
+
     def train(self) -> None:
         """All epochs that are left, then the predictor; can be stopped and resumed anywhere."""
         state, options = self.state, self.options
@@ -82,10 +99,11 @@ class Trainer:
                 if not state.position.batch:
                     self.cluster_epoch(epoch, targets)
                 state.depend_on(targets)
+                self.ranks.require_same(str(targets), {"sha256": state.targets_sha256})
                 self.train_epoch(epoch, targets)
             if not self.finished:
                 state.end_epoch()
-        if self.finished and state.position.step not in state.run.steps():
+        if self.finished and self.ranks.from_first(state.position.step not in state.run.steps()):
             # The final clustering can be stopped as well.
             state.save()
         self.final_clustering()
@@ -104,7 +122,7 @@ class Trainer:
         load = partial(views.load_warmup, epoch=epoch, figures=self.figures)
         with (
             progress(f"warm-up {epoch + 1}/{options.warmup}", self.images) as bar,
-            prefetch(load, self.batches_left(epoch)) as batches,
+            prefetch_parts(load, self.batches_left(epoch), self.ranks) as batches,
         ):
             bar.begin(state.position.batch * options.batch_size)
             for group, loaded in batches:
@@ -112,6 +130,8 @@ class Trainer:
                 with precision(self.device, options.amp):
                     y = state.net(x)
                 loss = figure_loss(state.heads[FIGURE](y), part_probs)
+                # Every image has as many pixels.
+                loss = loss if self.ranks.alone else loss * self.ranks.share
                 self.step(loss, group)
                 self.log_step(epoch, {FIGURE: loss}, loss, bar, len(group))
                 state.save_or_stop(self.stop)
@@ -121,20 +141,29 @@ class Trainer:
     @torch.no_grad()
     def cluster_epoch(self, epoch: int, path: Path) -> None:
         """Centroids mu and labels z of both views (Eq. 6): the first loop of Algorithm 1."""
-        groups, needed = self.cluster_batches(epoch), self.label_bytes
-        with (
-            progress(self.title("cluster", epoch), len(VIEWS) * self.images) as bar,
-            write_targets(path, self.images, {"epoch": epoch}, needed=needed) as targets,
-        ):
+        batches, first = self.cluster_batches(epoch), epoch == self.options.warmup
+        with ExitStack() as stack:
+            bar = stack.enter_context(
+                progress(self.title("cluster", epoch), len(VIEWS) * self.images)
+            )
+            writing = write_targets(path, self.images, {"epoch": epoch}, needed=self.label_bytes)
+            targets = stack.enter_context(writing) if self.ranks.first else None
             for view in VIEWS:
-                first = epoch == self.options.warmup
                 start = self.start[view] if self.start and first else None
-                method = KMeans(self.options, groups, epoch=epoch, start=start)
-                store = partial(targets.store, view)
+                method = KMeans(self.options, batches, epoch=epoch, start=start, stop=self.stop)
+                store = partial(targets.store, view) if targets else None
                 found, counts = self.cluster(method, epoch, view, store, bar)
-                targets.finish(view, found.centroids.cpu().numpy(), counts.numpy())
-        with read_targets(path) as stored:
-            record = health(stored.counts, stored.centroids, stored.contingency())
+                if targets:
+                    targets.finish(view, found.centroids.cpu().numpy(), counts.numpy())
+
+        def seen() -> dict[str, Any]:
+            with read_targets(path) as stored:
+                return health(stored.counts, stored.centroids, stored.contingency())
+
+        record = self.ranks.first_does(seen, self.stop)
+        if not self.ranks.first:
+            # The first rank of this run wrote it.
+            remember(path)
         for what in record["collapsed"]:
             console.print(f"warning: epoch {epoch}: {what}")
         self.state.run.log({"kind": "epoch", "epoch": epoch, **record})
@@ -144,52 +173,61 @@ class Trainer:
         method: Clustering,
         epoch: int,
         view: int | None,
-        store: Callable[[Indices, Labels], None],
+        store: Callable[[Indices, Labels], None] | None,
         bar: Progress,
     ) -> tuple[Fitted, Tensor]:
         """Cluster the features of all images, then label every pixel; one forward pass serves both.
+
+        Ranks compute the features and labels of their images, and exchange sums and labels.
 
         Args:
             method: the clustering.
             epoch: whose order and transforms are used.
             view: which one, or None for the images without augmentation.
-            store: takes images and the labels of their pixels, (B, h, w) uint8.
+            store: takes images and the labels of their pixels, (B, h, w) uint8; only on the first
+                rank.
             bar: counts images.
 
         Returns:
             What the method found, and (K,) int64 pixels of each cluster.
         """
-        net, groups, grid = self.state.net, self.cluster_batches(epoch), (0, 0)
-        finite: list[Tensor] = []
+        net, ranks, passed, grid = self.state.net, self.ranks, self.cluster_batches(epoch), (0, 0)
+        units, finite = [unit for part in passed.mine for unit in part], list[Tensor]()
         net.eval()
         load = partial(self.views.load, epoch=epoch, views=() if view is None else (view,))
         m_of = self.views.plain if view is None else partial(self.views.view, view=view)
-        scratch = self.state.run.scratch / ("plain.f16" if view is None else f"view{view + 1}.f16")
-        with feature_buffer(scratch, self.device, self.map_bytes) as buffer:
-            with prefetch(load, groups) as batches:
-                for group, loaded in batches:
+        name = "plain" if view is None else f"view{view + 1}"
+        scratch = self.state.run.scratch / f"{name}{ranks.suffix}.f16"
+        with feature_buffer(scratch, self.device, self.map_bytes // ranks.size) as buffer:
+            with prefetch(load, units) as batches:
+                for group, part in zip(passed.groups, passed.mine, strict=True):
                     self.stop_if_asked()
-                    y, _ = self.embed(m_of(net, loaded))
-                    finite.append(torch.isfinite(y).all())
-                    grid = (y.shape[2], y.shape[3])
-                    method.add(group, y)
-                    buffer.append(y.permute(0, 2, 3, 1).flatten(0, 2))
+                    for unit, loaded in islice(batches, len(part)):
+                        y, _ = self.embed(m_of(net, loaded))
+                        finite.append(torch.isfinite(y).all())
+                        grid = (y.shape[2], y.shape[3])
+                        method.add(unit, y)
+                        buffer.append(y.permute(0, 2, 3, 1).flatten(0, 2))
                     bar.advance(len(group))
-            self.require_finite(finite, groups, epoch)
+            self.require_finite(finite, units, epoch)
             found = method.fit(buffer)
             clusters = len(found.centroids)
             counts = torch.zeros(clusters, dtype=torch.int64, device=self.device)
 
             def labelled() -> Iterator[tuple[Indices, Tensor]]:
-                for group, points in zip(groups, buffer, strict=True):
-                    self.stop_if_asked()
+                for unit, points in zip(units, buffer, strict=True):
                     z = found.labels(points)
                     counts.add_(count_labels(z, clusters))
-                    yield group, z.view(len(group), *grid).to(torch.uint8)
+                    yield unit, z.view(len(unit), *grid).to(torch.uint8)
 
-            for group, labels in fetched(labelled()):
-                store(group, labels)
-        return found, counts.cpu()
+            arrived = fetched(labelled())
+            for group, part in zip(passed.groups, passed.mine, strict=True):
+                self.stop_if_asked()
+                labels = [of_unit for _, of_unit in islice(arrived, len(part))]
+                of_all = [one for of_rank in ranks.to_first(labels) for one in of_rank]
+                if store:
+                    store(group, of_all[0] if len(of_all) == 1 else np.concatenate(of_all))
+        return found, ranks.sum(counts).cpu()
 
     def require_finite(self, finite: list[Tensor], groups: list[Indices], epoch: int) -> None:
         """Refuse features that are not finite, once for all batches: the host waits here.
@@ -220,7 +258,7 @@ class Trainer:
         with (
             read_targets(path) as targets,
             progress(self.title("train", epoch), self.images) as bar,
-            prefetch(load, self.batches_left(epoch)) as batches,
+            prefetch_parts(load, self.batches_left(epoch), self.ranks) as batches,
         ):
             bar.begin(state.position.batch * options.batch_size)
             mu = [torch.from_numpy(c).to(self.device) for c in targets.centroids]
@@ -231,7 +269,7 @@ class Trainer:
                 m = [self.views.view(net, loaded, view) for view in VIEWS]
                 y, code = zip(*map(self.embed, m), strict=True)
                 seen = [Target(*one) for one in zip(z, mu, weights, strict=True)]
-                loss = loss_of(Batch(net, options, m, y, code, seen))
+                loss = loss_of(Batch(net, options, m, y, code, seen, self.ranks))
                 first = not state.position.batch
                 record = self.gradients(epoch, loss.weighted, m) if first else None
                 self.step(loss.total, group)
@@ -261,6 +299,8 @@ class Trainer:
                 settings["lr"] = warmup_rate(options.warmup_lr, done, total)
         place = f"epoch {state.position.epoch}, batch {state.position.batch}"
         state.descend(loss, place, self.images_of(group))
+        if not self.ranks.alone and options.batch_norm == "rank":
+            average_statistics(state.net, self.ranks)
 
     def log_step(
         self, epoch: int, terms: dict[str, Tensor], loss: Tensor, bar: Progress, count: int
@@ -268,7 +308,7 @@ class Trainer:
         """Every ten steps and at the epoch's end, the loss and its unweighted terms."""
         position, info = self.state.position, ""
         if self.state.is_logged(last=position.batch >= self.batches_per_epoch):
-            total, *each = torch.stack([loss, *terms.values()]).tolist()
+            total, *each = self.ranks.sum(torch.stack([loss, *terms.values()])).tolist()
             record = {"kind": "step", "epoch": epoch, "step": position.step}
             values = {f"loss_{k}": round(v, 6) for k, v in zip(terms, each, strict=True)}
             self.state.run.log({**record, "loss": round(total, 6), **values})
@@ -281,8 +321,8 @@ class Trainer:
         Its weight included; it is logged once the step was taken, and so is finite.
         """
         record = {"kind": "gradients", "epoch": epoch, "step": self.state.position.step}
-        norms = {f"gradient_{name}": norm for name, norm in gradient_norms(weighted, m).items()}
-        return record | norms
+        norms = gradient_norms(weighted, m, self.ranks)
+        return record | {f"gradient_{name}": norm for name, norm in norms.items()}
 
     def stop_if_asked(self) -> None:
         """Stop without saving: a resumed run starts from the newest checkpoint.
@@ -290,7 +330,7 @@ class Trainer:
         Raises:
             StoppedError: a signal came.
         """
-        if self.stop.received:
+        if self.ranks.agree(self.stop).stop:
             run, saved = self.state.run, self.state.run.steps()
             what = f"the state of step {saved[-1]} is saved" if saved else "nothing was trained yet"
             self.stop.check(f"stopped; {what} in {run.path}", RESUME)
@@ -303,13 +343,16 @@ class Trainer:
         if options.final_clusters == "mixture":
             if self.figures is None:
                 raise UsageError("--final-clusters mixture needs photos")
-            method = FigureMixture(self.figures.parts, options.mixture_iterations)
+            method = FigureMixture(self.figures.parts, options.mixture_iterations, self.ranks)
         else:
-            method = KMeans(options, self.cluster_batches(epoch), epoch=epoch)
+            method = KMeans(options, self.cluster_batches(epoch), epoch=epoch, stop=self.stop)
         merging = Merging(options, self.figures)
         with progress(f"final {method.name}", self.images) as bar:
-            found, counts = self.cluster(method, epoch, None, merging.add, bar)
-        store_predictor(self.state, found.classifier(counts), counts, merging)
+            store = merging.add if self.ranks.first else None
+            found, counts = self.cluster(method, epoch, None, store, bar)
+        self.ranks.first_does(
+            lambda: store_predictor(self.state, found.classifier(counts), counts, merging)
+        )
 
     @property
     def images(self) -> int:
@@ -336,9 +379,11 @@ class Trainer:
         order = epoch_order(self.options.seed, epoch, self.images)
         return [order[i : i + size] for i in range(0, self.images, size)]
 
-    def cluster_batches(self, epoch: int) -> list[Indices]:
+    def cluster_batches(self, epoch: int) -> ClusterBatches:
         """The mini-batches of a clustering pass."""
-        return self.batches(epoch, min(self.options.kmeans_batch, 2 * self.options.batch_size))
+        size = self.options.batch_size
+        groups = self.batches(epoch, min(self.options.kmeans_batch, 2 * size))
+        return ClusterBatches(groups, unit_of(size), self.ranks, self.device)
 
     def batches_left(self, epoch: int) -> list[Indices]:
         """The training batches of an epoch that are not done yet."""

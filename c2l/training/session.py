@@ -17,6 +17,7 @@ from c2l.options import Options
 from c2l.runtime.files import output_errors, sha256_file
 from c2l.runtime.pool import worker_count
 from c2l.runtime.progress import console
+from c2l.runtime.ranks import place
 from c2l.runtime.threads import prepare_cpu
 from c2l.training.state import State
 
@@ -84,6 +85,23 @@ def resume_run(output: Path, options: Options, config: dict[str, Any]) -> Run:
     run.require_same(config, options)
     prepare_cpu(int(run.config.get("threads", 0)))
     return run
+
+
+def has_begun(output: Path, *, overwrite: bool) -> bool:
+    """Whether torchrun started all ranks again and the run that they began is there, to resume.
+
+    Raises:
+        UsageError: it may, and ``overwrite`` would replace what was begun.
+    """
+    here = place()
+    if here is None or not here.most_restarts:
+        return False
+    if overwrite:
+        raise UsageError(
+            "--overwrite would replace the run again with each start of torchrun --max-restarts",
+            hint=f"remove {output} first",
+        )
+    return bool(here.restarts) and output.is_dir() and not Run.is_empty(output)
 
 
 @contextmanager

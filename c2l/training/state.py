@@ -6,6 +6,7 @@ import hashlib
 import math
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -22,6 +23,7 @@ from c2l.nn.network import ParsingNetwork
 from c2l.options import CheckpointOptions, FitOptions
 from c2l.runtime.files import sha256_file
 from c2l.runtime.progress import console
+from c2l.runtime.ranks import ALONE, Ranks
 from c2l.runtime.signals import StopRequest
 
 # Steps between the lines of metrics.jsonl.
@@ -42,6 +44,7 @@ class State(ABC, Generic[O]):
         run: the run folder.
         net: the network on its device.
         options: of the run.
+        ranks: that share the run.
 
     Attributes:
         heads: modules that only training has, by name.
@@ -49,8 +52,8 @@ class State(ABC, Generic[O]):
         targets_sha256: of the targets of the epoch that is trained.
     """
 
-    def __init__(self, run: Run, net: ParsingNetwork, options: O) -> None:
-        self.run, self.net, self.options = run, net, options
+    def __init__(self, run: Run, net: ParsingNetwork, options: O, ranks: Ranks = ALONE) -> None:
+        self.run, self.net, self.options, self.ranks = run, net, options, ranks
         self.position = Position()
         self.heads = nn.ModuleDict()
         self.saved_at = time.monotonic()
@@ -79,7 +82,7 @@ class State(ABC, Generic[O]):
         """One step of the optimiser, unless loss or gradient is not finite.
 
         Args:
-            loss: scalar.
+            loss: scalar, this rank's part.
             place: where in the run this is, for the error.
             batch: what the batch consists of, for the error.
 
@@ -89,7 +92,10 @@ class State(ABC, Generic[O]):
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         grads = [p.grad for p in self.trained() if p.grad is not None]
-        found = torch.stack([loss.detach(), torch.nn.utils.get_total_norm(grads)])
+        value = loss.detach().clone()
+        if not self.ranks.alone:
+            sum_over(self.ranks, [*grads, value])
+        found = torch.stack([value, torch.nn.utils.get_total_norm(grads)])
         self._unchecked.append((found, place, batch))
         if found.device.type == "cpu":
             self.require_finite()
@@ -121,10 +127,10 @@ class State(ABC, Generic[O]):
         values = torch.stack([found for found, _, _ in steps]).tolist()
         for (loss, norm), (_, place, batch) in zip(values, steps, strict=True):
             if not math.isfinite(loss + norm):
-                raise NonFiniteError(
-                    f"{place}: loss {loss}, gradient norm {norm}; no step was taken. {batch}",
-                    hint=LOWER,
-                )
+                what = f"{place}: loss {loss}, gradient norm {norm}; no step was taken. {batch}"
+                error = NonFiniteError(what, hint=LOWER)
+                error.alike = True
+                raise error
 
     def save_or_stop(self, stop: StopRequest) -> None:
         """Between two steps: save when it is time to, stop when asked to.
@@ -135,10 +141,10 @@ class State(ABC, Generic[O]):
         options, step = self.options, self.position.step
         due = time.monotonic() - self.saved_at > options.save_minutes * 60
         due |= options.save_steps > 0 and step % options.save_steps == 0
-        asked = stop.received
-        if due or asked:
+        agreed = self.ranks.agree(stop, due)
+        if agreed.due or agreed.stop:
             self.save()
-        if asked:
+        if agreed.stop:
             stop.check(f"stopped at step {step}, state saved in {self.run.path}", RESUME)
 
     def save(self) -> None:
@@ -151,6 +157,7 @@ class State(ABC, Generic[O]):
         network, heads = dict(self.net.state_dict()), dict(self.heads.state_dict())
         sha256 = digest(network | {f"heads.{name}": value for name, value in heads.items()})
         place = {"step": self.position.step, "parameters_sha256": sha256}
+        self.ranks.require_same(str(self.run.path), place)
         self.run.log({"kind": "checkpoint", **place})
         moments = {
             f"{index}.{name}": value
@@ -160,7 +167,7 @@ class State(ABC, Generic[O]):
         targets = self.targets_sha256 if self.position.batch else ""
         size = self.run.metrics_size()
         checkpoint = Checkpoint(self.position, network, heads, moments, targets, size, sha256)
-        self.run.save(checkpoint, keep=self.options.keep)
+        self.ranks.first_does(lambda: self.run.save(checkpoint, keep=self.options.keep))
         self.saved_at = time.monotonic()
 
     def restore(self) -> bool:
@@ -272,6 +279,14 @@ class TrainingState(State[FitOptions]):
     def depend_on(self, targets: Path) -> None:
         """Record the targets of the current epoch, which its checkpoints need."""
         self.targets_sha256 = sha256_file(targets)
+
+
+def sum_over(ranks: Ranks, tensors: Sequence[Tensor]) -> None:
+    """Sum tensors over all ranks, in one exchange and in place."""
+    total = ranks.sum(torch.cat([tensor.flatten() for tensor in tensors]))
+    parts = torch.split(total, [tensor.numel() for tensor in tensors])
+    for tensor, part in zip(tensors, parts, strict=True):
+        tensor.copy_(part.view(tensor.shape))
 
 
 def digest(tensors: dict[str, Tensor]) -> str:

@@ -16,6 +16,7 @@ from c2l.nn.network import ParsingNetwork
 from c2l.nn.part import part_contrastive_loss
 from c2l.options import FitOptions
 from c2l.runtime.device import precision
+from c2l.runtime.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Batch:
         y: (B, C, h, w) float32 of unit length, S(m).
         code: scalar loss of S's sparse code in each view.
         targets: labels, centroids and class weights of each view.
+        ranks: that share the batch. A term is this rank's part of the mean over all images: the
+            parts add up to it, and their gradients to its gradient.
     """
 
     net: ParsingNetwork
@@ -37,6 +40,19 @@ class Batch:
     y: Sequence[Tensor]
     code: Sequence[Tensor]
     targets: Sequence[Target]
+    ranks: Ranks = ALONE
+
+    def total(self, weight: Tensor) -> Tensor:
+        """Sum of a weight over the ranks that have images."""
+        return self.ranks.sum(weight if self.ranks.share else torch.zeros_like(weight))
+
+    def part_of_mean(self, mean: Tensor, target: Target) -> Tensor:
+        """This rank's part of a mean over the pixels of all ranks, by their class weights."""
+        if self.ranks.alone:
+            return mean
+        weight = target.total()
+        share = weight / self.total(weight).clamp_min(1e-12)
+        return mean * (share if self.ranks.share else 0.0)
 
     def targets_of(self, view: int) -> Sequence[Target]:
         """The targets that a view is trained on: its own, with ``--cross-view`` both views'."""
@@ -57,7 +73,7 @@ def view_loss(batch: Batch) -> Tensor:
     A mean over views and labels, as PiCIE's program has it.
     """
     losses = [
-        clustering_loss(logits, target)
+        batch.part_of_mean(clustering_loss(logits, target), target)
         for view, of_view in enumerate(batch.logits)
         for logits, target in zip(of_view, batch.targets_of(view), strict=True)
     ]
@@ -75,13 +91,16 @@ def part_loss(batch: Batch) -> Tensor:
             net.part(m, y, target.labels)
             for m, y, target in zip(batch.m, batch.y, batch.targets, strict=True)
         )
-    return part_contrastive_loss(g, t, options.tau, (in_g, in_t))
+    loss = part_contrastive_loss(g, t, options.tau, (in_g, in_t), batch.total)
+    return loss if batch.ranks.share else loss * 0
 
 
 def code_loss(batch: Batch) -> Tensor:
     """L_c (Eq. 4): the sparse code in S, a mean over the views; 0 without one."""
     first, second = batch.code
-    return (first + second) / 2
+    mean = (first + second) / 2
+    # Every image has as many positions.
+    return mean if batch.ranks.alone else mean * batch.ranks.share
 
 
 @dataclass(frozen=True)
@@ -133,7 +152,9 @@ def loss_of(batch: Batch) -> Loss:
     return Loss(terms, weighted, functools.reduce(operator.add, weighted.values()))
 
 
-def gradient_norms(terms: dict[str, Tensor], features: Sequence[Tensor]) -> dict[str, float]:
+def gradient_norms(
+    terms: dict[str, Tensor], features: Sequence[Tensor], ranks: Ranks = ALONE
+) -> dict[str, float]:
     """L2 norm of each term's gradient on the features, which is all that reaches the backbone.
 
     The norm on the backbone's parameters would take a backward pass of the whole network per term.
@@ -142,6 +163,7 @@ def gradient_norms(terms: dict[str, Tensor], features: Sequence[Tensor]) -> dict
         terms: scalar losses of one graph, which is kept; one that no feature enters has the
             norm 0.
         features: what the terms are computed from.
+        ranks: of which each has its part of the features.
     """
     norms = dict.fromkeys(terms, 0.0)
     for name, term in terms.items():
@@ -149,4 +171,7 @@ def gradient_norms(terms: dict[str, Tensor], features: Sequence[Tensor]) -> dict
             grads = torch.autograd.grad(term, features, retain_graph=True, allow_unused=True)
             found = [grad for grad in grads if grad is not None]
             norms[name] = float(torch.nn.utils.get_total_norm(found)) if found else 0.0
-    return norms
+    if ranks.alone:
+        return norms
+    squares = torch.tensor([*norms.values()], dtype=torch.float64).square()
+    return dict(zip(norms, ranks.sum(squares).sqrt().tolist(), strict=True))

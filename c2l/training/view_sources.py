@@ -22,6 +22,7 @@ from c2l.nn.augment import geometric, photometric
 from c2l.nn.network import ParsingNetwork
 from c2l.nn.views import ViewParameters, view_parameters
 from c2l.runtime.device import free_bytes, precision, send, upload
+from c2l.runtime.ranks import Ranks
 from c2l.runtime.streams import Purpose
 
 Indices = NDArray[np.int64]
@@ -194,3 +195,18 @@ def prefetch(
                 yield group, ready
 
         yield batches()
+
+
+@contextmanager
+def prefetch_parts(
+    load: Callable[[Indices], Loaded], batches: Sequence[Indices], ranks: Ranks
+) -> Iterator[Iterator[tuple[Indices, Loaded]]]:
+    """Whole batches, with what is loaded of this rank's part of each."""
+
+    def each() -> Iterator[tuple[Indices, Loaded]]:
+        for batch, (_, loaded) in zip(batches, parts, strict=True):
+            ranks.begin(batch)
+            yield batch, loaded
+
+    with prefetch(load, [ranks.part_of(batch) for batch in batches]) as parts:
+        yield each()

@@ -20,7 +20,7 @@ from c2l.nn.clustering_loss import Target, class_weights
 from c2l.nn.views import view_parameters
 from c2l.options import FitOptions, TeachOptions
 from c2l.runtime.signals import StopRequest
-from c2l.training.clustering import KMeans
+from c2l.training.clustering import ClusterBatches, KMeans
 from c2l.training.loop import Trainer
 from c2l.training.state import FIGURE, TrainingState
 from c2l.training.teacher import Teacher, TeachingState, mirrored, taught_labels
@@ -105,7 +105,8 @@ def test_a_step_of_the_warm_up(device: str) -> None:
 @on_what_waits
 def test_a_clustering_pass(device: str) -> None:
     run = trainer(place := torch.device(device), 1)
-    method, batch = KMeans(OPTIONS, [INDICES], epoch=1), loaded(run)
+    batches = ClusterBatches([INDICES], device=place)
+    method, batch = KMeans(OPTIONS, batches, epoch=1), loaded(run)
     with no_waits(place), torch.no_grad():
         y, _ = run.embed(run.views.view(run.state.net, batch, 0))
         torch.isfinite(y).all()

@@ -17,7 +17,7 @@ from ranked import ok, start
 from c2l.errors import BadInputError
 from c2l.runtime.device import pick_device
 from c2l.runtime.pool import worker_count
-from c2l.runtime.ranks import ALONE, Place, Ranks, open_ranks, place
+from c2l.runtime.ranks import ALONE, Agreed, Place, Ranks, open_ranks, place
 from c2l.runtime.signals import StopRequest
 
 CPU = torch.device("cpu")
@@ -34,11 +34,11 @@ def exchange() -> None:
         assert ranks.first_does(lambda: r + 7) == 7
         assert ranks.in_turn(lambda: r) == r
         with StopRequest() as stop:
-            assert ranks.agree(stop, due=r == 0)
-            assert not ranks.agree(stop, due=r == 1)
+            assert ranks.agree(stop, due=r == 0) == Agreed(due=True, stop=False)
+            assert ranks.agree(stop, due=r == 1) == Agreed(due=False, stop=False)
             if r == 1:
                 stop.received = "SIGTERM"
-            ranks.agree(stop)
+            assert ranks.agree(stop).stop
             assert stop.received == "SIGTERM"
         print(f"done {r}")
 

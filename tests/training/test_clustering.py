@@ -18,10 +18,11 @@ from c2l.clustering.kmeans import MiniBatchKMeans, assign, initial_centroids
 from c2l.clustering.mixture import MixtureSums, expectation_maximisation
 from c2l.options import FitOptions
 from c2l.runtime.progress import Progress
+from c2l.runtime.ranks import ALONE
 from c2l.runtime.signals import StopRequest
 from c2l.runtime.streams import Purpose, epoch_order, stream
 from c2l.training.buffer import feature_buffer
-from c2l.training.clustering import Clustering, FigureMixture, Fitted, KMeans
+from c2l.training.clustering import ClusterBatches, Clustering, FigureMixture, Fitted, KMeans
 from c2l.training.loop import Trainer
 
 COUNT, GRID, CHANNELS, EPOCH = 7, (3, 4), 5, 1
@@ -82,7 +83,9 @@ def cluster(
         labels[indices] = values
 
     given: Any = Given(features)
-    state: Any = SimpleNamespace(net=given, options=options, run=SimpleNamespace(scratch=scratch))
+    state: Any = SimpleNamespace(
+        net=given, options=options, run=SimpleNamespace(scratch=scratch), ranks=ALONE
+    )
     bar = Progress("cluster", COUNT, "images")
     trainer = Trainer(state, given, torch.device("cpu"), StopRequest())
     found, counts = trainer.cluster(method, EPOCH, 1, store, bar)
@@ -94,7 +97,7 @@ def cluster(
 def kmeans(
     features: Tensor, scratch: Path, options: FitOptions = OPTIONS, start: Tensor | None = None
 ) -> tuple[Fitted, NDArray[np.int64], NDArray[np.int64]]:
-    method = KMeans(options, GROUPS, epoch=EPOCH, start=start)
+    method = KMeans(options, ClusterBatches(GROUPS), epoch=EPOCH, start=start)
     return cluster(method, features, scratch, options)
 
 
