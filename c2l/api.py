@@ -297,11 +297,11 @@ class Parser:
     """
 
     def __init__(self, predictor: Predictor) -> None:
-        from c2l.drawing.palette import part_colours
+        from c2l.drawing.palette import colours_of
 
         self._predictor = predictor
         self.names = predictor.names
-        self.colours = part_colours(len(self.names))
+        self.colours = colours_of(self.names)
 
     def parse(self, image: PathLike | Image.Image | NDArray[np.uint8]) -> Parsing:
         """Find the parts in one image.

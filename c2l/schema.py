@@ -34,6 +34,7 @@ FORMAT_PREDICTOR: Final = "c2l-predictor"
 FORMAT_EVAL: Final = "c2l-eval"
 FORMAT_COMPARISON: Final = "c2l-comparison"
 FORMAT_MASKS: Final = "c2l-masks"
+FORMAT_NAMES: Final = "c2l-names"
 FORMAT_NETWORK: Final = "c2l-network"
 FORMAT_SYNTH: Final = "c2l-synth"
 
@@ -92,3 +93,6 @@ AGREEMENT: Final = {"nmi": "NMI", "ari": "ARI", "fg_nmi": "FG-NMI", "fg_ari": "F
 # Masks.
 IGNORE: Final = 255
 LEGEND: Final = "legend.json"
+
+# Names that a user gave clusters, in a run folder; beside a file, behind its name.
+GIVEN_NAMES: Final = "names.json"

@@ -35,6 +35,7 @@ COMMANDS = {
     "report": Row("Put runs side by side on one HTML page.", "ReportOptions"),
     "render": Row("Draw masks, overlays and a report.", "RenderOptions"),
     "export": Row("Write a predictor for other programs.", "ExportOptions"),
+    "name": Row("Name the clusters or parts of a predictor."),
     "inspect": Row("Show the contents of an artifact."),
     "status": Row("Show what is done, partial or stale, and what comes next."),
     "verify": Row("Check artifacts and all that they were made from."),

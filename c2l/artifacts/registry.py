@@ -53,6 +53,7 @@ FORMATS = {
         traces=(f"masks/{schema.LEGEND}",),
     ),
     schema.FORMAT_NETWORK: Row("c2l.artifacts.networks"),
+    schema.FORMAT_NAMES: Row("c2l.artifacts.given_names"),
 }
 
 

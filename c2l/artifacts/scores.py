@@ -148,6 +148,8 @@ def _check(scores: dict[str, Any]) -> None:
     clusters = _counts(scores["confusion"], len(classes), "confusion")
     if (named := scores.get("names")) and len(_names(named, "names")) != clusters:
         raise ValueError("'names' does not fit its confusion matrix")
+    if (called := scores.get("called")) and len(_names(called, "called")) != clusters:
+        raise ValueError("'called' does not fit its confusion matrix")
     for key in ("matching", "many_to_one"):
         _matching(scores[key]["clusters_to_classes"], clusters, len(classes), key)
     space = scores["label_space"]

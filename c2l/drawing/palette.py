@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,45 @@ def pascal_palette() -> list[int]:
             rgb[bit % 3] |= ((label >> bit) & 1) << (7 - bit // 3)
         colours.extend(rgb)
     return colours
+
+
+# Places in the order of colours of parts by their names, the same wherever they are shown.
+_NAMED = {
+    name: index
+    for names in (
+        ("background", "upper", "lower"),
+        ("background", "hat", "hair", "sunglasses", "upper-clothes", "skirt", "pants", "dress"),
+        (*[""] * 8, "belt", "shoes", "face", "legs", "arms", "bag", "scarf"),
+    )
+    for index, name in enumerate(names)
+    if name
+}
+
+
+def colours_of(names: Sequence[str]) -> NDArray[np.uint8]:
+    """A colour for each name: that of a known part, else that of its place in the list.
+
+    Args:
+        names: all different.
+
+    Returns:
+        (len(names), 3) uint8 RGB, all different.
+    """
+    taken: dict[int, int] = {}
+    for index, name in enumerate(names):
+        taken.setdefault(_NAMED.get(name, -1 - index), index)
+    places = {index: place for place, index in taken.items() if place >= 0}
+    free = iter(range(len(names), 2 * len(names) + len(_NAMED)))
+    used = set(places.values())
+    for index in range(len(names)):
+        if index not in places:
+            place = index
+            while place in used:
+                place = next(free)
+            places[index] = place
+            used.add(place)
+    colours = part_colours(max(places.values(), default=-1) + 1)
+    return colours[[places[index] for index in range(len(names))]]
 
 
 def part_colours(n: int) -> NDArray[np.uint8]:

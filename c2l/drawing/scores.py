@@ -175,7 +175,7 @@ def confusion(scores: Scores | None) -> Confusion | None:
     counts = np.asarray(scores["confusion"], dtype=np.int64)
     clusters, columns = counts.shape
     names = [str(name) for name in scores.get("classes") or range(columns)]
-    own = [str(name) for name in scores.get("names") or range(clusters)]
+    own = [str(name) for name in scores.get("called") or scores.get("names") or range(clusters)]
     matching = (scores.get("matching") or {}).get("clusters_to_classes")
     if matching is None or len(matching) != clusters:
         matching = [-1] * clusters

@@ -12,6 +12,7 @@ from c2l import schema
 from c2l.artifacts.clusters import read_clusters
 from c2l.artifacts.drawn import NAME, located
 from c2l.artifacts.freshness import require_fresh
+from c2l.artifacts.given_names import read_given
 from c2l.artifacts.lineage import FEATURES, PREDICTOR, WEIGHTS, from_json
 from c2l.artifacts.predictor import Groups, StoredPredictor, read_predictor
 from c2l.artifacts.registry import read_link
@@ -58,6 +59,8 @@ def load_predictor(
         predictor = _from_run(path, device)
     else:
         predictor = _from_clusters(path, device, weights)
+    called = read_given(path, predictor.origin.sha256, predictor.clusters)
+    predictor = replace(predictor, called=called)
     if image_size == 0:
         return predictor
     if image_size < LEAST_SIZE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +135,7 @@ class Predictor:
         sharpen: fits the parts to the photo's own colours; None takes the largest score.
         align: whether scores are aligned with the photo's edges.
         origin: where it came from.
+        called: names that a user gave, by id.
     """
 
     encoder: Encoder
@@ -143,10 +144,16 @@ class Predictor:
     sharpen: Sharpen | None
     origin: Origin
     align: bool = False
+    called: dict[int, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the ids that predictions hold."""
+        """Names of the ids that predictions hold, as the user gave them."""
+        return tuple(self.called.get(i, name) for i, name in enumerate(self.own_names))
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The same without given names; scores are matched by these."""
         if self.groups is not None:
             return self.groups.names
         return self.classifier.names or tuple(

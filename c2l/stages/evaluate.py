@@ -179,7 +179,7 @@ def _summary(
     """What the JSON file holds; ``elsewhere``: (M, K, N) counts that a matching is fitted to."""
     predictor, merge, options = scored.predictor, scored.merge, scored.options
     dataset, trivial = scored.dataset, scored.trivial
-    named = predictor.names if predictor.named else ()
+    named = predictor.own_names if predictor.named else ()
     result = _result(found.raw, merge, scored.labels.space, options, found, named)
     if elsewhere is not None:
         result["matched_elsewhere"] = _matched_elsewhere(
@@ -203,6 +203,7 @@ def _summary(
         "split": dataset.split,
         "method": predictor.origin.method,
         "clusters": predictor.clusters,
+        **({"called": list(predictor.names)} if predictor.called else {}),
         "lineage": {
             "predictor": str(artifact),
             "predictor_sha256": predictor.origin.sha256,
@@ -350,7 +351,17 @@ def _rescore(path: Path, options: EvalOptions) -> dict[str, Any]:
     left_out += [name for name in need_images if old.get(name)]
     if left_out:
         console.print(f"left out, since they need the images: {', '.join(left_out)}")
-    kept = ("images", "skipped", "photos", "labels_by", "split", "method", "clusters", "lineage")
+    kept = (
+        "images",
+        "skipped",
+        "photos",
+        "labels_by",
+        "split",
+        "method",
+        "clusters",
+        "called",
+        "lineage",
+    )
     result |= {k: old[k] for k in kept if k in old}
     if "pixels" in old:
         pixels = Pixels.of(raw.sum(0), Pixels.stored(old["pixels"]).dropped, space, merge)

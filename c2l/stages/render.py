@@ -28,7 +28,7 @@ from c2l.drawing.content import ReportContent, Rival, Tile
 from c2l.drawing.masks import Legend, write_indexed_png, write_legend
 from c2l.drawing.method_name import method_name
 from c2l.drawing.overlay import overlay, reduced
-from c2l.drawing.palette import part_colours, pascal_palette
+from c2l.drawing.palette import colours_of, pascal_palette
 from c2l.drawing.report import MOST_PHOTOS, write_report
 from c2l.drawing.sheet import contact_sheet
 from c2l.drawing.thumbnails import PHOTO_SIDE
@@ -170,10 +170,12 @@ def _legend(predictor: Predictor, scores: dict[str, Any] | None) -> Legend:
             table[cluster] = schema.IGNORE if found < 0 else found
     else:
         names = predictor.names
-        if predictor.named:
+        if predictor.called:
+            named_by = "the user's names"
+        elif predictor.named:
             merged = predictor.groups is not None
             named_by = "the label-free merge" if merged else "the predictor itself"
-    return Legend(table, names, part_colours(len(names)), named_by)
+    return Legend(table, names, colours_of(names), named_by)
 
 
 def _draw_all(

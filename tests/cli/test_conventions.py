@@ -28,6 +28,7 @@ COMMANDS = [
     ("report",),
     ("render",),
     ("export",),
+    ("name",),
     ("inspect",),
     ("status",),
     ("verify",),
