@@ -67,7 +67,7 @@ smoke() {
 tests() {
   # The quick ones first. In a rehearsal, without those whose like is in every run of the tests.
   "$PYTHON" -m pytest tests/gpu/test_[!s]*.py tests/gpu/test_stages.py -p no:cacheprovider -q \
-    --durations=8 -rfE ${TINY:+-k "not proved and not side_by_side and not exactly and not rendered"}
+    -o filterwarnings=default --durations=8 -rfE ${TINY:+-k "not proved and not side_by_side and not exactly and not rendered"}
 }
 
 gpu() {
