@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from c2l.drawing.compared import RunContent, write_comparison_page
 from c2l.drawing.content import ReportContent, Rival, Tile
 from c2l.drawing.report import write_report
 
@@ -304,3 +306,39 @@ def test_without_scripts_photos_and_parts_are_shown(opened: Any) -> None:
     assert page.locator(".tile .parts").first.is_visible()
     assert not page.locator(".tools").is_visible()
     assert not page.locator("nav .theme").is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_of_runs_fits_a_phone_and_has_contrast(
+    browser: Any, tmp_path: Path, scheme: str
+) -> None:
+    def spread(mean: float) -> dict[str, Any]:
+        return {"mean": mean, "std": 0.02, "seeds": 2, "agree": 2}
+
+    def row(name: str, mean: float) -> dict[str, Any]:
+        metrics = dict.fromkeys(("miou", "pixel_accuracy", "mean_class_accuracy"), spread(mean))
+        return {"name": name, **metrics, "iou": {EVIL: spread(mean), "shoes": spread(0.1)}}
+
+    other = row(LONG, 0.7) | {"differences": dict.fromkeys(("miou",), spread(-0.1))}
+    comparison = {
+        "scored_on": {"images": 7, "split": EVIL, "merge": LONG},
+        "mixed": [],
+        "against": EVIL,
+        "rows": [row(EVIL, 0.8), other],
+        "trivial": [row("everything-background", 0.2)],
+    }
+    steps = [{"kind": "step", "step": s, "loss": 2.0 / (s + 1)} for s in range(5)]
+    runs = [RunContent(EVIL, steps, {"lr": EVIL}), RunContent(LONG, steps, {"lr": LONG})]
+    path = tmp_path / "compare.html"
+    write_comparison_page(path, EVIL, comparison, runs)
+    context = browser.new_context(viewport={"width": 360, "height": 800}, color_scheme=scheme)
+    page, wrong = context.new_page(), []
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
+    page.goto(path.as_uri())
+    assert page.evaluate(WIDER) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert [one for one in page.evaluate(CONTRAST) if one[0] < 4.5] == []
+    assert page.locator("h1").inner_text() == EVIL
+    context.close()
+    assert wrong == []
