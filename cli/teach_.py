@@ -22,7 +22,8 @@ def command(call: Call[TeachOptions], resume: bool) -> dict[str, Any]:
     Examples:
       c2l teach -o run
       c2l teach -o run --resume
-      c2l teach -o run --preset drawn && c2l export run -o predictor.safetensors
+      c2l teach -o start --preset drawn-start
+      c2l teach -o run --preset drawn --seed 1 && c2l export run -o predictor.safetensors
     """
     from c2l.stages.teach import plan, teach
 

@@ -40,7 +40,7 @@ PRESETS = [(kind, name) for kind in (FitOptions, TeachOptions) for name in prese
 
 
 def test_the_presets_are_the_published_protocols_and_our_own_network() -> None:
-    assert [name for _, name in PRESETS] == ["paper", "picie", "drawn"]
+    assert [name for _, name in PRESETS] == ["paper", "picie", "drawn", "drawn-start"]
     assert {name for _, name in PRESETS} == {path.stem for path in FOLDER.glob("*")}
 
 
@@ -99,7 +99,7 @@ def test_a_preset_holds_from_the_command_line_and_from_python(
 
 @pytest.mark.parametrize(
     ("kind", "name", "hint"),
-    [(FitOptions, "drawn", "choose paper or picie"), (TeachOptions, "paper", "choose drawn")],
+    [(FitOptions, "drawn", "choose paper or picie"), (TeachOptions, "paper", "choose drawn or drawn-start")],
 )
 def test_a_preset_that_the_stage_does_not_have_is_refused_with_those_it_has(
     cli: Cli, kind: type[Options], name: str, hint: str
