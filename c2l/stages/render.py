@@ -344,8 +344,7 @@ def _content(
         facts=[
             ("photos", str(dataset.root)),
             ("split", dataset.split or "all"),
-            ("clusters", predictor.classifier.classes),
-            ("parts", ", ".join(legend.names[:8])),
+            ("parts" if predictor.classifier.names else "clusters", predictor.classifier.classes),
             ("masks named by", legend.named_by),
         ],
         legend=legend.overlay,

@@ -187,7 +187,7 @@ def test_the_given_numbers_are_shown(tmp_path: Path) -> None:
     assert "within the labelled foreground" not in shown
     assert "not in the labels" in shown
     assert "mIoU 51.2 %, best" in shown
-    assert "7 photos were drawn; this page shows 1 of them" in shown
+    assert "7 photos were parsed; this page shows 1 of them" in shown
     assert "Best, median and worst are of 6 photos" in shown
 
 

@@ -168,7 +168,7 @@ def test_the_best_and_worst_are_shown_however_few_photos_are(
     cli.ok("render", trained, people, "-o", tmp_path / "out", *options)
     page = (tmp_path / "out" / "report.html").read_text()
     assert re.findall(r'data-kind="(\w+)"', page).count("worst") == 1
-    assert "3 photos were drawn; this page shows 3 of them" in page
+    assert "3 photos were parsed; this page shows 3 of them" in page
 
 
 def test_more_photos_than_a_sheet_takes_are_on_numbered_sheets(
