@@ -13,8 +13,8 @@ from c2l.runtime.files import sha256_file
 NAME: Final = "drawn"
 FOLDER = Path(__file__).parents[1] / NAME
 HINT = (
-    f"install c2l again, or train it anew: c2l teach --preset {NAME}-start -o start, then c2l teach "
-    f"--preset {NAME} --seed 1 -o RUN, then c2l export RUN -o {FOLDER / schema.PREDICTOR}"
+    f"install c2l again, or train it anew: c2l teach --preset {NAME}-start -o start, then "
+    f"c2l teach --preset {NAME} --seed 1 -o RUN, then c2l export RUN -o {FOLDER / schema.PREDICTOR}"
 )
 
 

@@ -99,7 +99,10 @@ def test_a_preset_holds_from_the_command_line_and_from_python(
 
 @pytest.mark.parametrize(
     ("kind", "name", "hint"),
-    [(FitOptions, "drawn", "choose paper or picie"), (TeachOptions, "paper", "choose drawn or drawn-start")],
+    [
+        (FitOptions, "drawn", "choose paper or picie"),
+        (TeachOptions, "paper", "choose drawn or drawn-start"),
+    ],
 )
 def test_a_preset_that_the_stage_does_not_have_is_refused_with_those_it_has(
     cli: Cli, kind: type[Options], name: str, hint: str
