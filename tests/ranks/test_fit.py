@@ -234,12 +234,12 @@ def test_ranks_learn_what_one_process_learns(
     Its first steps move every parameter by the learning rate, whatever the gradient.
     """
     cli.ok("fit", eleven, "-o", tmp_path / "run", *FIT)
-    for kind in ("step", "gradients"):
+    for kind, bound in (("step", 2e-2), ("gradients", 0.1)):
         ours, theirs = records(whole, kind), records(tmp_path / "run", kind)
         assert len(ours) == len(theirs) > 0
         for one, other in zip(ours, theirs, strict=True):
             assert one.pop("kind") == other.pop("kind")
-            assert one == pytest.approx(other, rel=2e-2, abs=1e-5)
+            assert one == pytest.approx(other, rel=bound, abs=1e-5)
 
 
 def test_a_signal_to_any_rank_stops_all_at_one_step_and_the_run_resumes_to_the_same_bits(
