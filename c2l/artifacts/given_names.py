@@ -26,7 +26,7 @@ def read_given(artifact: Path, sha256: str, count: int) -> dict[int, str]:
     """The given names by id; empty where there are none.
 
     Args:
-        artifact: as it was named.
+        artifact: path of the run or clusters file, as the user gave it.
         sha256: of the predictor.
         count: of its ids.
 

@@ -48,7 +48,7 @@ def report(
         The path of the file.
 
     Raises:
-        BadInputError: a folder is no run.
+        BadInputError: a folder does not hold a run.
         UsageError: the output exists or is read.
     """
     inputs: list[Path | None] = [path for _, path in given]
@@ -60,7 +60,7 @@ def report(
 
 
 def _numbered(runs: Sequence[RunContent]) -> list[RunContent]:
-    """Runs of one name, as of several seeds, are told apart by a number."""
+    """Number runs that share a name, such as those of several seeds."""
     names = [run.name for run in runs]
     return [
         replace(run, name=f"{name} ({names[: index + 1].count(name)})")

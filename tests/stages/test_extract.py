@@ -257,7 +257,7 @@ def test_an_existing_output_is_refused_and_replaced_only_when_asked(
     assert read(path).shape == (4, 16, 16, 16)
 
 
-# Prepended to a program: c2l as it was before --stride came.
+# Prepended to a program: imitates a version of c2l without the option --stride.
 BEFORE_STRIDE = """
 from c2l.stages import extract
 recorded = extract.recorded
